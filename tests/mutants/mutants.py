@@ -1470,8 +1470,8 @@ MUTANTS: Final = (
     Mutant(
         "the digest of a part names the trial's model and not the arm's",
         "phases/work.py",
-        "asked=asked_of(model),",
-        "asked=asked_of(trial.model),",
+        "asked=canonical_json(asked_of(model)),",
+        "asked=canonical_json(asked_of(trial.model)),",
         ("tests/e2e/test_arms.py",),
     ),
     Mutant(
@@ -1519,15 +1519,22 @@ MUTANTS: Final = (
     Mutant(
         "a digest of a file that has just changed is kept",
         "store/known_digests.py",
-        "_SETTLED_S <= began:",
-        "0 <= began:",
+        "_SETTLED_S <= timestamp",
+        "0 <= timestamp",
         ("tests/unit/test_known_digests.py",),
+    ),
+    Mutant(
+        "a manifest that was replaced is not read again",
+        "store/unchanged.py",
+        "if held is None or held[0] != stat:",
+        "if held is None:",
+        ("tests/unit/test_unchanged.py",),
     ),
     Mutant(
         "a file that was replaced by one of the same size and time is trusted",
         "store/known_digests.py",
-        "return _Stat(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)",
-        "return _Stat(found.st_size, 0, found.st_mtime_ns, 0)",
+        "return Stat(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)",
+        "return Stat(found.st_size, 0, found.st_mtime_ns, 0)",
         ("tests/unit/test_known_digests.py",),
     ),
     Mutant(

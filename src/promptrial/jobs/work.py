@@ -105,8 +105,7 @@ class PartWork:
         record = self.record
         if not self.has_job or record.status != "downloaded" or record.results is None:
             return False
-        path = self.folder.part_results(self.part.name)
-        return not self.folder.run.file_problem(self.folder.run.relative(path), record.results)
+        return not self.folder.run.file_problem(self.folder.results_name(self.part.name), record.results)
 
     def reached(self, state: PartState) -> bool:
         """Whether it is submitted, or downloaded."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -290,12 +291,17 @@ class Part:
     @property
     def resume_key(self) -> str:
         """Temperature and arm: ``t07_short``."""
-        return f"{temperature_label(self.temp)}_{self.condition}"
+        return _resume_key(self.temp, self.condition)
 
     @property
     def name(self) -> str:
         """Resume key and number: ``t07_short_p001``."""
         return f"{self.resume_key}_p{self.index:03d}"
+
+
+@lru_cache(maxsize=1024)
+def _resume_key(temp: float, condition: ArmName) -> str:
+    return f"{temperature_label(temp)}_{condition}"
 
 
 def arm_of(resume_key: str) -> ArmName:

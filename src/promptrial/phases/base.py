@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from promptrial import registry
 from promptrial.design.plan import PhaseSpec
@@ -21,6 +22,7 @@ from promptrial.phases.spec import RunSpec
 from promptrial.registry import PartState
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Manifest, TrialManifest, load
+from promptrial.store.unchanged import Unchanged
 
 if TYPE_CHECKING:
     from promptrial.reporting.facts import TrialResult
@@ -135,8 +137,15 @@ class Phase:
 
 
 def load_manifest(path: Path) -> Manifest | None:
-    """Return a folder's manifest, or None if it is not there or damaged (its phase then runs again)."""
+    """Return a folder's manifest, or None if it is not there or damaged (its phase then runs again).
+
+    One that is unchanged is read once: a plan asks for it thirty times, and it has a line for each part. Nobody may
+    change what is returned.
+    """
     try:
-        return load(path, Manifest)
+        return _MANIFESTS(path)
     except (FileNotFoundError, CorruptRecordError):
         return None
+
+
+_MANIFESTS: Final = Unchanged(partial(load, kind=Manifest))

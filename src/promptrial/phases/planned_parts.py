@@ -22,7 +22,7 @@ from promptrial.phases.sample import added_items
 from promptrial.phases.services import Services
 from promptrial.phases.sizing import Members, part_bytes, request_ids
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import part_row, planned_work, work_on
+from promptrial.phases.work import part_row, planned_work, requests_name, work_on
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Manifest, Receipt
@@ -56,7 +56,7 @@ def built_parts(spec: RunSpec, services: Services, items: Sequence[Item]) -> lis
     for work in planned_work(spec, services, spec.trials):
         part = work.part
         members = held.setdefault(_span(part), Members([items[at] for at in added[part.step][part.start : part.stop]]))
-        file = manifest.receipt.artifacts.get(spec.run.relative(work.folder.requests(part.name)))
+        file = manifest.receipt.artifacts.get(requests_name(part))
         trial = spec.trial(part.trial_slug)
         size = part_bytes(members, trial, part) if file is None else file.size
         found.append(PlannedPart(work, trial, members, size))

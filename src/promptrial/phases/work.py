@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from promptrial.config.effective import canonical_json
 from promptrial.config.instances import instance_of
 from promptrial.costs.extras import extra_bytes, unbounded_keys
 from promptrial.costs.price_book import PriceBook
@@ -40,6 +41,7 @@ __all__ = [
     "parts_on_record",
     "planned_work",
     "request_reader",
+    "requests_name",
     "reserve_for",
     "reserve_of",
     "shared_key",
@@ -92,7 +94,7 @@ def work_on(spec: RunSpec, services: Services, manifest: Manifest) -> list[PartW
         arms = {arm.name: _ArmWork.of(spec, services, trial, arm) for arm in trial.arms}
         for part in cut.get(trial.slug, ()):
             arm = arms[part.condition]
-            request_sha256 = _request_sha256(manifest, trial, part, arm.asked)
+            request_sha256 = _request_sha256(manifest, part, arm.asked)
             requests = _part_reader(folder, part.name)
             work.append(
                 PartWork(
@@ -118,7 +120,7 @@ class _ArmWork(NamedTuple):
     """What the parts of an arm have in common, worked out once: there may be thousands."""
 
     arm: Arm
-    asked: list[Any]
+    asked: bytes
     prices: PriceBook
     longest: int
     provider: Callable[[], BatchProvider]
@@ -131,7 +133,7 @@ class _ArmWork(NamedTuple):
         longest = _longest(trial, model)
         return cls(
             arm=arm,
-            asked=asked_of(model),
+            asked=canonical_json(asked_of(model)),
             prices=prices,
             longest=longest,
             provider=partial(services.provider, model.provider),
@@ -140,18 +142,30 @@ class _ArmWork(NamedTuple):
         )
 
 
-def _request_sha256(manifest: Manifest, trial: Trial, part: Part, asked_of_model: list[Any]) -> str:
-    """Return the digest of what a part asks, and of which model, as ``asked_of`` says it.
+def requests_name(part: Part) -> str:
+    """Return how receipts name the request file of a part."""
+    return f"batch_inputs/{part.trial_slug}/{part.name}.jsonl"
+
+
+def _request_sha256(manifest: Manifest, part: Part, asked_of_model: bytes) -> str:
+    """Return the digest of what a part asks, and of which model, as the JSON of ``asked_of`` says it.
 
     Of a run that an older tool made, only which requests they were is known, and not their bytes.
     """
-    path = f"batch_inputs/{trial.slug}/{part.name}.jsonl"
+    path = requests_name(part)
     file = manifest.receipt.artifacts.get(path)
     unrecorded: dict[str, str] = manifest.facts.get("unrecorded", {})
     asked = file.sha256 if file is not None else unrecorded[path]
-    return digest_of([asked, *asked_of_model])
+    return _digest_of_asked(asked, asked_of_model)
 
 
+@lru_cache(maxsize=1 << 16)
+def _digest_of_asked(asked: str, of_model: bytes) -> str:
+    """Return the digest of requests and of their model, given as JSON: it is asked for several times."""
+    return digest_of([asked, *msgspec.json.decode(of_model)])
+
+
+@lru_cache(maxsize=1 << 16)
 def job_key(run_id: str, request_sha256: str, slug: str | None) -> str:
     """Return what the ids of a part's jobs begin with: the same whenever it is asked for, even if all records are lost.
 
@@ -207,9 +221,9 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
         return shared
     cut, first = _parts_by_trial(manifest), dict[str, str]()
     for trial in spec.trials:
-        models = {arm.name: asked_of(arm.model) for arm in trial.arms}
+        models = {arm.name: canonical_json(asked_of(arm.model)) for arm in trial.arms}
         for part in cut.get(trial.slug, ()):
-            asked = _request_sha256(manifest, trial, part, models[part.condition])
+            asked = _request_sha256(manifest, part, models[part.condition])
             if first.setdefault(asked, trial.slug) != trial.slug:
                 shared[trial.slug] += part.rows
     return shared

@@ -20,7 +20,7 @@ from promptrial.documents.files import path_problem, read_bytes
 from promptrial.runtime.clock import SystemClock
 from promptrial.store import atomic, jsonl
 
-__all__ = ["FILE", "KnownDigests"]
+__all__ = ["FILE", "KnownDigests", "Stat", "stat_of"]
 
 FILE: Final = ".known_digests.json"
 _SETTLED_S: Final = 2.0
@@ -30,15 +30,21 @@ _OPENING: Final = 1 << 14
 """Opening a file takes as long as digesting so many bytes."""
 
 
-class _Stat(NamedTuple):
+class Stat(NamedTuple):
+    """What the file system says of a file, by which one that is unchanged is known."""
+
     size: int
     inode: int
     modified_ns: int
     changed_ns: int
 
+    def settled_at(self, timestamp: float) -> bool:
+        """Whether the file had not changed for two seconds then, so that a later change can be told from none."""
+        return max(self.modified_ns, self.changed_ns) / 1e9 + _SETTLED_S <= timestamp
+
 
 class _Known(NamedTuple):
-    stat: _Stat
+    stat: Stat
     sha256: str
 
 
@@ -59,14 +65,14 @@ class KnownDigests:
     def sha256(self, path: Path) -> str:
         """Return the SHA-256 (hex) of a regular file."""
         text = str(path)
-        stat = _stat(text)
+        stat = stat_of(text)
         known = self._seen.get(text)
         if known is None or known.stat != stat:
             began = SystemClock().timestamp()
             known = _Known(stat, jsonl.digest(path, follow_links=False).sha256)
             self._seen[text] = known
             self._settled.pop(text, None)
-            if max(stat.modified_ns, stat.changed_ns) / 1e9 + _SETTLED_S <= began:
+            if stat.settled_at(began):
                 self._settled[text] = known
         return known.sha256
 
@@ -76,7 +82,7 @@ class KnownDigests:
         if known is None or (known.stat.size, known.sha256) != (size, sha256):
             return False
         try:
-            return _stat(path) == known.stat  # of the same inode, and so a regular file as it was
+            return stat_of(path) == known.stat  # of the same inode, and so a regular file as it was
         except OSError:
             return False
 
@@ -103,6 +109,7 @@ def _below(root: Path, files: Mapping[str, _Known]) -> Iterator[tuple[str, _Know
     return ((str(root / relative), known) for relative, known in files.items() if not path_problem(relative))
 
 
-def _stat(path: str) -> _Stat:
-    found = os.lstat(path)
-    return _Stat(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+def stat_of(path: str, *, follow_links: bool = False) -> Stat:
+    """Return what the file system says of a file; of what a link leads to only if links are followed."""
+    found = os.stat(path, follow_symlinks=follow_links)  # noqa: PTH116 - as text, for there may be thousands
+    return Stat(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)

@@ -66,6 +66,7 @@ class RunDir:
     def __init__(self, experiments: Path, run_id: str) -> None:
         self.run_id = check_run_id(run_id)
         self.root = experiments / f"run_{run_id}"
+        self._root_text = str(self.root)
         self._digests = KnownDigests(self.root)
 
     def __eq__(self, other: object) -> bool:
@@ -123,7 +124,8 @@ class RunDir:
 
     def relative(self, path: Path) -> str:
         """Return a path as it stands in receipts: relative to the run root, with forward slashes."""
-        return path.relative_to(self.root).as_posix()
+        text, root = str(path), self._root_text + os.sep  # as text, for there may be thousands
+        return text[len(root) :] if text.startswith(root) else path.relative_to(self.root).as_posix()
 
     def record(self, path: Path, rows: int | None = None) -> FileRecord:
         """Return the file record of a file as it is now."""
@@ -143,7 +145,9 @@ class RunDir:
             return "not done yet"
         if changed := changed_inputs(receipt, inputs):
             return f"{', '.join(changed)} changed"
-        return next((text for path, file in receipt.artifacts.items() if (text := self.file_problem(path, file))), "")
+        real: set[str] = set()
+        found = (self._file_problem(path, file, real) for path, file in receipt.artifacts.items())
+        return next(filter(None, found), "")
 
     def file_problem(self, relative: str, expected: FileRecord) -> str:
         """Return ``X missing``, ``X damaged``, ``X is a link, ...`` or an empty text for one artifact.
@@ -153,8 +157,12 @@ class RunDir:
         PromptrialError
             If a folder on the way to it is a link: nothing is read or moved there.
         """
-        text = os.path.join(self.root, relative)  # noqa: PTH118 - as text, for there may be thousands
-        self._check_folders(text)
+        return self._file_problem(relative, expected, set())
+
+    def _file_problem(self, relative: str, expected: FileRecord, real: set[str]) -> str:
+        """Return the same; ``real`` are the folders that were looked at just now and are no links."""
+        text = os.path.join(self._root_text, relative)  # noqa: PTH118 - as text, for there may be thousands
+        self._check_folders(text, real)
         if self._digests.is_known(text, expected.size, expected.sha256):
             return ""
         path = Path(text)
@@ -184,12 +192,13 @@ class RunDir:
                 if path.is_symlink():
                     raise _linked(path)
 
-    def _check_folders(self, path: str) -> None:
-        root, folder = str(self.root), os.path.dirname(path)  # noqa: PTH120 - likewise
-        while folder not in {root, os.path.dirname(folder)}:  # noqa: PTH120 - likewise
-            if os.path.islink(folder):  # noqa: PTH114 - likewise
+    def _check_folders(self, path: str, real: set[str]) -> None:
+        folder = path.rpartition(os.sep)[0]
+        while folder not in real and len(folder) > len(self._root_text):
+            if os.path.islink(folder):  # noqa: PTH114 - as text
                 raise _linked(Path(folder))
-            folder = os.path.dirname(folder)  # noqa: PTH120 - likewise
+            real.add(folder)
+            folder = folder.rpartition(os.sep)[0]
 
     def trust_kept_digests(self) -> None:
         """Take files that are unchanged, as far as the file system can tell, for the ones that were digested."""
@@ -226,16 +235,20 @@ class TrialDir:
             return self.judge / f"{part}.jsonl"
         return Path(self.run.batch_inputs / self.slug / f"{part}.jsonl")
 
+    def results_name(self, part: str) -> str:
+        """Return how receipts name the finished results of a part."""
+        return f"{self.slug}/{'judge' if is_judge(arm_of(part)) else 'results'}/{part}/results.jsonl"
+
     def part_results(self, part: str) -> Path:
         """Return the finished results of a part."""
-        return self._part(part) / "results.jsonl"
+        return self._part(part, "results.jsonl")
 
     def part_rows(self, part: str) -> Path:
         """Return the file to which rows are appended until the part is complete."""
-        return self._part(part) / "results.partial.jsonl"
+        return self._part(part, "results.partial.jsonl")
 
-    def _part(self, part: str) -> Path:
-        return (self.judge if is_judge(arm_of(part)) else self.results) / part
+    def _part(self, part: str, file: str) -> Path:
+        return (self.judge if is_judge(arm_of(part)) else self.results).joinpath(part, file)
 
     def load_manifest(self) -> TrialManifest | None:
         """Return the manifest with the journal folded in; None if the trial has not begun.
