@@ -18,11 +18,13 @@ import msgspec
 from promptrial.datasets.json_errors import check_keys
 from promptrial.datasets.place import Place
 
-__all__ = ["Holding", "holding", "is_list_of_objects", "is_usual", "unwrapped"]
+__all__ = ["ENVELOPES", "Holding", "holding", "is_list_of_objects", "is_usual", "unwrapped"]
 
 Raws = Mapping[str, msgspec.Raw]
 USUAL: Final = ("rows", "data", "tests", "questions", "examples", "samples", "instances", "goldens", "items", "records")
 _ENVELOPES: Final = (("row", frozenset({"row_idx", "truncated_cells"})), ("item", frozenset({"sample"})))
+ENVELOPES: Final = frozenset(key for key, _ in _ENVELOPES)
+"""The keys under which a row may stand in an envelope."""
 _SEE: Final = "see docs/question_files.md#json"
 _SHOWN: Final = 10
 _LOOK: Final = 1024

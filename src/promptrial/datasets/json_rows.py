@@ -14,12 +14,12 @@ import msgspec
 from promptrial.datasets.content import Content
 from promptrial.datasets.document import JsonDocument
 from promptrial.datasets.json_errors import check_keys, error_byte, json_error, too_deep, type_error
-from promptrial.datasets.json_objects import holding, unwrapped
+from promptrial.datasets.json_objects import holding, is_list_of_objects, unwrapped
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import Row, not_utf8
 from promptrial.errors import DataError
 
-__all__ = ["LINE_ENDINGS", "JsonLayout", "json_layout", "line_rows", "list_rows"]
+__all__ = ["LINE_ENDINGS", "JsonLayout", "first_names", "json_layout", "line_rows", "list_rows"]
 
 JsonLayout = Literal["lines", "list", "object"]
 LINE_ENDINGS: Final = (".jsonl", ".ndjson", ".jsonlines")
@@ -75,6 +75,25 @@ def _wrong_line(place: Place, line: bytes, text: bytes, error: Exception) -> Dat
     if isinstance(error, msgspec.DecodeError):
         return json_error(place, error, text if (at := error_byte(error)) is None else text[at:])
     return too_deep(place)
+
+
+def first_names(content: Content, layout: JsonLayout) -> frozenset[str] | None:
+    """Return the keys of the first object of a list, whose values are not read; None where rows are put together.
+
+    Raises
+    ------
+    DataError
+        As ``list_rows``, but for a key that stands twice.
+    """
+    with content.seekable() as file:
+        document = JsonDocument(content.path, file)
+        if layout == "list":
+            raws = document.root(list[msgspec.Raw])
+        else:
+            raws = holding(Place(content.path, 1), document.root(dict[str, msgspec.Raw])).listed
+        if not raws or not is_list_of_objects(b"[" + bytes(memoryview(raws[0])[:1])):
+            return None
+        return frozenset(msgspec.json.decode(raws[0], type=dict[str, msgspec.Raw]))
 
 
 def list_rows(content: Content, layout: JsonLayout) -> Iterator[Row]:

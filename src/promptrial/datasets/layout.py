@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -14,10 +14,12 @@ from promptrial.datasets.base import DatasetFormat, Placed, Reading, new_item
 from promptrial.datasets.columns import NAMES
 from promptrial.datasets.content_ids import content_id
 from promptrial.datasets.heads import read_head
+from promptrial.datasets.json_objects import ENVELOPES
+from promptrial.datasets.json_rows import first_names
 from promptrial.datasets.parquet import parquet_rows
 from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Variant
-from promptrial.datasets.table import Row, open_table
+from promptrial.datasets.table import Row, Table, open_table
 from promptrial.datasets.type_words import in_words
 from promptrial.datasets.values import text_of
 from promptrial.errors import DataError
@@ -26,6 +28,7 @@ from promptrial.model import Item, ItemType
 __all__ = ["Layout", "hub_rows", "layout_format", "typed", "with_official_files"]
 
 _T = TypeVar("_T", bound=msgspec.Struct)
+_SOON_READ: Final = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +172,28 @@ def hub_rows(path: Path, reading: Reading, columns: type[msgspec.Struct]) -> Ite
     None too for a file that cannot be read as rows: the reader of the official file says what is wrong with it.
     """
     try:
+        if _lacks_columns(open_table(path, reading.encoding, NAMES, reading.sheet), columns):
+            return None
         head = read_head(path, reading.encoding, NAMES, reading.sheet)
         msgspec.convert(next(iter(head.rows), None), columns)
     except (DataError, msgspec.ValidationError):
         return None
     return head.table.rows()
+
+
+def _lacks_columns(table: Table, columns: type[msgspec.Struct]) -> bool:
+    """Whether the first row of a JSON document that is soon read whole surely lacks a column: no value is read for it.
+
+    Raises
+    ------
+    DataError
+        If the document cannot be read.
+    """
+    if table.kind not in {"list", "object"} or table.path.stat().st_size > _SOON_READ:
+        return False
+    names = first_names(table.content, table.kind)
+    needed = {field.encode_name for field in msgspec.structs.fields(columns) if field.required}
+    return names is not None and names.isdisjoint(ENVELOPES) and not names >= needed
 
 
 def typed(place: Place, row: Mapping[str, object], kind: type[_T]) -> _T:

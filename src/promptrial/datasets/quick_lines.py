@@ -20,7 +20,7 @@ from promptrial.datasets.base import QuickResult, are_names
 from promptrial.datasets.cells import MOST_KEPT, Cells
 from promptrial.datasets.content_ids import content_id
 from promptrial.datasets.json_errors import check_keys, has_repeats_perhaps
-from promptrial.datasets.json_objects import unwrapped
+from promptrial.datasets.json_objects import ENVELOPES, unwrapped
 from promptrial.datasets.place import Place
 from promptrial.datasets.sampling import sampling_prefix
 from promptrial.datasets.table import Table
@@ -199,7 +199,7 @@ class _Reader:
             for (line, text), row in zip(texts.items(), rows, strict=True):
                 check_keys(Place(self._table.path, line), text, row)
         names: set[str] = set().union(*rows)
-        if not names.isdisjoint(("row", "item")):
+        if not names.isdisjoint(ENVELOPES):
             rows = [unwrapped({**row}) for row in rows]
             names = set().union(*rows)
         if not self._known.issuperset(names):
