@@ -2892,8 +2892,8 @@ MUTANTS: Final = (
     Mutant(
         "the exact power forgets the losses that win",
         "stats/score_power.py",
-        "(treatment_only, control_only)]",
-        "(treatment_only, treatment_only)]",
+        "_Tail(control_only / psi, first)",
+        "_Tail(treatment_only / psi, first)",
         ("tests/unit/test_stats_score_power.py",),
     ),
     Mutant(

@@ -50,12 +50,12 @@ def score_test_power(n: int, treatment_only: float, control_only: float, alpha: 
     reach = _WINDOW * math.sqrt(n * psi * (1 - psi)) + 10
     first, last = (max(0, math.floor(n * psi - reach)) if psi < 1 else n), min(n, math.ceil(n * psi + reach))
     z = normal_quantile(1 - alpha / 2)
-    tails = [_Tail(share / psi, first) for share in (treatment_only, control_only)]
+    better, worse = _Tail(treatment_only / psi, first), _Tail(control_only / psi, first)
     power, weight = 0.0, _pmf(first, n, psi)
     odds = psi / (1 - psi) if psi < 1 else 0.0
     for discordant in range(first, last + 1):
         critical = _critical(discordant, z)
-        power += weight * sum(tail.at(discordant, critical) for tail in tails)
+        power += weight * (better.at(discordant, critical) + worse.at(discordant, critical))
         weight *= (n - discordant) / (discordant + 1) * odds
     return min(power, 1.0)
 
