@@ -6,7 +6,6 @@ provider, dataset format, scorer, statistic or phase is one new file and one lin
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from typing import Any, Final, Literal
@@ -257,6 +256,8 @@ def scorer_type(name: str) -> str:
 
 def near_misses(name: str, known: Mapping[str, object] | list[str]) -> str:
     """Return ``; did you mean 'x'? known: a, b`` for an error message."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=1)
     suggestion = f"; did you mean {close[0]!r}?" if close else ""
     return f"{suggestion}; known: {', '.join(known)}"

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from promptrial import __version__
 from promptrial.cli.parser import Parser, Verbs
@@ -26,10 +26,11 @@ from promptrial.errors import (
     StopRequested,
     UsageError,
 )
-from promptrial.runtime.clock import SystemClock
-from promptrial.runtime.events import Redactor
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr
+
+if TYPE_CHECKING:
+    from promptrial.runtime.events import Redactor
 
 __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
@@ -171,6 +172,8 @@ def _ending(arguments: Sequence[str] | None = None, *, unattended: bool = False)
 
 def _say(args: argparse.Namespace, text: str, level: str) -> None:
     """Say how a command ended: as a sentence, or as the last event of a run whose display is ``json``."""
+    from promptrial.runtime.clock import SystemClock
+
     if getattr(args, "display", None) != "json":
         say_to_stderr(text)
         return
@@ -258,6 +261,8 @@ def _remedy(error: OSError) -> str:
 
 def _redactor() -> Redactor:
     """Return what takes secrets out; a ``.env`` that cannot be read has none that could have been used."""
+    from promptrial.runtime.events import Redactor
+
     try:
         return Redactor(environment(os.environ, Path.cwd()))
     except (ConfigError, OSError):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +32,7 @@ def meant_verb(word: str, verbs: Collection[str]) -> str | None:
     """Return the verb that was probably meant, by its look or by what it does; None if there is none."""
     if word.lower() in _OTHER_WORDS and _OTHER_WORDS[word.lower()] in verbs:
         return _OTHER_WORDS[word.lower()]
-    return next(iter(difflib.get_close_matches(word.lower(), [each for each in verbs if each != _REMOVES], n=1)), None)
+    return next(iter(_nearest(word.lower(), [each for each in verbs if each != _REMOVES])), None)
 
 
 def before_verb(words: Sequence[str], verbs: Collection[str]) -> UsageError | None:
@@ -45,7 +44,7 @@ def before_verb(words: Sequence[str], verbs: Collection[str]) -> UsageError | No
     if at is not None:
         in_order = shlex.join([words[at], *words[:at], *words[at + 1 :]])
         return UsageError(f"{flag} comes before its verb", hint=f"promptrial {in_order}")
-    near = ["--version"] if flag.lower() == "-v" else difflib.get_close_matches(flag, _WITHOUT_VERB, n=1)
+    near = ["--version"] if flag.lower() == "-v" else _nearest(flag, _WITHOUT_VERB)
     meant = f"; did you mean {near[0]}?" if near else ", and a verb comes first"
     return UsageError(f"there is no flag {flag} without a verb{meant}", hint="promptrial --help")
 
@@ -79,7 +78,7 @@ def _near_flag(word: str, flags: Collection[str]) -> str:
     name, equals, value = word.partition("=")
     if not word.startswith("--") and not equals:
         return ""
-    close = difflib.get_close_matches(name.lstrip("-").replace("-", "_"), [*flags], n=1)
+    close = _nearest(name.lstrip("-").replace("-", "_"), flags)
     return f"--{close[0]}{'' if word.startswith('-') else f' {value}'}" if close else ""
 
 
@@ -119,3 +118,10 @@ def _flag_of_others(flag: str) -> tuple[str, list[str]]:
                 name = found.dest
                 verbs.append(verb)
     return name, verbs
+
+
+def _nearest(word: str, known: Iterable[str]) -> list[str]:
+    """Return the known word that is closest, if one is close."""
+    import difflib
+
+    return difflib.get_close_matches(word, [*known], n=1)
