@@ -59,6 +59,16 @@ def test_plan_and_status_import_nothing_heavy_before_and_within_a_run(tmp_path: 
     assert not modules_of("status", *flags) & {*HEAVY, "pydantic"}
 
 
+def test_a_command_ends_without_looking_through_what_it_holds(tmp_path: Path) -> None:
+    code = (
+        "import atexit, gc; from promptrial.cli.main import entry_point; "
+        "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0)); "
+        f"entry_point(['list', '--experiments_dir', {str(tmp_path)!r}])"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert outcome.stdout.splitlines()[-1] == "frozen True"
+
+
 def test_the_registry_names_only_what_exists() -> None:
     tables = {
         "phase": registry.PHASES,

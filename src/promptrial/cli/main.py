@@ -26,6 +26,7 @@ from promptrial.errors import (
     StopRequested,
     UsageError,
 )
+from promptrial.runtime import collector
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr
 
@@ -281,4 +282,5 @@ def entry_point(arguments: Sequence[str] | None = None, *, unattended: bool = Fa
         end_on_signals()
     if at_once:  # a request may still be in flight on another thread, and is not waited for
         os._exit(code)
+    collector.look_no_more()
     sys.exit(code)
