@@ -9,14 +9,13 @@ from pathlib import Path
 
 from promptrial import registry
 from promptrial.config.loading import environment
-from promptrial.design.plan import Action, Selection
+from promptrial.design.plan import Action, Fact, Selection, decide
 from promptrial.design.power import Assumed
 from promptrial.design.trials import models_asked
 from promptrial.engine import piloting
 from promptrial.engine.checking import Checked, check_run, paid_prices
-from promptrial.engine.facts import facts_of
+from promptrial.engine.facts import all_facts, phases
 from promptrial.engine.growing import Outlook, outlook
-from promptrial.engine.loop import Engine
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.reusing import require_lenders
@@ -36,7 +35,6 @@ from promptrial.phases.quoted import Quote
 from promptrial.phases.reuse_ahead import reusable_ahead
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
-from promptrial.store import records
 from promptrial.store.awaited import awaited_by
 from promptrial.store.change_records import Correction
 
@@ -97,9 +95,9 @@ def preview(
     services = services_of(opened, env, invocation, providers)
     require_lenders(spec, request.reuse)
     load_manifests(spec, services, read_only=True)
-    state = opened.state or records.new_state(opened.run.run_id, opened.configured.digest)
     corrected = _as_corrected(spec, services, opened)
-    actions = Engine(corrected, services, state).plan(selection)
+    facts = all_facts(corrected, services)
+    actions = decide([phase.planned for phase in phases()], selection, facts)
     begins = any(action.phase == prepare.PHASE.name and not action.done for action in actions)
     checked = (
         check_run(opened.loaded, opened.trials, env, opened.configured.resolution, spec.prices, dry_run=opened.dry_run)
@@ -121,7 +119,7 @@ def preview(
     )
     active = tuple(trial for trial in spec.trials if selection.wants(Unit(trial.slug)))
     with closing(providers):  # a model may be loaded for its tokenizer
-        return _quoted(planned, replace(corrected, active=active), services, assumed) if quotes else planned
+        return _quoted(planned, replace(corrected, active=active), services, facts, assumed) if quotes else planned
 
 
 def _unaskable(opened: Opened, env: Mapping[str, str], actions: Sequence[Action]) -> Checked | None:
@@ -132,10 +130,12 @@ def _unaskable(opened: Opened, env: Mapping[str, str], actions: Sequence[Action]
     return Checked(problems=problems) if problems else None
 
 
-def _quoted(planned: Planned, spec: RunSpec, services: Services, assumed: Assumed | None) -> Planned:
-    """Return a plan with what will be asked and what that can show, or why it is not known."""
+def _quoted(
+    planned: Planned, spec: RunSpec, services: Services, facts: Sequence[Fact], assumed: Assumed | None
+) -> Planned:
+    """Return a plan with what will be asked and what that can show, or why it is not known; ``facts`` are all."""
     prepared, built = (
-        all(fact.done for fact in facts_of(spec, services, phase)) for phase in (prepare.PHASE, build.PHASE)
+        all(fact.done for fact in facts if fact.phase == phase.name) for phase in (prepare.PHASE, build.PHASE)
     )
     try:
         drawn = items_planned(spec, services, prepared=prepared)
