@@ -32,9 +32,7 @@ from promptrial.phases.parsed import (
     requests_of,
     think_tags_of,
 )
-from promptrial.phases.pieces import take_piece
 from promptrial.phases.prepared import ItemKey, item_keys
-from promptrial.phases.row_index import RowIndex
 from promptrial.phases.sample import added_items, parts_in_table_order
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -121,6 +119,8 @@ def take_rows(spec: RunSpec, trial: Trial, output: Output, steps: int | None = N
     steps : int, optional
         Of how many steps of the sample; all of them if not given.
     """
+    from promptrial.phases.pieces import take_piece  # plan can do without it
+
     known: dict[str, RowIndex] = {}
     keys = list(item_keys(spec.run))
     added = added_items(spec, keys)

@@ -24,7 +24,6 @@ from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, Pa
 from promptrial.providers.batch_answers import Answered, read_answers
 from promptrial.providers.batch_folder import BatchFolder, FileJob
 from promptrial.providers.batch_rehearsal import Rehearsal
-from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_rows import RowShape, openai_line, row_overhead
@@ -293,6 +292,8 @@ class BatchFileProvider:
     @staticmethod
     def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
         """Read many rows."""
+        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
+
         return parse_chat_rows(lines)
 
     def close(self) -> None:

@@ -23,7 +23,6 @@ from promptrial.model import Completion, Message, ModelSpec, Sampling
 from promptrial.model.completions import CompletionColumns
 from promptrial.model.instances import Instance
 from promptrial.providers.base import JobRef, PartPayload
-from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.embedded_engine import N_CTX, Engine, RequestRefusedError, identity
 from promptrial.providers.embedded_weights import require_engine, weights_path
@@ -156,6 +155,8 @@ class EmbeddedProvider(AnswersDirectly):
     @staticmethod
     def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
         """Read many rows."""
+        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
+
         return parse_chat_rows(lines)
 
     def close(self) -> None:

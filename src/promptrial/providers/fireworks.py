@@ -32,7 +32,6 @@ from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown
-from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.fireworks_account import (
     OWN_MODELS,
@@ -339,6 +338,8 @@ class FireworksProvider:
     @staticmethod
     def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
         """Read many rows."""
+        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
+
         return parse_chat_rows(lines)
 
     def close(self) -> None:

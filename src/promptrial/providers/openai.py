@@ -31,7 +31,6 @@ from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown
-from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.curl import fetch_commands, stop_command
 from promptrial.providers.hidden_names import HiddenNames
@@ -292,6 +291,8 @@ class OpenAIProvider:
     @staticmethod
     def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
         """Read many rows."""
+        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
+
         return parse_chat_rows(lines)
 
     @staticmethod

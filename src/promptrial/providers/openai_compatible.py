@@ -27,7 +27,6 @@ from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.capabilities import Shown
-from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_replies import ChatReply, FailedReplyError, answer_of
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
@@ -238,6 +237,8 @@ class OpenAICompatibleProvider(AnswersDirectly):
     @staticmethod
     def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
         """Read many rows."""
+        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
+
         return parse_chat_rows(lines)
 
     def close(self) -> None:
