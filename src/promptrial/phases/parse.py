@@ -119,7 +119,8 @@ def take_rows(spec: RunSpec, trial: Trial, output: Output, steps: int | None = N
     steps : int, optional
         Of how many steps of the sample; all of them if not given.
     """
-    from promptrial.phases.pieces import take_piece  # plan can do without it
+    from promptrial.phases.pieces import take_piece  # plan can do without both
+    from promptrial.phases.row_index import RowIndex
 
     known: dict[str, RowIndex] = {}
     keys = list(item_keys(spec.run))
