@@ -31,7 +31,13 @@ _SOURCES: Final = ROOT / "src/promptrial"
 _KEPT: Final = ROOT / "build/mutants"
 _LINES: Final = "lines.sqlite"
 _SECONDS: Final = "seconds.json"
-KINDS: Final = ("tests/unit", "tests/property", "tests/contract", "tests/reference")
+KINDS: Final = (
+    "tests/unit",
+    "tests/property",
+    "tests/contract",
+    "tests/reference",
+    "tests/e2e/test_function_scorers.py",
+)
 """Where the tests are that must notice a bug; tests of whole runs would notice some more, and take minutes."""
 _LONGEST_S: Final = 30.0
 """How long the tests of one bug may take."""

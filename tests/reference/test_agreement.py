@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from promptrial.stats import agreement
 from promptrial.stats.agreement import (
     AlphaScale,
     cohens_kappa,
@@ -86,3 +87,19 @@ def test_judges_count_as_many_as_kishs_formula_says() -> None:
     rho = (np.corrcoef(errors.T).sum() - 9) / 72
     assert effective_judges(errors) == pytest.approx(9 / (1 + 8 * rho), rel=1e-9)
     assert 9 / (1 + 8 * rho) == pytest.approx(2.1, abs=0.15)
+
+
+@pytest.mark.parametrize(("raters", "skews"), [(2, False), (3, True), (9, True)])
+def test_the_skewness_of_an_interval_is_that_of_three_units_or_more(
+    raters: int, skews: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def noted(without: np.ndarray) -> float:
+        asked.append(len(without))
+        return 0.0
+
+    monkeypatch.setattr(agreement, "acceleration", noted)
+    first = np.arange(4.0 * raters) % 2
+    cohens_kappa(first, np.where(np.arange(len(first)) % 5 == 0, 1 - first, first), cluster=np.arange(len(first)) // 4)
+    assert (asked == [raters]) is skews

@@ -11,9 +11,12 @@ import pytest
 
 from promptrial.errors import Detached, PermanentError, PhaseFailedError, SlowDownError, StopRequested, TransientError
 from promptrial.jobs.live import _unanswered
+from promptrial.jobs.local import PartRows
+from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
 from promptrial.providers.live import LiveAnswer, Note
 from promptrial.providers.request_rows import RequestRow
+from promptrial.runtime.events import EventLog, Redactor
 from promptrial.store import atomic, jsonl
 from tests.support.hosted_provider import answered_ids, asked_ids, statuses
 from tests.support.live_provider import LiveFake, LiveLab
@@ -135,9 +138,10 @@ def test_an_outage_is_borne_for_so_long_and_then_every_part_is_left_for_a_resume
     lab.live.meets = first_calls(10**9, TransientError("HTTP 503"))
     work = lab.parts(shards=5, rows=20)
     lab.submit(work)
+    lab.clock.advance(5000)
     with pytest.raises(PhaseFailedError, match="10 of 10 parts failed") as caught:
         lab.collect(work, outage_s=1800.0)
-    assert 1800 <= lab.clock.monotonic() <= 1800 + 61
+    assert 5000 + 1800 <= lab.clock.monotonic() <= 5000 + 1800 + 61
     assert "20 of 20 requests have no answer: HTTP 503" in caught.value.message
     assert len(lab.live.calls) < 200, "a server that is down is not flooded"
     assert sum("is not responding" in text for text in lab.said) == 1
@@ -328,6 +332,22 @@ def with_jobs_and_without(lab: LiveLab, rows: int) -> tuple[list[PartWork], list
         each.manifest.hosted = True
     lab.manifests["trial2"].hosted = False
     return hosted, live
+
+
+@pytest.mark.parametrize("rows", [b"", None])
+def test_rows_computed_here_that_changed_after_they_were_sealed_are_kept_beside(
+    lab: LiveLab, rows: bytes | None
+) -> None:
+    work = lab.parts(shards=1, rows=4)
+    lab.complete(work)
+    folder, name = work[0].folder, work[0].part.name
+    if rows is not None:
+        folder.part_rows(name).write_bytes(rows)
+    events = EventLog(lab.clock.now, Redactor({}), lab.said.append)
+    PartRows(work[0], Recorder(lab.clock, events, lambda _slug, _key: None))._unseal()
+    assert not folder.part_results(name).exists()
+    assert not folder.part_rows(name).exists()
+    assert any("they have changed since they were saved" in text for text in lab.said)
 
 
 def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> None:

@@ -134,3 +134,10 @@ def test_few_bytes_are_digested_sooner_than_looked_up(run: RunDir, monkeypatch: 
 def test_digests_go_into_no_archive(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(run, monkeypatch)
     assert [name for name, _ in run_files(run.root)] == ["a"]
+
+
+def test_a_link_is_not_followed_to_a_file_elsewhere(run: RunDir, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"hello")
+    (run.root / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="link"):
+        known_digests.KnownDigests(run.root).sha256(run.root / "link")

@@ -31,8 +31,9 @@ from promptrial.model.instances import RequestOptions
 from promptrial.model.responses import NO_TEXT
 from promptrial.reporting.cells import MISSING
 from promptrial.reporting.details import trial_details
-from promptrial.reporting.facts import DatasetFacts, ParseFacts, RunFacts, TrialFacts, TrialResult
+from promptrial.reporting.facts import DatasetFacts, ParseFacts, ReuseFacts, RunFacts, TrialFacts, TrialResult
 from promptrial.reporting.markdown import aggregate_report
+from promptrial.reporting.page.sections import _prompts
 from promptrial.reporting.summary import run_sentences, trial_sentences
 from promptrial.reporting.tables import (
     aggregate_table,
@@ -925,3 +926,19 @@ def test_the_design_states_no_sampling_that_was_left_to_the_vendor() -> None:
     given: dict[str, Any] = {"trial": replace(trial, model=model, arms=arms), "unsent": (said,)}
     assert design_row("Sampling", **given) == f"the model's defaults ({said})"
     assert all("not sent: the model's default" in part for part in design_row("Temperatures", **given).split("), "))
+
+
+def test_a_summary_of_trials_warns_of_arms_that_were_asked_at_different_times() -> None:
+    reused = (ReuseFacts("control", "X", 812, 1000, 12),)
+    result = TrialResult(facts(reused=reused), document(), costs())
+    [text] = [each for each in run_sentences([result], primary_p_values([result])) if "at different times" in each]
+    assert text.startswith("Warning: model-set-tp1-tk50-mx32-32: the arms were asked at different times.")
+    assert "812 in the control arm and 0 in the treatment arm" in text
+
+
+def test_the_page_shows_the_words_in_which_prompts_differ() -> None:
+    result = TrialResult(facts(), document(), costs())
+    first, second = "".join(_prompts(result)).split("<h3>")[1:]
+    assert "<pre>Answer with care.</pre>" in first
+    assert "<ins>" in second
+    assert "<del>" in second

@@ -54,6 +54,7 @@ def test_no_significant_difference_is_no_false_alarm_and_not_missing_proof() -> 
     first, second = (rng.integers(0, 2, size=60).astype(float).tolist() for _ in range(2))
     (finding,) = verdict_of(asked_twice(first, second)).findings
     assert finding.state == "no_alarm"
+    assert finding.lead == "No false alarm on exact match: "
     assert "This run could detect" not in str(finding)
 
 

@@ -459,6 +459,24 @@ def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
     ]
 
 
+@pytest.mark.parametrize(("tests", "warns"), [(5, False), (6, True)])
+def test_more_than_five_tests_that_are_corrected_together_are_warned_of(tests: int, *, warns: bool) -> None:
+    found = verdict(document(*(endpoint(contrast=f"arm{n} vs control") for n in range(tests))))
+    said = [each.text for each in found.warnings if each.kind == "comparisons"]
+    wanted = "6 primary tests were corrected together; each needs a smaller p-value."
+    assert said == ([wanted] if warns else [])
+
+
+def test_what_clusters_do_in_one_of_two_contrasts_names_the_contrast() -> None:
+    texts = [f"pairs differ in {n} of 40 clusters: the interval is approximate" for n in (2, 3)]
+    rows = [
+        endpoint(clustered=True, n_clusters=40, cautions=(text,), contrast=f"{arm} vs control")
+        for arm, text in zip(("terse", "cot"), texts, strict=True)
+    ]
+    terse, cot = [each.text for each in verdict(document(*rows)).warnings if each.kind == "clusters"]
+    assert ("terse" in terse, "cot" in terse, "terse" in cot, "cot" in cot) == (True, False, False, True)
+
+
 def test_the_words_of_statistics_that_a_warning_reads_are_those_that_they_use() -> None:
     assert density(np.array([1.0, 0.0, 0.0]), np.array([0, 1, 2])).said("clusters") == "pairs differ in 1 of 3 clusters"
 

@@ -8,7 +8,7 @@ import pytest
 
 from promptrial.config.typed import SettingsError
 from promptrial.errors import ScoreError
-from promptrial.scoring.expressions import compiled
+from promptrial.scoring.expressions import _said, compiled
 from tests.support.scoring import item_of, score_of, scorer_of
 
 
@@ -65,6 +65,10 @@ def test_patterns_can_be_the_accepted_answers() -> None:
 def test_a_pattern_that_cannot_be_used_is_refused_when_it_is_read(pattern: str, problem: str) -> None:
     with pytest.raises(SettingsError, match=problem):
         scorer_of("regex", pattern=pattern)
+
+
+def test_the_first_argument_of_an_error_says_what_is_wrong() -> None:
+    assert [_said(error) for error in (ValueError(), ValueError(b"a", "b"), ValueError("c", "d"))] == ["", "a", "c"]
 
 
 @pytest.mark.parametrize("settings", [{}, {"pattern": "a", "from_gold": True}, {"pattern": ""}])

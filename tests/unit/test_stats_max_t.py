@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from promptrial.stats.clusters import cluster_totals
-from promptrial.stats.max_t import JointFlips, joint_flips, max_t, step_down
+from promptrial.stats.max_t import JointFlips, counted_statistics, joint_flips, max_t, step_down
 from promptrial.stats.ranking import directed_p, rank_sets
 from promptrial.stats.resampling import joint_sign_sums
 from promptrial.stats.sign_flips import FEWEST_FLIPS, sign_flips
@@ -141,6 +141,19 @@ def test_a_direction_is_shown_only_as_far_as_the_other_one_is_counted_too() -> N
     directed, two_sided = directed_p(flips, [0, 1, 2], own_p(ROWS)), max_t(flips, [0, 1, 2], own_p(ROWS), 0.05)
     assert (directed >= two_sided.step_down).all()
     assert directed.min() == two_sided.single_step.min()
+
+
+def test_both_directions_of_each_contrast_step_down_together() -> None:
+    flips, p = joint_flips(ROWS), own_p(ROWS)
+    towards = counted_statistics(flips, [0, 1, 2], p)
+    drawn = flips.draws * np.where(flips.observed < 0, -1.0, 1.0)
+    observed, draws = np.concatenate([towards, -towards]), np.concatenate([drawn, -drawn], axis=1)
+    wanted, least = np.zeros(6), 0.0
+    order = np.argsort(-observed, kind="stable")
+    for at, place in enumerate(order):
+        least = max(least, float((draws[:, order[at:]].max(axis=1) >= observed[place] - 1e-9).mean()))
+        wanted[place] = least
+    assert directed_p(flips, [0, 1, 2], p) == pytest.approx(np.maximum(wanted[:3], p), abs=2 / len(draws))
 
 
 def test_exchanging_the_arms_of_a_contrast_changes_no_p_value() -> None:

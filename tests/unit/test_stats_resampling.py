@@ -13,6 +13,7 @@ from scipy import stats
 from promptrial.stats.bootstrap import bca_interval, cluster_bootstrap, jackknife_means
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.resampling import (
+    _classes,
     all_sign_flip_sums,
     all_subset_sums,
     bootstrap_means,
@@ -171,3 +172,9 @@ def test_resampling_keeps_to_bounded_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60e6
+
+
+def test_clusters_are_of_one_kind_only_if_their_sizes_and_their_sums_are_equal() -> None:
+    totals = ClusterTotals(np.array([1.0, 1.0, 1.0, 2.0, 1.0]), np.array([1, 2, 2, 2, 3]))
+    sizes, sums, members = _classes(totals)
+    assert (sizes.tolist(), sums.tolist(), members.tolist()) == ([1, 2, 2, 3], [1, 1, 2, 1], [1, 2, 1, 1])

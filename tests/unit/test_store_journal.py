@@ -1,5 +1,6 @@
 """The job journal: what is kept of a change, and what of a torn or damaged line."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -219,3 +220,13 @@ def test_requests_that_are_asked_one_by_one_have_a_ledger_of_their_own(journal: 
     assert part.ledger[1].billed == BilledTokens(rows=2, prompt=9)
     fold(parts, [SUBMITTING])
     assert parts["t0_control_p001"].ledger == part.ledger, "what was paid for stays on record"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"part": "../../elsewhere"}, {"part": "a/b"}, {"part": ".."}, {"request_sha256": "../../elsewhere"}]
+)
+def test_a_name_that_leads_out_of_the_folder_of_a_run_is_refused(journal: Journal, changes: dict[str, str]) -> None:
+    named = msgspec.structs.replace(SUBMITTING, **changes)
+    written(journal, [named, SUBMITTED])
+    with pytest.raises(CorruptRecordError, match=re.escape(repr(next(iter(changes.values()))))):
+        journal.read()

@@ -104,6 +104,21 @@ def test_the_lock_is_released_when_the_block_fails(path: Path) -> None:
         pass
 
 
+def test_a_lock_file_is_nothing_to_execute(path: Path) -> None:
+    with RunLock(path, since="now"):
+        assert path.stat().st_mode & 0o111 == 0
+
+
+def test_the_lock_is_released_when_it_cannot_be_written(path: Path) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"), RunLock(path, since="then", on_acquired=full):
+        pass
+    with RunLock(path, since="now"):
+        pass
+
+
 def test_one_process_cannot_take_it_twice(path: Path) -> None:
     with RunLock(path, since=""), pytest.raises(RunLockedError), RunLock(path, since="", clock=FakeClock()):
         pass

@@ -511,3 +511,11 @@ def test_the_record_of_an_arm_has_its_adapter_where_that_is_not_the_provider_its
     own = ModelSpec("m", "v/m", "openai")
     assert ArmRecord.of(own).adapter is msgspec.UNSET
     assert ArmRecord.of(replace(own, provider="mine", adapter="openai")).adapter == "openai"
+
+
+def test_a_phase_that_ends_keeps_the_time_at_which_it_began() -> None:
+    for end in ("completed", "failed", "stopped"):
+        state = new_state("r", "h")
+        transition(state, "prepare", "in_progress", "at 1")
+        transition(state, "prepare", end, "at 2")
+        assert (state.phases["prepare"].status, state.phases["prepare"].started_at) == (end, "at 1")
