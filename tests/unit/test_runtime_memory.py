@@ -76,6 +76,11 @@ def test_arrow_takes_its_memory_from_the_c_library_unless_the_user_says_otherwis
     assert printed(f"{made}; import pyarrow; print(pyarrow.default_memory_pool().backend_name)", **set_before) == used
 
 
+def test_arrow_without_pandas_takes_its_memory_from_the_c_library_too() -> None:
+    made = "from promptrial.runtime.arrow import settle_without_pandas; settle_without_pandas()"
+    assert printed(f"{made}; import pyarrow; print(pyarrow.default_memory_pool().backend_name)") == "system"
+
+
 def test_a_worker_keeps_as_little_unless_the_user_says_otherwise() -> None:
     assert memory.VARIABLES.items() <= worker_environment({}).items()
     assert worker_environment({"MALLOC_MMAP_THRESHOLD_": "7"})["MALLOC_MMAP_THRESHOLD_"] == "7"

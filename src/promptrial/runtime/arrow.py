@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from importlib.abc import MetaPathFinder
 
+from promptrial.runtime import memory
+
 __all__ = ["settle_without_pandas"]
 
 
@@ -15,6 +17,7 @@ def settle_without_pandas() -> None:
     """
     if "pandas" in sys.modules:
         return
+    memory.keep_little()  # says from where pyarrow takes its memory, and is too late once that is imported
     import pyarrow as pa
 
     hidden = _Hidden()
