@@ -212,6 +212,28 @@ def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_reques
     assert sorted(lab.vendor.asked().values()) == [1] * 4 + [2] * 4
 
 
+def test_after_so_many_failed_jobs_one_more_is_bought_with_leave_and_then_requests_are_unanswered(
+    lab: Lab,
+) -> None:
+    work = lab.work()[:1]
+    lab.vendor.endings += [(JobState.FAILED, 0.0)] * 20
+    for _ in range(2):
+        lab.submit(work)
+        with pytest.raises(PhaseFailedError):
+            lab.collect(work, max_attempts=2)
+    assert lab.vendor.count("submit") == 2
+    for _ in range(3):
+        with pytest.raises(PhaseFailedError, match="it was job 2 for these requests"):
+            lab.complete(work, max_attempts=2)
+    assert lab.vendor.count("submit") == 2
+    with pytest.raises(PhaseFailedError):
+        lab.complete(work, rebuy=True, max_attempts=2)
+    assert (lab.vendor.count("submit"), statuses(work)) == (3, ["failed"])
+    lab.complete(work, rebuy=True, max_attempts=2)
+    assert (lab.vendor.count("submit"), statuses(work)) == (3, ["downloaded"])
+    assert answered_ids(work[0]) == []
+
+
 def test_results_that_are_gone_are_bought_again_only_if_that_is_wanted(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)

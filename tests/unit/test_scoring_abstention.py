@@ -254,6 +254,15 @@ def test_hostile_texts_are_judged_in_no_time(text: str) -> None:
     assert time.process_time() - start < 0.25
 
 
+def test_a_sentence_is_divided_three_times_over_and_beyond_that_it_is_an_answer() -> None:
+    text = (
+        "it is not stated in the passage but I don't know as I cannot answer because I cannot answer so I cannot "
+        "answer and it is not stated in the passage"
+    )
+    assert not is_abstention(text)
+    assert is_abstention(text.partition(" so ")[0])
+
+
 @pytest.mark.parametrize("joint", [" and ", ", ", ". ", ", and ", " because ", " (", "\n"])
 def test_the_work_on_a_text_is_bounded_whatever_it_repeats(joint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
