@@ -146,6 +146,9 @@ def test_a_plan_says_when_it_looks_and_how_much_is_asked_on_average(without: Pro
     said = without.call("plan", "--run_id", "new").prose
     assert "looks at em under the rule obrien_fleming: 3, after 20, 40, 60 of 60 questions" in said
     assert "asked on average: 60 without a difference, 51 with one" in said
+    two = without.call("plan", "--run_id", "new", "--temps", "0.0,0.7").prose
+    assert "looks at em" in two
+    assert "asked on average" not in two
     assert without.call("run", "--run_id", "new", "--to_step", "prepare").code == 0
     assert without.call("seal", "new").code == 0
     sealed = json.loads((without.run_root("new") / "analysis_plan.json").read_text())

@@ -3025,8 +3025,15 @@ MUTANTS: Final = (
     Mutant(
         "jobs never wait for others in a plan",
         "costs/durations.py",
-        "return math.ceil(jobs / at_once)",
+        "return sum(math.ceil(each / at_once) for each in jobs)",
         "return 1",
+        _QUOTE,
+    ),
+    Mutant(
+        "jobs of all waves run at once in a plan",
+        "phases/quote.py",
+        "each.part.work.part.step if spec.config.stopping.on else 0 for each in left",
+        "0 for each in left",
         _QUOTE,
     ),
     Mutant(

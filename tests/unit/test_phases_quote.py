@@ -221,6 +221,15 @@ def test_jobs_beyond_what_runs_at_once_wait_for_the_others(project: Project) -> 
     assert "time: estimated for 4 jobs. Of 230,000 batches" in project.call("plan").prose
 
 
+def test_jobs_of_a_wave_wait_for_the_look_at_the_wave_before(project: Project) -> None:
+    vendor = {"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": {}}
+    project.write_config({**vendor, "stopping": {"rule": "obrien_fleming", "looks": 3}})
+    assert project.run("--to_step", "build").code == 0
+    found = quote_of(project)
+    assert sum(arm.jobs for arm in found.arms) > 3
+    assert found.seconds == Band(BATCH_MEDIAN_S, BATCH_MEDIAN_S, BATCH_MOST_S).scaled(3)
+
+
 def test_requests_that_are_sent_one_by_one_take_as_long_as_those_before_or_it_is_not_known(project: Project) -> None:
     assert quote_of(project).seconds is None
     assert "not measured yet; a pilot measures it" in project.call("plan").prose

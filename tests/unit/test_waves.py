@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import UNSET
 from pydantic import ValidationError
@@ -17,6 +19,7 @@ from promptrial.documents.significance import StatsSettings
 from promptrial.errors import CorruptRecordError
 from promptrial.reporting.stopped import saved_usd, stopped_sentence
 from promptrial.stats.analysis import analyse
+from promptrial.stats.pairing import ScoreTable
 from promptrial.stats.under_looks import FAMILY, under_looks
 from promptrial.store.look_records import LOOKS_FILE, LookRecord, append_look, is_over, read_looks, taken
 from tests.support.score_tables import table_of
@@ -181,6 +184,37 @@ def test_the_rule_decides_on_its_endpoint_with_its_interval() -> None:
         ("non_inferiority", 0, 1),
     ]
     assert found.looks is not UNSET
+
+
+def test_no_other_test_is_corrected_for_those_that_the_rule_decides() -> None:
+    table = replace(TABLE, metrics={"em": TABLE.metrics["em"], "f1": TABLE.metrics["em"]})
+    both = replace(SETTINGS, primary=("em", "f1"), tost_margins={"em": 0.4, "f1": 0.4},
+                   wanted={"em": "higher", "f1": "higher"})  # fmt: skip
+    alone = analyse(replace(table, metrics={"f1": table.metrics["f1"]}), replace(both, primary=("f1",)))
+    found = under_looks(analyse(table, both, looked_at="em"), looks(row(0.05, 0.5, 0.01)))
+    for hypothesis in ("difference", "equivalence", "non_inferiority"):
+        of_f1 = [test for test in found.tests if test.metric == "f1" and test.hypothesis == hypothesis]
+        assert of_f1 == [test for test in alone.tests if test.hypothesis == hypothesis]
+    sizes = {family.name: family.size for family in found.families}
+    assert sizes == {FAMILY: 1, "primary": 1, "equivalence": 1, "non_inferiority": 1}
+
+
+def test_of_several_arms_those_on_other_measures_alone_are_corrected_together() -> None:
+    scores = np.array([[0.0, 1.0] * 10, [1.0, 1.0] * 10, [0.0, 0.0] * 10]).ravel()
+    columns: dict[str, Any] = {
+        name: np.tile(getattr(TABLE, name)[:20], 3) for name in ("item", "dataset", "cluster", "type", "temp")
+    }
+    table = ScoreTable(
+        item_keys=TABLE.item_keys, dataset_names=["set0"], type_names=TABLE.type_names,
+        **columns,
+        arm=np.repeat([0, 1, 2], 20), n_samples=np.ones(60, dtype=np.int64), arm_names=("control", "one", "other"),
+        metrics={"em": scores, "f1": scores},
+    )  # fmt: skip
+    both = replace(SETTINGS, primary=("em", "f1"), tost_margins={})
+    found = analyse(table, both, looked_at="em")
+    alone = analyse(replace(table, metrics={"f1": table.metrics["f1"]}), replace(both, primary=("f1",)))
+    assert [test for test in found.tests if test.metric == "f1"] == list(alone.tests)
+    assert analyse(table, replace(both, primary=("em",)), looked_at="em").simultaneous is UNSET
 
 
 def test_what_was_shown_stays_shown_though_a_later_look_would_take_it_back() -> None:

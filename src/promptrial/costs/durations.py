@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final
 
 from promptrial.costs.bands import Band
 
-__all__ = ["BATCH_MEDIAN_S", "BATCH_MOST_S", "BATCH_PROMISED_S", "at_rate", "of_batches", "side_by_side", "waves"]
+__all__ = ["BATCH_MEDIAN_S", "BATCH_MOST_S", "BATCH_PROMISED_S", "at_rate", "of_batches", "rounds", "side_by_side"]
 
 BATCH_MEDIAN_S: Final = 7 * 60.0
 """Half of a reseller's 230,000 batches were ready after so many seconds."""
@@ -19,15 +20,17 @@ _FASTER: Final = 0.5
 _SLOWER: Final = 2.0
 
 
-def waves(jobs: int, at_once: int) -> int:
-    """Return how often jobs have to wait for others to end, and once more."""
-    return math.ceil(jobs / at_once)
+def rounds(jobs: Iterable[int], at_once: int) -> int:
+    """Return how often jobs have to wait for others to end, and once more; see ``of_batches``."""
+    return sum(math.ceil(each / at_once) for each in jobs)
 
 
-def of_batches(jobs: int, at_once: int) -> Band:
-    """Return how long jobs take, in seconds, of which so many run at once; a vendor may take up to its promise."""
-    found = waves(jobs, at_once)
-    return Band(BATCH_MEDIAN_S, BATCH_MEDIAN_S, BATCH_MOST_S).scaled(found)
+def of_batches(jobs: Iterable[int], at_once: int) -> Band:
+    """Return how long jobs take, in seconds, of which so many run at once; a vendor may take up to its promise.
+
+    ``jobs`` has several numbers where jobs are sent only when all before them have ended, as after a look.
+    """
+    return Band(BATCH_MEDIAN_S, BATCH_MEDIAN_S, BATCH_MOST_S).scaled(rounds(jobs, at_once))
 
 
 def at_rate(requests: int, per_second: float) -> Band:

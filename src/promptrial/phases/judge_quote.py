@@ -85,7 +85,7 @@ def _quoted(spec: RunSpec, services: Services, trial: Trial, judge: RunJudge, it
         usd=None if price is None else usd_ahead(price, tokens_in, tokens_out.tokens, NO_CACHE),
         reserve_usd=reserve_for(spec, judge.longest, judge.model)(requests.new, size),
         jobs=jobs,
-        seconds=of_batches(jobs, limit or spec.config.execution.max_concurrent_jobs) if hosted else None,
+        seconds=of_batches([jobs], limit or spec.config.execution.max_concurrent_jobs) if hosted else None,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from promptrial.design.waves import Waves
 from promptrial.model import Item
+from promptrial.model.arms import contrasts_of
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import has_waves, over, waves_of_items
 
@@ -27,7 +28,12 @@ def planned_looks(spec: RunSpec, items: Sequence[Item]) -> Iterator[str]:
 
 
 def _expected(spec: RunSpec, waves: Waves, n_items: int) -> Iterator[str]:
-    """Yield how many questions are asked on average, where that is known without knowing the scores."""
+    """Yield how many questions are asked on average, where that is known without knowing the scores.
+
+    It is not where a trial goes on until several contrasts or temperatures are decided.
+    """
+    if any(len(trial.temps) * len(contrasts_of(trial.conditions)) > 1 for trial in spec.trials):
+        return
     rule = spec.config.stopping.rule
     if rule == "evalue" or rule == "none" or not spec.config.stopping.efficacy:  # noqa: PLR1714 - so that types follow
         return

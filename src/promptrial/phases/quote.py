@@ -6,6 +6,7 @@ by the same records as a run goes by.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
@@ -281,6 +282,7 @@ def _lane_seconds(spec: RunSpec, held: Sequence[Counted]) -> Band | None:
         if isinstance(registry.load("provider", work.model.adapter), AnsweredByHand):
             return None
         limits = instance_of(spec.config.providers, work.model.provider).limits
-        return of_batches(len(left), limits.jobs or spec.config.execution.max_concurrent_jobs)
+        waves = Counter(each.part.work.part.step if spec.config.stopping.on else 0 for each in left)
+        return of_batches(waves.values(), limits.jobs or spec.config.execution.max_concurrent_jobs)
     rate = live_rate(spec, [each.part for each in held])
     return None if rate is None else at_rate(sum(each.requests.new for each in left), rate)

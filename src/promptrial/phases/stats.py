@@ -180,13 +180,21 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         table = read_scores(scores, planned, trial.samples_per_item, trial.arms_run)
         stats = spec.config.stats
         settings = stats_settings(spec.config, declared(results))
-        document = analyse(table, settings, _attrition(results), trend=stats.trend, pooled=stats.pooled)
+        looks = looks_document(spec, trial)
+        document = analyse(
+            table,
+            settings,
+            _attrition(results),
+            trend=stats.trend,
+            pooled=stats.pooled,
+            looked_at=None if looks is None else looks.metric,
+        )
         task.advance()
     if trial.second_asks and services.manifest(trial.slug).older is msgspec.UNSET:  # what an older tool has made stays
         document = msgspec.structs.replace(document, aa=_against_itself(table, trial, settings, services.stop.check))
     if drift := drift_of(spec, trial, table, settings):
         document = msgspec.structs.replace(document, drift=drift)
-    if (looks := looks_document(spec, trial)) is not None:
+    if looks is not None:
         document = under_looks(document, looks)
     if spec.dry_run:
         document = msgspec.structs.replace(document, dry_run=True)
@@ -255,7 +263,7 @@ def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> obje
     if trial is None:
         return found
     looks = looks_document(spec, trial)
-    said = {} if looks is None else {"looks": msgspec.to_builtins(looks)}
+    said = {} if looks is None else {"looks": msgspec.to_builtins(looks), **versions.under_looks()}
     return {**found, **versions.several_arms(trial.arms_run), **said, **_labelled(spec), **_rechecked(spec, trial)}
 
 

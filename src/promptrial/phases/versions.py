@@ -13,7 +13,7 @@ from promptrial.design.plan import InputKind
 from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "input_kind", "schema", "several_arms", "statistics"]
+__all__ = ["added_columns", "input_kind", "schema", "several_arms", "statistics", "under_looks"]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -42,6 +42,14 @@ def several_arms(names: Sequence[ArmName]) -> dict[str, str]:
     Trials of earlier versions were corrected by Holm's method over all contrasts, and say nothing.
     """
     return {"several arms": "max-T"} if len(contrasts_of(compared_arms(names))) > 1 else {}
+
+
+def under_looks() -> dict[str, str]:
+    """Return the version of how other tests are corrected beside an endpoint that a stopping rule decides.
+
+    Earlier versions counted it among the tests that they corrected together, and say nothing.
+    """
+    return {"corrected beside looks": "alone"}
 
 
 def schema(version: int, first: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What is said of a trial that its rule stopped early: how many questions were asked, and what was saved. Pure."""
+"""What is said of a trial that stopped early, by its rule or by hand: what was asked, and what was saved. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["covers", "early_stop", "saved_usd", "stopped_sentence"]
 
 
 def early_stop(significance: Significance) -> Looks | None:
-    """Return the looks at a trial that was stopped early by its rule; None of any other."""
+    """Return the looks at a trial of which questions were left that were not asked; None of any other."""
     looks = significance.looks
     return None if looks is UNSET or not looks.stopped_early else looks
 

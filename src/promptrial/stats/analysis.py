@@ -53,6 +53,7 @@ def analyse(
     *,
     trend: Sequence[ArmName] = (),
     pooled: bool = False,
+    looked_at: str | None = None,
 ) -> Significance:
     """Analyse the scores of one trial.
 
@@ -67,6 +68,9 @@ def analyse(
         Arms that were declared to be in this order.
     pooled : bool
         Whether effects over several data sets were declared.
+    looked_at : str, optional
+        The metric on which a stopping rule decides over all items: its tests are corrected by the rule alone
+        (``under_looks``), and no other test is corrected for them.
 
     Returns
     -------
@@ -84,9 +88,11 @@ def analyse(
     found = [_analyse_contrast(table, contrast, settings, statistics) for contrast in table.contrasts]
     results = [result for each in found for result in each.results]
     pair = decided_pairing(table, settings)
-    several = several_arms(table, settings, pair)
+    of_fixed_size = replace(settings, primary=tuple(name for name in settings.primary if name != looked_at))
+    several = several_arms(table, of_fixed_size, pair) if of_fixed_size.primary else None
     adjusted = None if several is None else several.adjusted
-    tests, families = correct([test for result in results for test in result.tests], settings.alpha, adjusted)
+    every = [test for result in results for test in result.tests]
+    tests, families = correct(every, settings.alpha, adjusted, looked_at=looked_at)
     interactions, families_of_interactions = correct_interactions(
         [row for each in found for row in each.interactions], settings.alpha
     )

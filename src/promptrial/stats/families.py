@@ -64,7 +64,11 @@ def raw_test(row: Estimate, hypothesis: Hypothesis, settings: StatsSettings) -> 
 
 
 def correct(
-    tests: Sequence[HypothesisTest], alpha: float, by_max_t: Mapping[tuple[Contrast, str, float], float] | None = None
+    tests: Sequence[HypothesisTest],
+    alpha: float,
+    by_max_t: Mapping[tuple[Contrast, str, float], float] | None = None,
+    *,
+    looked_at: str | None = None,
 ) -> tuple[tuple[HypothesisTest, ...], tuple[Family, ...]]:
     """Correct every test within its family.
 
@@ -75,6 +79,8 @@ def correct(
     by_max_t : mapping, optional
         (contrast, metric, temperature) -> what max-T makes of the p-value of a primary test, for each that has one.
         Without it, primary tests are corrected by Holm's method.
+    looked_at : str, optional
+        A metric whose tests over all items a stopping rule corrects: they stay undecided here, and count nowhere.
 
     Returns
     -------
@@ -87,7 +93,8 @@ def correct(
         members = [test for test in tests if test.family == _PRIMARY]
         corrected = np.array([by_max_t.get((row.compared, row.metric, row.temp), np.nan) for row in members])
         primary[_PRIMARY] = ("max_t", lambda _p: corrected)
-    adjusted, families = _adjust([test.family for test in tests], [test.p for test in tests], alpha, primary)
+    p_values = [None if test.metric == looked_at and test.scope == "overall" else test.p for test in tests]
+    adjusted, families = _adjust([test.family for test in tests], p_values, alpha, primary)
     return tuple(_decided(test, float(p), alpha) for test, p in zip(tests, adjusted, strict=True)), families
 
 
