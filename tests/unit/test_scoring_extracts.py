@@ -93,6 +93,8 @@ def extracted(value: object, text: str) -> str | None:
         ({"regex": r"x(.)y", "dotall": True}, "x\ny", None),  # white space alone is nothing
         ({"regex": r"x(.b)y", "dotall": True}, "x\nby", "b"),
         ({"regex": "^B.*$", "multiline": True, "case": False}, "a\nbcd", "bcd"),
+        ({"regex": "^b.*$"}, "a\nbcd", None),
+        ({"regex": "a.b"}, "a\nb", None),
         ([{"after": "answer:"}, "first_line"], "Answer:\n\n 4\nSure.", "4"),
         (["fenced_block", {"json": "x"}], '```\n{"x": "y"}\n```', "y"),
         (["fenced_block", {"json": "x"}], '{"x": "y"}', None),

@@ -99,8 +99,10 @@ def test_all_fields_have_to_agree_with_the_same_accepted_answer() -> None:
 
 
 def test_fields_need_accepted_answers_and_a_schema_alone_does_not() -> None:
-    assert typed(JsonSchema, {"schema": CITY}).declared.needs == ()
-    assert typed(JsonSchema, {"fields": ["city"]}).declared.needs == ("gold",)
+    plain, of_fields = (typed(JsonSchema, each).declared for each in ({"schema": CITY}, {"fields": ["city"]}))
+    assert (plain.needs, of_fields.needs) == ((), ("gold",))
+    assert plain.meaning == "Is the answer JSON that matches the schema?"
+    assert of_fields.meaning.endswith(", with the correct values in its fields?")
 
 
 def test_an_accepted_answer_without_the_field_is_an_error_that_names_the_item() -> None:
