@@ -138,3 +138,13 @@ def test_a_passage_is_prepared_once_for_all_questions_about_it_until_longer_ones
     assert passages.of("abcd") is first
     assert passages.of("x" * 11).words == f" {'x' * 11} "  # longer than all may be together
     assert passages.of("abcd") is not first
+
+
+def test_passages_that_are_forgotten_are_prepared_anew_and_take_no_room() -> None:
+    passages = Passages(8)
+    first = passages.of("abcd")
+    passages.forget()
+    second = passages.of("abcd")
+    assert second is not first
+    passages.of("efgh")
+    assert passages.of("abcd") is second

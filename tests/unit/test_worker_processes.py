@@ -28,6 +28,7 @@ from promptrial.phases.scored import ShardScorer
 from promptrial.phases.work import parts_of
 from promptrial.runtime import workers
 from promptrial.runtime.workers import Workers, in_order
+from promptrial.scoring import base, support
 from promptrial.store import tables
 from tests.support.project import Project
 from tests.support.ray_tasks import OnlyHere
@@ -238,6 +239,21 @@ def test_parts_that_are_held_whole_give_the_files_of_rows_read_one_by_one(
     monkeypatch.setattr(whole_parts, "_LARGEST_FILE", -1)
     monkeypatch.setattr(pieces, "take_whole", not_here)
     assert made(spec, services, results, workers=1) == held
+
+
+def test_a_run_that_is_scored_keeps_no_passage_in_memory(answered: Project) -> None:
+    asked: list[str] = []
+    of = support.Passages.of
+
+    def noted(passages: support.Passages, text: str) -> support.Passage:
+        asked.append(text)
+        return of(passages, text)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(support.Passages, "of", noted)
+        assert answered.call("run", "--run_id", "r", "--resume", "--to_step", "score").code == 0
+    assert any(asked)
+    assert not base._PASSAGES._kept
 
 
 def test_a_prediction_out_of_order_is_refused_in_the_same_words(answered: Project) -> None:

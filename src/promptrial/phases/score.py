@@ -58,6 +58,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     from promptrial.phases.scored import scores_on_disk
     from promptrial.phases.shards import RunScorers
     from promptrial.phases.sharing import say_unused, why_one, workers_for
+    from promptrial.scoring.base import forget_passages
 
     results = spec.run.trial(trial.slug).results
     own = make_scorers(spec, services.stop.check)
@@ -87,6 +88,8 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
                 for arm, answers, not_found in shard.counts:
                     _add(counts, arm, answers, not_found)
                 task.advance(shard.requests)
+    if trial == spec.trials[-1]:
+        forget_passages()  # no other trial has questions about them
     from promptrial.scoring.python_function import unsaid_truth  # plan can do without it
 
     for warning in (*_nothing_found(counts), *unsaid_truth(scorers.all)):

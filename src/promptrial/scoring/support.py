@@ -143,6 +143,11 @@ class Passages:
         found = self._kept[text] = Passage(text)
         return found
 
+    def forget(self) -> None:
+        """Keep none any more."""
+        self._kept.clear()
+        self._characters = 0
+
 
 def has_share(words: list[str], text: str, least: float) -> bool:
     """Tell whether at least a share of some words stands in a text, a space on either side of each; true of no words.
