@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
+from promptrial.care.doctor.sight import Sight
+from promptrial.care.view.app import made_page
+from promptrial.config.environment import remembered_secrets
+from promptrial.config.loading import load_config
+from promptrial.engine.session import Invocation
+from promptrial.errors import UsageError
+from promptrial.runtime.clock import SystemClock
+from promptrial.store.rundir import RunDir
 from promptrial_emulator.server import EmulatorServer
 from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
 from tests.support import emulator_responders
@@ -31,7 +42,7 @@ class Lab:
         self.project = Project.make(root)
         self.configure(url)
 
-    def configure(self, url: str, **entry: Any) -> None:
+    def configure(self, url: str, more: dict[str, Any] | None = None, **entry: Any) -> None:
         server = {
             "type": "openai",
             "base_url": f"{url}/v1",
@@ -49,7 +60,8 @@ class Lab:
                 "pricing": None,
                 "execution": QUICK,
             }
-        )  # fmt: skip
+            | (more or {})
+        )
 
     def refusals(self) -> tuple[str, str]:
         """Require that a resume is refused as a change, and fails if it is forced; return what both say."""
@@ -139,3 +151,57 @@ def test_how_a_server_is_reached_may_change_at_a_resume(lab: Lab, server: str) -
     lab.configure(server, timeout_s=7, max_jobs=1)
     outcome = lab.project.run("--resume")
     assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("secret", ["MY_CREDENTIAL", "GATEWAY"])
+@pytest.mark.parametrize("display", ["plain", "json"])
+@pytest.mark.parametrize("trace", [None, "1"])
+def test_a_key_in_the_exception_of_a_scorer_is_nowhere(
+    lab: Lab, server: str, monkeypatch: pytest.MonkeyPatch, secret: str, display: str, trace: str | None
+) -> None:
+    if trace:
+        monkeypatch.setenv("PROMPTRIAL_TRACEBACK", trace)
+    code = f"import os\n\ndef told(answer: str) -> bool:\n    raise ValueError('with ' + os.environ[{secret!r}])\n"
+    (lab.project.root / "config/measures.py").write_text(code)
+    lab.configure(server, {"scorers": {"mine": {"type": "python", "file": "measures.py:told"}}})
+    outcome = lab.project.run("--display", display)
+    assert outcome.code == 1
+    assert "ValueError: with [redacted]" in outcome.err
+    looked = [lab.project.call(verb, "--run_id", "r") for verb in ("doctor", "status")]
+    texts = [text for each in (outcome, *looked) for text in (each.out, each.err)]
+    assert lab.found(*texts) == []
+    assert any("with [redacted]" in text for text in texts[2:])
+
+
+def test_what_doctor_says_of_an_error_has_no_key_of_the_configuration(lab: Lab) -> None:
+    load_config(lab.project.config, dict(os.environ))
+    sight = Sight(
+        RunDir(lab.project.root, "r"),
+        Invocation(os.environ, SystemClock(), print),
+        dict(os.environ),
+        state=None,
+        word="damaged",
+        by=None,
+        built=None,
+        trials=(),
+        repair="",
+    )
+    assert sight.said(UsageError(f"no {KEY}", hint=f"give {HEADER}")) == "no [redacted] (give [redacted])"
+
+
+@pytest.mark.parametrize("kind", [ValueError, UsageError])
+def test_a_page_of_view_that_says_what_went_wrong_has_no_key(lab: Lab, kind: type[Exception]) -> None:
+    def fail() -> Response:
+        raise kind(f"no {KEY} and {HEADER}")
+
+    load_config(lab.project.config, dict(os.environ))
+    page = bytes(asyncio.run(made_page(fail)).body).decode()
+    assert "no [redacted] and [redacted]" in page
+    assert lab.found(page) == []
+
+
+def test_a_command_forgets_the_secrets_of_the_command_before(lab: Lab) -> None:
+    load_config(lab.project.config, dict(os.environ))
+    assert {KEY, HEADER} <= remembered_secrets()
+    lab.project.call("list")
+    assert remembered_secrets() == frozenset()

@@ -10,16 +10,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from promptrial import __version__
 from promptrial.cli.parser import Parser, Verbs
 from promptrial.cli.slips import before_verb
-from promptrial.config.environment import environment
+from promptrial.config.environment import forget_secrets
 from promptrial.documents.files import NotARegularFileError
 from promptrial.errors import (
     ActionNeeded,
-    ConfigError,
     Detached,
     PromptrialError,
     ReaderGoneError,
@@ -29,9 +28,6 @@ from promptrial.errors import (
 from promptrial.runtime import collector
 from promptrial.runtime.interrupts import Terminated, end_on_signals, raise_on_signals
 from promptrial.runtime.terminal import say_to_stderr
-
-if TYPE_CHECKING:
-    from promptrial.runtime.events import Redactor
 
 __all__ = ["COMMANDS", "Command", "build_parser", "entry_point", "main"]
 
@@ -148,6 +144,7 @@ def _ending(arguments: Sequence[str] | None = None, *, unattended: bool = False)
     ``PROMPTRIAL_TRACEBACK`` is set, and never with a secret.
     """
     args = argparse.Namespace()
+    forget_secrets()
     try:
         words = _words(sys.argv[1:] if arguments is None else arguments)
         verb = next((word for word in words if word in COMMANDS), None)
@@ -166,15 +163,17 @@ def _ending(arguments: Sequence[str] | None = None, *, unattended: bool = False)
     except ReaderGoneError as gone:
         return _Ending(gone.exit_code)
     except Exception as error:  # noqa: BLE001 - the process edge: each becomes a sentence and an exit code
-        _say(args, _redactor()(_sentence(error, getattr(args, "experiments_dir", None))), "error")
+        _say(args, _sentence(error, getattr(args, "experiments_dir", None)), "error")
         return _Ending(_code(error))
     return _Ending(code)
 
 
 def _say(args: argparse.Namespace, text: str, level: str) -> None:
-    """Say how a command ended: as a sentence, or as the last event of a run whose display is ``json``."""
+    """Say how a command ended, without secrets: a sentence, or the last event of a run whose display is ``json``."""
     from promptrial.runtime.clock import SystemClock
+    from promptrial.runtime.events import redactor_of_errors
 
+    text = redactor_of_errors()(text)
     if getattr(args, "display", None) != "json":
         say_to_stderr(text)
         return
@@ -258,16 +257,6 @@ def _remedy(error: OSError) -> str:
             "continue it with --resume"
         )
     return ""
-
-
-def _redactor() -> Redactor:
-    """Return what takes secrets out; a ``.env`` that cannot be read has none that could have been used."""
-    from promptrial.runtime.events import Redactor
-
-    try:
-        return Redactor(environment(os.environ, Path.cwd()))
-    except (ConfigError, OSError):
-        return Redactor(os.environ)
 
 
 def entry_point(arguments: Sequence[str] | None = None, *, unattended: bool = False) -> None:

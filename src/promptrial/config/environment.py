@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +25,11 @@ __all__ = [
     "expanded",
     "experiments_dir_in",
     "experiments_dir_of",
+    "forget_secrets",
     "is_secret_variable",
     "place_flag",
+    "remember_secrets",
+    "remembered_secrets",
 ]
 
 _MAX_DOTENV: Final = 1 << 20
@@ -47,6 +50,25 @@ def is_secret_variable(name: str) -> bool:
     (True, False)
     """
     return bool(_SECRET.search(name))
+
+
+_REMEMBERED: Final[set[str]] = set()
+"""Values of variables that no name tells to be secret: only a configuration does."""
+
+
+def remember_secrets(values: Iterable[str]) -> None:
+    """Keep the secrets of a configuration that was read, for what this process says of errors."""
+    _REMEMBERED.update(values)
+
+
+def remembered_secrets() -> frozenset[str]:
+    """Return the secrets of all configurations that the current command has read."""
+    return frozenset(_REMEMBERED)
+
+
+def forget_secrets() -> None:
+    """Begin another command."""
+    _REMEMBERED.clear()
 
 
 def environment(base: Mapping[str, str], folder: Path) -> dict[str, str]:

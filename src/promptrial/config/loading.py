@@ -16,14 +16,14 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from promptrial.config.code import is_carried, read_code
-from promptrial.config.environment import VARIABLE, environment
+from promptrial.config.environment import VARIABLE, environment, remember_secrets
 from promptrial.config.explaining import explain
 from promptrial.config.flags import flag_of
 from promptrial.config.labels import read_labels
 from promptrial.config.prompts import read_prompts
 from promptrial.config.reading import read_named
 from promptrial.config.schema import ExperimentConfig
-from promptrial.config.secrets import hidden, misplaced_secrets
+from promptrial.config.secrets import hidden, misplaced_secrets, secret_values
 from promptrial.config.short_forms import write_out_servers
 from promptrial.config.tree import KeyPath, Lines, dotted, parse, place
 from promptrial.errors import ConfigError, ConfigProblemsError
@@ -85,6 +85,8 @@ def load_config(
     wrong_files : list of str, optional
         Gets what is wrong with prompts and files of scorers; these are left out then, and nothing is raised for them.
 
+    Side effects: the keys of its servers are remembered as secrets, so that no message of this process holds them.
+
     Raises
     ------
     ConfigError
@@ -106,6 +108,7 @@ def load_config(
         problems = list(dict.fromkeys(explain(path, error, resolved, line_of, placeholders, by_flag)))
         more = [f"{path}: and {len(problems) - _SHOWN:,} more problems"] if len(problems) > _SHOWN else []
         raise ConfigProblemsError([*problems[:_SHOWN], *more]) from None
+    remember_secrets(secret_values(experiment.providers, placeholders, env))
     for at, problem in misplaced_secrets(experiment.providers, placeholders):
         raise ConfigError(f"{place(path, line_of, at)}: {dotted(at)}: {problem}")
     if experiment.aa:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal
 
-from promptrial.config.environment import is_secret_variable
+from promptrial.config.environment import environment, is_secret_variable, remembered_secrets
+from promptrial.errors import ConfigError
 from promptrial.runtime.terminal import say_to_stderr
 
-__all__ = ["EventLog", "Level", "Redactor"]
+__all__ = ["EventLog", "Level", "Redactor", "redactor_of_errors"]
 
 Level = Literal["debug", "info", "warning", "error"]
 _RANK: Final[dict[Level, int]] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -75,6 +78,20 @@ class Redactor:
         if isinstance(value, list | tuple | set | frozenset):
             return [self.deep(item) for item in value]
         return self(str(value))
+
+
+def redactor_of_errors(env: Mapping[str, str] | None = None) -> Redactor:
+    """Return what takes secrets out of an error that this process says, whichever configurations it has read.
+
+    Without an environment, it is that of the process and of ``.env`` in the current folder; a ``.env`` that cannot be
+    read has none that could have been used.
+    """
+    if env is None:
+        try:
+            env = environment(os.environ, Path.cwd())
+        except (ConfigError, OSError):
+            env = os.environ
+    return Redactor(env, more=remembered_secrets())
 
 
 def _spellings(secret: str) -> set[str]:

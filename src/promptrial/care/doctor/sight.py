@@ -18,7 +18,7 @@ from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import Invocation
 from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
 from promptrial.legacy.detection import needs_migration
-from promptrial.runtime.events import Redactor
+from promptrial.runtime.events import redactor_of_errors
 from promptrial.store import jsonl, records
 from promptrial.store.journal import fold
 from promptrial.store.lock import Holder, holder
@@ -87,7 +87,7 @@ class Sight:
 
     def said(self, error: PromptrialError) -> str:
         """Return what an error says, without secrets."""
-        return Redactor(self.env)(error.message if error.hint is None else f"{error.message} ({error.hint})")
+        return redactor_of_errors(self.env)(error.message if error.hint is None else f"{error.message} ({error.hint})")
 
     def completed(self, phase: str) -> bool:
         """Whether the state says that a phase is completed."""

@@ -24,6 +24,7 @@ from promptrial.care.view.pages import frame, problem_html
 from promptrial.care.view.viewer import Viewer
 from promptrial.errors import UsageError
 from promptrial.reporting.page.markup import shown
+from promptrial.runtime.events import redactor_of_errors
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -128,7 +129,7 @@ class _Pages:
         try:
             return self._viewer.live(run_id)
         except Exception as error:  # noqa: BLE001 - the edge: a stream goes on, and says what is wrong
-            return problem_html(error)
+            return problem_html(error, redactor_of_errors())
 
 
 def _run_id(request: Request) -> str:
@@ -141,7 +142,7 @@ async def made_page(make: Callable[[], Response]) -> Response:
         return await run_in_threadpool(make)
     except Exception as error:  # noqa: BLE001 - the edge: files may be half written, and a person gets a page
         title, status = ("Not found", 404) if isinstance(error, UsageError) else ("This page cannot be shown", 500)
-        return HTMLResponse(frame(title, problem_html(error)), status)
+        return HTMLResponse(frame(title, problem_html(error, redactor_of_errors())), status)
 
 
 async def no_page(_request: Request, error: Exception) -> Response:

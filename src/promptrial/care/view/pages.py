@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 from urllib.parse import quote
 
@@ -35,8 +35,8 @@ def frame(title: str, body: str, *, live: str = "", script: str = "", home: str 
     )
 
 
-def problem_html(error: Exception) -> str:
-    """Return what went wrong, and what to do next, as pieces of a page."""
+def problem_html(error: Exception, redact: Callable[[str], str]) -> str:
+    """Return what went wrong, and what to do next, as pieces of a page; ``redact`` takes secrets out of a text."""
     if isinstance(error, PromptrialError):
         lines = [error.message, *([] if error.hint is None else [f"next: {error.hint}"])]
     elif isinstance(error, OSError):
@@ -46,7 +46,7 @@ def problem_html(error: Exception) -> str:
             f"this page could not be built: {type(error).__name__}: {error}",
             "reload it if the run is in progress; otherwise check the run: promptrial doctor",
         ]
-    first, *more = (line for text in lines for line in text.splitlines() if line.strip())
+    first, *more = (line for text in lines for line in redact(text).splitlines() if line.strip())
     rest = "".join(f"<p>{shown(line.strip())}</p>\n" for line in more)
     return f'<p class="bad" role="status">{shown(first)}</p>\n{rest}'
 

@@ -25,6 +25,7 @@ from promptrial.care.view.watch import RunWatch
 from promptrial.documents.files import read_bytes
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock
+from promptrial.runtime.events import redactor_of_errors
 from promptrial.runtime.stop import SOFTLY
 from promptrial.store.next_steps import wait_or_resume
 from promptrial.store.rundir import RunDir
@@ -85,7 +86,7 @@ class Viewer:
         try:
             return live_html(self._watch(find_run(self.experiments, run_id)).look(), allow_stop=self.allow_stop)
         except (PromptrialError, OSError) as error:
-            return problem_html(error)
+            return problem_html(error, redactor_of_errors())
 
     def _watch(self, run: RunDir) -> RunWatch:
         with self._lock:
@@ -132,4 +133,4 @@ class Viewer:
         try:
             return 200, frame("Compare two runs", form + compared_html(query, self.experiments))
         except (PromptrialError, OSError) as error:
-            return 400, frame("Compare two runs", form + problem_html(error))
+            return 400, frame("Compare two runs", form + problem_html(error, redactor_of_errors()))
