@@ -38,8 +38,9 @@ class StatsConfig(Strict):
     confidence: OpenShare = _STATS.confidence
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(no_repeats)] = Field(
         _STATS.primary,
-        description="confirmatory endpoints, corrected together; by default the first scorer of the default pack, or "
-        "the first scorer if that one is not active",
+        description="confirmatory endpoints, corrected together; with `stopping`, the one that is looked at is "
+        "corrected on its own (family `looks`). By default the first scorer of the default pack, or the first scorer "
+        "if that one is not active",
     )
     bootstrap_samples: Annotated[int, Field(ge=1000, le=_MOST_SAMPLES), Number] = _STATS.bootstrap_samples
     permutation_samples: Annotated[

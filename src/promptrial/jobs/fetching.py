@@ -2,7 +2,7 @@
 
 A download that lacks rows may have been cut where a row ends, come from a copy that is not complete yet, or be empty by
 mistake; a dataset may not be visible for a while. So what lacks rows is fetched again, from a new address and after a
-wait, and whatever has come in any download of one job is kept.
+wait, and what has come in any download of one job that ended is kept; a transfer that breaks off is discarded.
 """
 
 from __future__ import annotations

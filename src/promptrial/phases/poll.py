@@ -1,4 +1,4 @@
-"""Poll: bring the results of every job home, part by part, each row durable as it arrives; look at a running trial."""
+"""Poll: bring the answers home: of jobs a whole download at a time, of others row by row; look at a running trial."""
 
 from __future__ import annotations
 

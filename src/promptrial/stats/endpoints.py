@@ -3,9 +3,10 @@
 The designated p-value is chosen by planned scale and clustering, before any result is seen:
 
 * binary, no two planned items in one cluster: the score test;
-* anything else: sign flips of clusters (of items, where each is its own cluster).
+* anything else: sign flips of clusters (of items, where each is its own cluster), whose row also holds the larger p of
+  flips and score test where 0/1 scores in clusters are sparse.
 
-The interval beside it is the inversion of that test; see ``difference``.
+The interval beside it is the inversion of that test, or the hull of both; ``difference`` decides.
 """
 
 from __future__ import annotations
