@@ -65,7 +65,7 @@ def _parse(spec: RunSpec, services: Services, trial: Trial, further: tuple[Colum
                 services.stop.check()
                 task.advance(n)
         _say_conflicts(spec, services, trial, output, files.quarantine.path)
-        from promptrial.reporting.responses import response_warnings  # which a plan does without
+        from promptrial.reporting.empty_and_truncated import response_warnings  # which a plan does without
 
         for warning in (*response_warnings(output.report.arms), *output.models.warnings()):
             services.events.warn(f"{trial.slug}: {warning}")

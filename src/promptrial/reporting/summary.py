@@ -27,9 +27,9 @@ from promptrial.reporting.cells import (
     rate,
     temperature,
 )
+from promptrial.reporting.empty_and_truncated import response_warnings
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences
 from promptrial.reporting.lost import lost_sentence
-from promptrial.reporting.responses import response_warnings
 from promptrial.reporting.reused import reuse_sentences, reuse_warnings
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected

@@ -19,9 +19,9 @@ from promptrial.documents.significance import Endpoint, Significance
 from promptrial.model.arms import ArmName, control_first
 from promptrial.reporting.cells import count, counted, p_equals, rate, temperature
 from promptrial.reporting.drift import drift_sentence
+from promptrial.reporting.empty_and_truncated import WARNING_SHARE
 from promptrial.reporting.facts import RunFacts, TrialResult, UnfinishedFacts
 from promptrial.reporting.findings import where_words
-from promptrial.reporting.responses import WARNING_SHARE
 from promptrial.reporting.tables import primary_endpoints
 from promptrial.reporting.tables.contrasts import named_contrast
 from promptrial.reporting.tables.words import listing, metric_text

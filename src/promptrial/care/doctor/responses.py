@@ -9,7 +9,7 @@ from promptrial.care.doctor.document import Finding, Kind
 from promptrial.care.doctor.sight import Sight
 from promptrial.errors import CorruptRecordError
 from promptrial.phases.parsed import ArmCounts, ParseReport
-from promptrial.reporting.responses import empty_reasons
+from promptrial.reporting.empty_and_truncated import empty_reasons
 from promptrial.store import records
 
 __all__ = ["response_findings"]
