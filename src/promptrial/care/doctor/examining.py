@@ -9,9 +9,9 @@ from typing import Final
 from promptrial.care.doctor.damage import damaged_artifacts, damaged_records, torn_files
 from promptrial.care.doctor.disk import disk_use, free_bytes
 from promptrial.care.doctor.document import DoctorDocument, Finding, Severity
+from promptrial.care.doctor.empty_and_truncated import response_findings
 from promptrial.care.doctor.leftovers import phase_findings, process_findings, set_aside_files
 from promptrial.care.doctor.prospect import prospects
-from promptrial.care.doctor.responses import response_findings
 from promptrial.care.doctor.sight import Sight, look
 from promptrial.care.doctor.spending import cap_findings, orphan_jobs, part_findings, pilot_findings
 from promptrial.config.environment import environment
