@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from simulated_pairs import CLUSTER_SHARE, DESIGNS, ITEM_SHARE, arms_model
 
+from promptrial.stats.adjusted_p_values import holm
 from promptrial.stats.clusters import DECIMALS
 from promptrial.stats.max_t import JointFlips, max_t
-from promptrial.stats.multiplicity import holm
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.ranking import directed_p
 from promptrial.stats.risk_difference import score_p_value

@@ -14,12 +14,12 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from promptrial.documents.significance import Estimate, Significance, StatsSettings
+from promptrial.stats.adjusted_p_values import benjamini_hochberg, benjamini_yekutieli, holm
 from promptrial.stats.analysis import analyse
 from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.effect_size import cliffs_delta, rank_biserial
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.mcnemar import mcnemar, odds_ratio_interval
-from promptrial.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 from promptrial.stats.paired import clustered_se, paired_difference
 from promptrial.stats.pairing import ScoreTable
 from promptrial.stats.resampling import sign_flip_sums

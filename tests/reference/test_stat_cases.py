@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from promptrial.stats.adjusted_p_values import benjamini_hochberg, benjamini_yekutieli, holm
 from promptrial.stats.bootstrap import acceleration
 from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.effect_size import cohens_dz, cohens_h, rank_biserial
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.intervals import clopper_pearson, wilson
 from promptrial.stats.mcnemar import mcnemar, odds_ratio_interval
-from promptrial.stats.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 from promptrial.stats.paired import clustered_se, paired_difference
 from promptrial.stats.power import connor_sample_size, miller_sample_size, t_test_power, t_test_sample_size
 from promptrial.stats.risk_difference import PairedTable, newcombe_interval, tango_interval

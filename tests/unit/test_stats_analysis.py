@@ -25,12 +25,12 @@ from promptrial.documents.significance import (
     StatsSettings,
 )
 from promptrial.errors import NewerVersionError
+from promptrial.stats.adjusted_p_values import benjamini_hochberg, holm
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.attrition import arm_attrition
 from promptrial.stats.endpoints import _arm_interval
 from promptrial.stats.families import correct
 from promptrial.stats.intervals import wilson
-from promptrial.stats.multiplicity import benjamini_hochberg, holm
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import ArmScores, FloatArray, IntArray, ScoreTable
 from promptrial.stats.selective import ratio_estimate

@@ -12,8 +12,8 @@ import pytest
 from promptrial.documents import significance
 from promptrial.documents.significance import Endpoint, Significance, StatsSettings
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, Contrast, compared_arms
+from promptrial.stats.adjusted_p_values import holm
 from promptrial.stats.analysis import analyse, pairing_of
-from promptrial.stats.multiplicity import holm
 from promptrial.stats.score_table import ScoreTable
 from tests.support.score_tables import of_contrast, trial_table, with_arms, without_rows
 

@@ -11,10 +11,10 @@ from scipy import stats
 
 from promptrial.documents.significance import Interaction, StatsSettings
 from promptrial.model.arms import DEFAULT_CONTRAST
+from promptrial.stats.adjusted_p_values import benjamini_hochberg
 from promptrial.stats.analysis import analyse
 from promptrial.stats.cr2 import cr2
 from promptrial.stats.interaction import interaction
-from promptrial.stats.multiplicity import benjamini_hochberg
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample, ScoreTable, pair_scores
 from tests.support.score_tables import table_of, trial_table
 

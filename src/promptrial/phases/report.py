@@ -131,7 +131,7 @@ def _adjusted(
     Holm's method does it otherwise.
     """
     from promptrial.reporting.tables import primary_p_values
-    from promptrial.stats.multiplicity import holm
+    from promptrial.stats.adjusted_p_values import holm
 
     raw = primary_p_values(results)
     for group in together:

@@ -17,11 +17,11 @@ from scipy import special
 
 from promptrial.documents.aa import AAEndpoint, Alarms
 from promptrial.documents.significance import StatsSettings, number
+from promptrial.stats.adjusted_p_values import holm
 from promptrial.stats.difference import decided_by_score, difference_test
 from promptrial.stats.endpoints import designated_method
 from promptrial.stats.intervals import clopper_pearson
 from promptrial.stats.missing import under_rule
-from promptrial.stats.multiplicity import holm
 from promptrial.stats.pairing import Arm, FloatArray, IntArray, PairedSample, Pairing
 from promptrial.stats.streams import stream
 

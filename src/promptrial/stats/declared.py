@@ -11,7 +11,7 @@ import numpy as np
 from promptrial.documents.many_arms import PooledEffect, Trend
 from promptrial.documents.significance import StatsSettings, number
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.stats.multiplicity import holm
+from promptrial.stats.adjusted_p_values import holm
 from promptrial.stats.paired import clustered_se
 from promptrial.stats.pairing import Pairing
 from promptrial.stats.pooling import pool

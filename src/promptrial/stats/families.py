@@ -35,7 +35,7 @@ from promptrial.documents.significance import (
     StatsSettings,
 )
 from promptrial.model.arms import Contrast
-from promptrial.stats.multiplicity import benjamini_hochberg, holm
+from promptrial.stats.adjusted_p_values import benjamini_hochberg, holm
 from promptrial.stats.pairing import FloatArray
 
 __all__ = ["correct", "correct_interactions", "raw_test"]

@@ -16,11 +16,11 @@ import numpy as np
 from promptrial.documents.many_arms import PairOfArms, Ranking, RanksOfArm, Simultaneous
 from promptrial.documents.significance import StatsSettings, number
 from promptrial.model.arms import ArmName, Contrast, control_first
+from promptrial.stats.adjusted_p_values import holm
 from promptrial.stats.clusters import DECIMALS
 from promptrial.stats.difference import DifferenceTest, agreeing_limits, decided_by_score, difference_test
 from promptrial.stats.intervals import level_text
 from promptrial.stats.max_t import JointFlips, MaxT, joint_flips, max_t
-from promptrial.stats.multiplicity import holm
 from promptrial.stats.pairing import FloatArray, PairedSample, Pairing
 from promptrial.stats.ranking import directed_p, rank_sets
 from promptrial.stats.score_table import ScoreTable
