@@ -2246,7 +2246,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a line in another encoding is named by its chunk",
-        "datasets/content.py",
+        "datasets/encodings.py",
         'line += decoder.decode(good).count("\\n")',
         "line += 0",
         _TABLES,

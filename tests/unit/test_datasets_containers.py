@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from promptrial.datasets import heads
-from promptrial.datasets.content import HEAD
+from promptrial.datasets.encodings import HEAD
 from promptrial.datasets.heads import read_head
 from promptrial.datasets.table import open_table
 from promptrial.errors import DataError

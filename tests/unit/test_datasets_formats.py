@@ -109,7 +109,7 @@ def test_a_squad_file_tells_by_which_version_it_is_scored(
 def test_a_key_is_found_across_the_chunks_in_which_a_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptrial.datasets.content._CHUNK", 70)
+    monkeypatch.setattr("promptrial.datasets.encodings._CHUNK", 70)
     path = tmp_path / "s.json"
     for padding in range(80):
         path.write_text(" " * padding + '{"data": [], "is_impossible": false}' + " " * 100)

@@ -220,13 +220,13 @@ def test_a_lone_carriage_return_in_a_cell_or_between_tokens_does_not_count_as_a_
 def test_a_compressed_line_too_long_to_hold_is_refused_before_it_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptrial.datasets.content._MOST_LINE", 3 << 20)
+    monkeypatch.setattr("promptrial.datasets.encodings._MOST_LINE", 3 << 20)
     bomb = packed(b"question\n" + b"x" * (20 << 20))
     assert failure(tmp_path / "q.csv", bomb)[0] == "FILE:2: a line of more than 3 MiB"
 
 
 def test_a_compressed_document_too_large_to_keep_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("promptrial.datasets.content._MOST_SPOOLED", 3 << 20)
+    monkeypatch.setattr("promptrial.datasets.encodings._MOST_SPOOLED", 3 << 20)
     assert "more than 4 GiB" in failure(tmp_path / "q.json", zstd(b"[{}" + b" " * (20 << 20)))[0]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.datasets.base import DatasetFormat
-from promptrial.datasets.content import HEAD
+from promptrial.datasets.encodings import HEAD
 from promptrial.datasets.recognising import recognise
 from promptrial.errors import DataError
 from tests.support.questions import made_up_file

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import BinaryIO, Final
 from xml.etree import ElementTree as ET
 
-from promptrial.datasets.content import overlapping
+from promptrial.datasets.encodings import overlapping
 from promptrial.datasets.values import BrokenCell
 
 __all__ = ["broken_cells", "column_number"]

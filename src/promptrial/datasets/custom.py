@@ -21,7 +21,7 @@ from promptrial.datasets.base import DatasetFormat, Placed, QuickResult, Reading
 from promptrial.datasets.cells import MOST_KEPT, Cells
 from promptrial.datasets.choices import choice_key
 from promptrial.datasets.columns import NAMES, Columns, listed, match_columns
-from promptrial.datasets.content import HEAD, open_content
+from promptrial.datasets.encodings import HEAD, open_content
 from promptrial.datasets.place import Place, shown
 from promptrial.datasets.table import Row, Table, open_table, table_of
 from promptrial.datasets.values import has_values

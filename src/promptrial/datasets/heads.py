@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from promptrial.datasets.content import HEAD
+from promptrial.datasets.encodings import HEAD
 from promptrial.datasets.json_objects import is_list_of_objects, is_usual, unwrapped
 from promptrial.datasets.table import Table, open_table
 

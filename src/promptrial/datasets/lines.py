@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from promptrial.datasets.content import open_content
+from promptrial.datasets.encodings import open_content
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import not_utf8
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from promptrial.datasets import separated
-from promptrial.datasets.content import HEAD, Content, open_content
+from promptrial.datasets.encodings import HEAD, Content, open_content
 from promptrial.datasets.json_rows import LINE_ENDINGS, json_layout, line_rows, list_rows
 from promptrial.datasets.parquet import parquet_values
 from promptrial.datasets.place import Place

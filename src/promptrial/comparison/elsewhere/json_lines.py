@@ -9,7 +9,7 @@ import msgspec
 
 from promptrial.comparison.elsewhere.json_text import without_nan
 from promptrial.comparison.elsewhere.rows import SEE
-from promptrial.datasets.content import HEAD, Content
+from promptrial.datasets.encodings import HEAD, Content
 from promptrial.datasets.json_errors import error_byte, json_error, too_deep
 from promptrial.datasets.json_rows import LINE_ENDINGS
 from promptrial.datasets.place import Place

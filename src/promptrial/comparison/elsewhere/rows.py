@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from promptrial.comparison.elsewhere.values import is_scalar, score_of
-from promptrial.datasets.content import Content
+from promptrial.datasets.encodings import Content
 from promptrial.datasets.place import Place
 from promptrial.documents.significance import Wanted
 from promptrial.registry import near_misses

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from promptrial import registry
 from promptrial.comparison.elsewhere.rows import SEE, Columns, Opened, ReadingNotes, ResultFile, ResultFormat
-from promptrial.datasets.content import open_content
+from promptrial.datasets.encodings import open_content
 from promptrial.documents.files import open_regular
 from promptrial.errors import DataError, UsageError
 

@@ -29,7 +29,7 @@ from promptrial.comparison.elsewhere.rows import (
     ScoreRow,
     first_text,
 )
-from promptrial.datasets.content import open_content
+from promptrial.datasets.encodings import open_content
 from promptrial.datasets.place import Place
 from promptrial.documents.files import read_bytes
 from promptrial.errors import DataError, UsageError

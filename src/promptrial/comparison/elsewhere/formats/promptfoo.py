@@ -27,7 +27,7 @@ from promptrial.comparison.elsewhere.rows import (
     fingerprint,
     unknown,
 )
-from promptrial.datasets.content import Content
+from promptrial.datasets.encodings import Content
 from promptrial.datasets.place import Place
 from promptrial.datasets.type_words import in_words
 from promptrial.datasets.values import text_of
