@@ -11,8 +11,8 @@ from typing import BinaryIO, Final, Literal
 
 import msgspec
 
-from promptrial.datasets.document import JsonDocument
 from promptrial.datasets.encodings import Content
+from promptrial.datasets.json_document import JsonDocument
 from promptrial.datasets.json_errors import check_keys, error_byte, json_error, too_deep, type_error
 from promptrial.datasets.json_objects import holding, is_list_of_objects, unwrapped
 from promptrial.datasets.place import Place

@@ -25,7 +25,7 @@ import msgspec
 
 from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.columns import NAMES, WELL_KNOWN, fold
-from promptrial.datasets.document import JsonDocument
+from promptrial.datasets.json_document import JsonDocument
 from promptrial.datasets.layout import Layout
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Variant, flat, passage
 from promptrial.datasets.table import Row, Table, open_table

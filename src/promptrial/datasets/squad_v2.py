@@ -19,8 +19,8 @@ from typing import Final
 import msgspec
 
 from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item, no_other_reader
-from promptrial.datasets.document import JsonDocument
 from promptrial.datasets.encodings import open_content, overlapping
+from promptrial.datasets.json_document import JsonDocument
 from promptrial.datasets.layout import Layout, hub_rows, typed, with_official_files
 from promptrial.datasets.parquet import parquet_rows
 from promptrial.datasets.place import Place

@@ -20,8 +20,8 @@ from typing import Final
 import msgspec
 
 from promptrial.datasets.base import DatasetFormat, HubDefaults, Placed, Reading, new_item, no_other_reader
-from promptrial.datasets.document import JsonDocument
 from promptrial.datasets.encodings import open_content
+from promptrial.datasets.json_document import JsonDocument
 from promptrial.datasets.layout import Layout, with_official_files
 from promptrial.datasets.place import Place
 from promptrial.datasets.shapes import Draft, Notes, Variant

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, BinaryIO, Final
 
-from promptrial.datasets.document import JsonDocument
 from promptrial.datasets.encodings import Content, overlapping
+from promptrial.datasets.json_document import JsonDocument
 
 __all__ = ["open_document", "without_nan"]
 
