@@ -2400,7 +2400,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "live rows are sealed in the order in which they came",
-        "jobs/sealing.py",
+        "jobs/request_order.py",
         "if order == wanted:",
         "if sorted(order) == sorted(wanted):",
         _LIVE,

@@ -25,8 +25,8 @@ from promptrial.errors import (
 )
 from promptrial.jobs.pace import Pace
 from promptrial.jobs.paid_rows import PaidRows
+from promptrial.jobs.request_order import in_order
 from promptrial.jobs.schedule import Steps, Wakes
-from promptrial.jobs.sealing import in_order
 from promptrial.jobs.services import QueueServices
 from promptrial.jobs.work import PartWork
 from promptrial.jobs.workers import Workers
