@@ -158,7 +158,7 @@ def _waves(run: RunDir, trials: tuple[str, ...]) -> tuple[str, ...]:
     """Return in which wave each trial is; nothing of a run that asks everything at once."""
     if not (run.prepared / "waves.json").exists():
         return ()
-    from promptrial.care.looked_at import waves_said  # which a status of other runs does without
+    from promptrial.care.look_progress import waves_said  # which a status of other runs does without
 
     return tuple(waves_said(run, trials))
 
