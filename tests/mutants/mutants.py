@@ -1707,7 +1707,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what a server sent too much is the answer to the next request",
-        "providers/leftovers.py",
+        "providers/surplus_answers.py",
         "if connection.is_idle() and connection._h11_state.trailing_data[0]:",
         "if connection.is_closed():",
         ("tests/contract/test_http_answered_twice.py",),

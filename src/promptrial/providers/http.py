@@ -41,7 +41,7 @@ from promptrial.providers.http_outcomes import (
     storage_refusal,
 )
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
-from promptrial.providers.leftovers import drop_leftovers
+from promptrial.providers.surplus_answers import drop_leftovers
 from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, split_lines
 
 if TYPE_CHECKING:
