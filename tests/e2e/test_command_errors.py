@@ -27,7 +27,7 @@ def test_a_full_disk_is_said_with_the_folder_of_the_runs(project: Project, monke
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("promptrial.engine.following.resume", full)
+    monkeypatch.setattr("promptrial.engine.invocation.resume", full)
     outcome = project.run()
     assert outcome.code == 1
     assert outcome.err.startswith("error: experiments: No space left on device\n  next: free some space")
@@ -38,7 +38,7 @@ def test_an_unexpected_error_is_one_line_without_secrets(project: Project, monke
         raise OverflowError(f"too big for {VALUE}")
 
     monkeypatch.setenv("SOME_API_KEY", VALUE)
-    monkeypatch.setattr("promptrial.engine.following.open_run", fail)
+    monkeypatch.setattr("promptrial.engine.invocation.open_run", fail)
     outcome = project.run()
     assert outcome.code == 1
     assert outcome.err == (

@@ -9,7 +9,7 @@ import pytest
 
 from promptrial.cli.results import results
 from promptrial.documents.missing import AttritionTest
-from promptrial.engine.following import Finished
+from promptrial.engine.invocation import Finished
 from promptrial.reporting.facts import TrialResult
 from promptrial.store.rundir import RunDir
 from tests.unit.test_reporting_pages import costs, document, endpoint, facts

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from promptrial.documents import schemas
 from promptrial.documents.verdict import VerdictDocument
-from promptrial.engine.following import Finished
+from promptrial.engine.invocation import Finished
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.tables.words import wording

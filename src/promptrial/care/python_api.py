@@ -11,7 +11,7 @@ from typing import Any
 from promptrial.care.python_results import Run, load_run
 from promptrial.config.environment import DEFAULT_EXPERIMENTS, environment, experiments_dir_in, experiments_dir_of
 from promptrial.documents.files import read_text
-from promptrial.engine.following import follow
+from promptrial.engine.invocation import follow
 from promptrial.engine.opening import RunRequest, new_run_ids
 from promptrial.engine.session import Invocation
 from promptrial.errors import UsageError

@@ -18,7 +18,7 @@ from promptrial.care import smoke_checks as checks
 from promptrial.care.status import RunStatus, read_status
 from promptrial.config.loading import environment
 from promptrial.design.plan import select_phases
-from promptrial.engine.following import follow
+from promptrial.engine.invocation import follow
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import Invocation
 from promptrial.errors import StopRequested, UsageError

@@ -19,7 +19,7 @@ from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
-    from promptrial.engine.following import Finished
+    from promptrial.engine.invocation import Finished
 
 __all__ = ["DESCRIPTION", "archive_finished", "as_text", "as_values", "configure", "execute", "preflight"]
 

@@ -15,7 +15,7 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 
 if TYPE_CHECKING:
     from promptrial.design.plan import Selection
-    from promptrial.engine.following import Finished
+    from promptrial.engine.invocation import Finished
     from promptrial.engine.previewing import Planned
     from promptrial.engine.request import RunRequest
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from promptrial.runtime.terminal import Colour
 
 if TYPE_CHECKING:
-    from promptrial.engine.following import Finished
+    from promptrial.engine.invocation import Finished
     from promptrial.reporting.facts import TrialResult
     from promptrial.reporting.tables import Table
     from promptrial.reporting.verdict import Verdict

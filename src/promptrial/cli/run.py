@@ -30,7 +30,7 @@ from promptrial.store.rundir import RunDir
 if TYPE_CHECKING:
     from promptrial.archive.writing import Archived
     from promptrial.design.plan import Selection
-    from promptrial.engine.following import Finished
+    from promptrial.engine.invocation import Finished
     from promptrial.engine.opening import RunRequest
 
 __all__ = ["DESCRIPTION", "NAMES_TRIED", "configure", "execute", "follow_and_print", "parsed"]
@@ -163,7 +163,7 @@ def follow_and_print(args: argparse.Namespace, request: RunRequest, selection: S
 
 def _follow(args: argparse.Namespace, request: RunRequest, selection: Selection) -> Finished:
     from promptrial.cli.progress import display_for
-    from promptrial.engine.following import follow
+    from promptrial.engine.invocation import follow
     from promptrial.engine.session import Invocation
     from promptrial.runtime.arrow import settle_without_pandas
     from promptrial.runtime.asking import terminal_question

@@ -1,6 +1,6 @@
 """One invocation from the outside: what comes from the process, and what the phases of an opened run work on and with.
 
-The command line calls ``previewing`` and ``following`` with it, and prints what they return; nothing here parses flags
+The command line calls ``previewing`` and ``invocation`` with it, and prints what they return; nothing here parses flags
 or formats results.
 """
 
