@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from promptrial.comparison.agreement import Identity, agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
+from promptrial.comparison.comparability import Identity, agreements, match_items, refusal
 from promptrial.comparison.document import Changes
 from promptrial.comparison.pages import _changes_table
 from promptrial.comparison.reading import _chosen

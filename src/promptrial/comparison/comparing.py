@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
-from promptrial.comparison.agreement import agreements, match_items, refusal
 from promptrial.comparison.arms import changes, side_by_side
+from promptrial.comparison.comparability import agreements, match_items, refusal
 from promptrial.comparison.document import Agreement, Comparison, GateResult, ItemMatch, Pair, Side
 from promptrial.comparison.gates import Gate, decide, resolved
 from promptrial.comparison.reading import (

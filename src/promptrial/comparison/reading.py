@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from promptrial.comparison.agreement import Identity
+from promptrial.comparison.comparability import Identity
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents import cost_report, significance
 from promptrial.documents.cost_report import CostReport
