@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.care import stopping
-from promptrial.care.stopping import ask_to_stop
+from promptrial.care import stop_request
+from promptrial.care.stop_request import ask_to_stop
 from promptrial.cli import stop
 from promptrial.runtime.clock import FakeClock, SystemClock
 from promptrial.runtime.stop import DETACH, SOFTLY
@@ -86,7 +86,7 @@ def test_a_process_that_starts_while_it_is_asked_does_not_take_the_request_for_a
         held.__enter__()
 
     monkeypatch.setattr(atomic, "write_bytes", write_and_start)
-    monkeypatch.setattr(stopping, "holder", lambda path, clock: next(looks, None) or real(path, clock))
+    monkeypatch.setattr(stop_request, "holder", lambda path, clock: next(looks, None) or real(path, clock))
     asked = ask_to_stop(run, SOFTLY, Now())
     assert asked is not None
     assert asked.pid == os.getpid()

@@ -6,7 +6,7 @@ import argparse
 import threading
 
 from promptrial.care.status import find_run
-from promptrial.care.stopping import ask_to_stop
+from promptrial.care.stop_request import ask_to_stop
 from promptrial.cli.options import add_experiments_dir, add_run_id, experiments_dir, resume_command
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.runtime.clock import Clock, SystemClock

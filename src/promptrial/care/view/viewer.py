@@ -13,7 +13,7 @@ from urllib.parse import quote
 from promptrial.care.listing import list_runs
 from promptrial.care.live_facts import answers_text
 from promptrial.care.status import find_run, read_status
-from promptrial.care.stopping import ask_to_stop
+from promptrial.care.stop_request import ask_to_stop
 from promptrial.care.unfinished import has_whole_page
 from promptrial.care.view.compare_page import CompareQuery, compare_form, compared_html
 from promptrial.care.view.held_items import HeldItems
