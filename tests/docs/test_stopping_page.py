@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from promptrial.stats.spending import SpendingRule, bounds, nominal_levels
+from promptrial.stats.alpha_spending import SpendingRule, bounds, nominal_levels
 
 PAGE: Final = (Path(__file__).parents[2] / "docs/stopping.md").read_text(encoding="utf-8")
 TABLE: Final = PAGE.partition("| look |")[2].partition("\n\n")[0]

@@ -125,7 +125,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "every look may spend the whole level",
-        "stats/spending.py",
+        "stats/alpha_spending.py",
         "np.diff(spent(rule, times, alpha), prepend=0.0)",
         "spent(rule, times, alpha)",
         ("tests/reference/test_sequential.py",),

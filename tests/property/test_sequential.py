@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promptrial.stats.alpha_spending import SpendingRule, bounds, crossings, nominal_levels, spent
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.e_process import EProcess, bets
-from promptrial.stats.spending import SpendingRule, bounds, crossings, nominal_levels, spent
 
 rules = st.sampled_from(["obrien_fleming", "pocock"])
 waves = st.lists(st.integers(1, 50), min_size=1, max_size=8)

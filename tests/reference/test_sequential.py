@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from promptrial.stats.alpha_spending import SpendingRule, bounds, crossings, spent
 from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.e_process import EProcess, beta_binomial_log_e, bets
-from promptrial.stats.spending import SpendingRule, bounds, crossings, spent
 
 POCOCK_CONSTANTS = {2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 6: 2.453, 7: 2.485, 8: 2.512, 9: 2.535, 10: 2.555}
 """Jennison, C., Turnbull, B.W. (2000). Group sequential methods with applications to clinical trials, table 2.1."""

@@ -15,7 +15,7 @@ import promptrial.stats
 
 _SCRIPT: Final = """
 import msgspec, numpy as np
-from promptrial.stats import spending
+from promptrial.stats.alpha_spending import bounds
 from promptrial.stats.analysis import analyse
 from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.e_process import EProcess
@@ -29,7 +29,7 @@ graded = [rng.beta(2, 3, 120).tolist() for _ in range(2)]
 for each in (table_of(*right, cluster=cluster), table_of(*right), table_of(*graded, metric="f1", cluster=cluster)):
     print(msgspec.json.encode(analyse(each)).decode())
 print(exact_lower_limit(31, 17, 120, 0.025))
-print(spending.bounds("pocock", [0.3, 0.7, 1.0]).tolist(), spending.bounds("obrien_fleming", [0.3, 0.7, 1.0]).tolist())
+print(bounds("pocock", [0.3, 0.7, 1.0]).tolist(), bounds("obrien_fleming", [0.3, 0.7, 1.0]).tolist())
 print(EProcess(ClusterTotals(np.round(rng.uniform(-0.6, 1, 50), 12), np.ones(50, np.int64)), 1.0, 1).log_e(0.0))
 """
 _ELEMENTARY: Final = re.compile(r"np\.(?:exp|expm1|log\d*p?|sin|cos|tan|power|dot|matmul|linalg|cov|corrcoef)\b| @ ")

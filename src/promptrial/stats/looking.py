@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from promptrial.documents.significance import StatsSettings
+from promptrial.stats.alpha_spending import SpendingRule, bounds, fractions_of, nominal_levels
 from promptrial.stats.difference import agreeing_limits, difference_test
 from promptrial.stats.e_process import EProcess
 from promptrial.stats.pairing import PairedSample
-from promptrial.stats.spending import SpendingRule, bounds, fractions_of, nominal_levels
 from promptrial.stats.statistic import floor_p_value
 
 __all__ = ["EndpointLook", "LookPlan", "LookRule", "StopReason"]
