@@ -32,7 +32,7 @@ _RECHECK: Final = ("tests/e2e/test_recheck.py",)
 _LABELS_OF_RUNS: Final = ("tests/e2e/test_labels_in_runs.py",)
 _LABEL_SERVE: Final = ("tests/e2e/test_label_serve.py",)
 _MODEL_JUDGES: Final = ("tests/e2e/test_judges.py",)
-_JUDGING: Final = ("tests/unit/test_judging.py",)
+_JUDGING: Final = ("tests/unit/test_scoring_judging.py",)
 _JUDGES = ("tests/property/test_judges.py", "tests/reference/test_agreement.py",
                   "tests/reference/test_prediction_powered.py")  # fmt: skip
 _RESULT_LOGS: Final = ("tests/unit/test_analyze_formats.py",)
