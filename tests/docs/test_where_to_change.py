@@ -13,7 +13,7 @@ from promptrial import registry
 
 ROOT: Final = Path(__file__).parents[2]
 SECTION: Final = (
-    (ROOT / "docs/extending.md").read_text().partition("## Where do I change ...?")[2].partition("\n## ")[0]
+    (ROOT / "docs/extending.md").read_text().partition("## Where do I make a change?")[2].partition("\n## ")[0]
 )
 ROWS: Final = dict(re.findall(r"^\| (?!what should|---)(.+?) \| (.+) \|$", SECTION, re.MULTILINE))
 BESIDE: Final[Mapping[str, Mapping[str, str]]] = {
