@@ -125,6 +125,32 @@ def test_a_download_that_was_left_half_way_is_not_taken_for_one_that_was_believe
     assert drafts(work[0]) == []
 
 
+def test_a_transfer_that_a_kill_cuts_adds_nothing_to_what_ended_downloads_brought_and_nothing_is_asked_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = lab.work()[:1]
+    results, looks = HostedProvider.results, []
+
+    def short_then_killed(provider: HostedProvider, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        looks.append(job.name)
+        rows = list(results(provider, job, payload))
+        yield from rows[:2] if len(looks) == 1 else rows[2:3] if len(looks) == 2 else rows
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(HostedProvider, "results", short_then_killed)
+    lab.submit(work)
+    with pytest.raises(KeyboardInterrupt):
+        lab.collect(work)
+    (draft,) = work[0].folder.part_results(work[0].part.name).parent.glob("*.draft.jsonl")
+    assert draft.read_bytes().count(b"\n") == 2
+    lab.new_process()
+    lab.complete(work)
+    assert set(lab.vendor.asked().values()) == {1}
+    assert answered_ids(work[0]) == asked_ids(work[0])
+    assert drafts(work[0]) == []
+
+
 @pytest.mark.parametrize("then", [ResultsGoneError("not found"), ResultsEmptyError("an empty output file")])
 @pytest.mark.parametrize("end", [JobState.READY, JobState.EXPIRED])
 def test_what_came_before_the_rest_was_gone_is_kept_and_the_rest_is_bought_only_with_leave(
