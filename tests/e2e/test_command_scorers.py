@@ -181,6 +181,13 @@ def test_the_program_has_no_key_to_print(own: Project, monkeypatch: pytest.Monke
     assert "notforprograms" not in (own.run_root() / "run.log").read_text()
 
 
+def test_the_program_can_read_the_files_of_the_user_also_those_with_keys(own: Project) -> None:
+    (own.root / "config/.env").write_text("OTHER=notinanyname\n")
+    write(own.root / "config", HEAD + "print(open('.env').read(), file=sys.stderr); sys.exit(1)")
+    configure(own)
+    assert "notinanyname" in own.run().err
+
+
 # --- what a configuration may name -----------------------------------------------------------------------------------
 
 

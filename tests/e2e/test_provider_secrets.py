@@ -173,6 +173,28 @@ def test_a_key_in_the_exception_of_a_scorer_is_nowhere(
     assert any("with [redacted]" in text for text in texts[2:])
 
 
+def test_what_a_scorer_prints_is_shown_as_it_is_and_kept_nowhere(lab: Lab, server: str) -> None:
+    code = "import os\n\ndef told(answer: str) -> bool:\n    print(os.environ['MY_CREDENTIAL'])\n    return True\n"
+    (lab.project.root / "config/measures.py").write_text(code)
+    lab.configure(server, {"scorers": {"mine": {"type": "python", "file": "measures.py:told"}}})
+    outcome = lab.project.run()
+    assert outcome.code == 0, outcome.err
+    assert KEY in outcome.err
+    assert lab.found(outcome.out) == []
+
+
+@pytest.mark.parametrize("key", [KEY[:10] + "x9" * 8, "sk_" + "live4q7Xk2mP9vR4tY8nW"])
+def test_a_key_that_is_pasted_into_the_configuration_is_repeated_nowhere(lab: Lab, server: str, key: str) -> None:
+    for entry in ({"key": key}, {"headers": {"X-Team": key}}):
+        lab.configure(server, **entry)
+        for verb in (("run", "--run_id", "r"), ("run", "--run_id", "r", "--dry_run"), ("plan",), ("models",)):
+            outcome = lab.project.call(*verb)
+            assert outcome.code == 2, outcome.out + outcome.err
+            assert "eval_config.yaml:" in outcome.err
+            assert key not in outcome.out + outcome.err
+    assert not [path for path in lab.project.root.rglob("*.yaml") if path != lab.project.config]
+
+
 def test_what_doctor_says_of_an_error_has_no_key_of_the_configuration(lab: Lab) -> None:
     load_config(lab.project.config, dict(os.environ))
     sight = Sight(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,66 @@ def test_a_wrong_entry_is_refused_with_file_line_and_key(
     assert f": {key}: " in found.partition("\n")[0]
     assert said in found
     assert SECRET not in found
+
+
+PASTED = "q7Xk2mP9" + "vR4tY8nW3bL6"
+
+
+@pytest.mark.parametrize(
+    ("entry", "key", "said"),
+    [
+        ({"type": "openai", "key": PASTED}, "providers.mine.key", "not the key itself\n  next: put the key in .env"),
+        ({"type": "openai", "key": "K" + "0123456789abcdef" * 2}, "providers.mine.key", "separate its words with _"),
+        ({"type": "vllm", "headers": {"X-Team": PASTED}}, "providers.mine.headers.X-Team", "write `${VARIABLE}`"),
+        (
+            {"type": "vllm", "headers": {"X-Team": f"{PASTED} ${{WHO}}"}},
+            "providers.mine.headers.X-Team",
+            "must not contain a secret",
+        ),
+        (
+            {"type": "vllm", "headers": {"X-Id": "3f2504e0-4f89-41d3-9a0c-0305e82c3301"}},
+            "providers.mine.headers.X-Id",
+            "must not contain a secret",
+        ),
+        (
+            {"type": "vllm", "proxy": f"http://{PASTED}@p.example:1"},
+            "providers.mine.proxy",
+            "a configuration must not contain a password",
+        ),
+        ({"type": "fireworks", "account": PASTED}, "providers.mine.account", "must not contain a secret"),
+        ({"type": PASTED}, "providers.mine.type", "unknown type of provider '[redacted]'"),
+        ({"type": "openai", "mode": PASTED}, "providers.mine.mode", "must be 'batch' or 'live'"),
+        (PASTED, "providers.mine", "given: '[redacted]'"),
+    ],
+)
+def test_a_key_that_is_pasted_into_an_entry_is_refused_with_file_line_and_key_and_not_repeated(
+    tmp_path: Path, entry: Any, key: str, said: str
+) -> None:
+    found = refused(tmp_path, entry, {"WHO": "us"})
+    assert f": {key}: " in found.partition("\n")[0]
+    assert re.match(r"FILE:\d+: ", found)
+    assert said in found
+    for secret in (PASTED, "0123456789abcdef", "3f2504e0"):
+        assert secret not in found
+
+
+@pytest.mark.parametrize("variable", ["MINE", "MY_CREDENTIAL"])
+def test_a_variable_in_the_place_of_a_variable_s_name_is_refused_without_its_value(
+    tmp_path: Path, variable: str
+) -> None:
+    found = refused(tmp_path, {"type": "openai", "key": f"${{{variable}}}"}, {variable: "onlyletters"})
+    assert "providers.mine.key: " in found
+    assert "onlyletters" not in found
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a trial", "2023-06-01", "v1.24.3", "prompt-caching-2024-07-31,output-128k-2025-02-19", "https://example.com/trials",
+     "org-" + "aB3" * 8, "proj_" + "aB3" * 8, "team-eu-2", "application/json; charset=utf-8", "true", "123456789012"],
+)  # fmt: skip
+def test_a_header_of_plain_words_dates_versions_and_accounts_may_be_written_out(tmp_path: Path, value: str) -> None:
+    entry = {"type": "vllm", "headers": {"X-Who": value}}
+    assert loaded(tmp_path, {"providers": {"mine": entry}}).experiment.providers["mine"].headers == {"X-Who": value}
 
 
 def test_every_wrong_entry_is_named_at_once(tmp_path: Path) -> None:

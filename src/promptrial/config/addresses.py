@@ -15,16 +15,11 @@ __all__ = [
     "is_among",
     "is_host",
     "is_secret_name",
-    "is_secret_value",
 ]
 
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NAME: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.?")
 _SECRET: Final = re.compile(r"auth|key|token|secret|cookie|password|credential|session|signature", re.IGNORECASE)
-_KEY: Final = re.compile(
-    r"(?:bearer|basic)\s+\S{8,}|(?:sk|gsk|fw|hf|ghp|github_pat|xox[abp]|tgp)[-_][a-z0-9_-]{14,}", re.IGNORECASE
-)
-"""What vendors' keys, and headers that carry one, look like."""
 _OURS: Final = frozenset(
     {"accept-encoding", "connection", "content-length", "content-type", "expect", "host", "te", "trailer",
      "transfer-encoding", "upgrade"}
@@ -52,17 +47,6 @@ def is_secret_name(name: str) -> bool:
     (True, True, False)
     """
     return bool(_SECRET.search(name))
-
-
-def is_secret_value(value: str) -> bool:
-    """Tell whether the value of a header looks like a key, whatever the header is called.
-
-    Examples
-    --------
-    >>> is_secret_value("Bearer abcdefgh1234"), is_secret_value("sk-proj-abcdefgh12345678"), is_secret_value("skiing")
-    (True, True, False)
-    """
-    return _KEY.fullmatch(value) is not None
 
 
 def is_host(text: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, Final, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from promptrial.config.key_shapes import without_keys
 from promptrial.config.near_keys import examples, meant
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.tree import KeyPath, Lines, dotted, place
@@ -74,7 +75,10 @@ def explain(
         if problem["type"] == "too_short" and problem["input"]:
             continue  # entries were given; that they are wrong is said for each
         at = _key_path(problem, tree)
-        sentence = _shortened(_sentence(problem, at, tree, placeholders))
+        sentence = _sentence(problem, at, tree, placeholders)
+        if at[:1] == ("providers",):
+            sentence = without_keys(sentence, problem["input"])
+        sentence = _shortened(sentence)
         where = flag(at) or f"{place(path, line_of, at)}: {dotted(at) or 'top level'}"
         yield f"{where}: {sentence}"
 

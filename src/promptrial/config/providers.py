@@ -11,12 +11,14 @@ from pydantic_core import PydanticCustomError
 
 from promptrial import registry
 from promptrial.config.addresses import checked_address, checked_headers, checked_proxy
+from promptrial.config.key_shapes import looks_like_key
 from promptrial.config.presets import KEYS_OF, PRESETS
 from promptrial.config.strict import Number, Positive, Strict, Words, is_none
 
 __all__ = ["ProviderConfig", "known_presets"]
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_NAME: Final = "expected the name of an environment variable, such as OPENAI_API_KEY, not the key itself"
 Seconds = Annotated[float, Field(gt=0, le=86_400), Number]
 
 
@@ -38,7 +40,12 @@ def _type(value: str) -> str:
 
 def _variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
-        raise ValueError("expected the name of an environment variable, such as OPENAI_API_KEY, not the key itself")
+        raise ValueError(_NO_NAME)
+    if looks_like_key(value):
+        raise ValueError(
+            f"{_NO_NAME}\n  next: put the key in .env, as OPENAI_API_KEY=..., and write that name here; if this is a "
+            "name, separate its words with _"
+        )
     return value
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from promptrial.config.addresses import is_secret_name, is_secret_value
+from promptrial.config.addresses import is_secret_name
 from promptrial.config.environment import VARIABLE, is_secret_variable
+from promptrial.config.key_shapes import is_secret_value, looks_like_key
 from promptrial.config.presets import PRESETS
 from promptrial.config.providers import ProviderConfig
 from promptrial.config.tree import KeyPath
@@ -17,6 +18,7 @@ __all__ = ["hidden", "misplaced_secrets", "secret_values"]
 _HIDDEN: Final = frozenset({"headers", "proxy"})
 """Keys of an entry of `providers` whose values may be secret."""
 _NEXT: Final = "\n  next: write `${VARIABLE}` instead, and put VARIABLE=... in .env"
+_NAMED: Final = ", such as `key: OPENAI_API_KEY`: its value is looked up when it is needed, and written nowhere"
 _RENAME: Final = "\n  next: if it is not a secret, rename the variable"
 
 
@@ -55,11 +57,20 @@ def _written_out(
     """Yield the secrets of an entry that stand in the configuration themselves."""
     for header, value in entry.headers.items():
         at: KeyPath = ("providers", name, "headers", header)
-        if (is_secret_name(header) or is_secret_value(value)) and at not in placeholders:
+        literal = VARIABLE.sub("", placeholders[at]).strip() if at in placeholders else value
+        if is_secret_value(literal) or (is_secret_name(header) and at not in placeholders):
             yield at, f"a configuration must not contain a secret{_NEXT}"
     at = ("providers", name, "proxy")
-    if entry.proxy and urlsplit(entry.proxy).password is not None and at not in placeholders:
-        yield at, f"a configuration must not contain a password{_NEXT}"
+    if entry.proxy and at not in placeholders:
+        user = urlsplit(entry.proxy)
+        if user.password is not None or looks_like_key(user.username or ""):
+            yield at, f"a configuration must not contain a password{_NEXT}"
+    at = ("providers", name, "account")
+    if looks_like_key(entry.account or "") and at not in placeholders:
+        yield at, f"a configuration must not contain a secret, and this looks like one{_NEXT}"
+    at = ("providers", name, "key")
+    if at in placeholders:
+        yield at, f"write the name of the variable alone, without `${{}}`{_NAMED}"
 
 
 def _outside_of_secrets(at: KeyPath, text: str) -> str:
