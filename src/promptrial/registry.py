@@ -1,7 +1,8 @@
 """What can be named in a configuration: name -> ``module:attribute``, for each kind of thing.
 
 Nothing here is imported until it is asked for, so the configuration can check every name at no cost. Adding a
-provider, dataset format, scorer, statistic or phase is one new file and one line here.
+provider, dataset format, scorer, statistic or phase is one new file and one line here; a hosted provider also has a
+preset (``config/presets.py``).
 """
 
 from __future__ import annotations

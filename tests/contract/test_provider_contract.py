@@ -133,6 +133,10 @@ def test_every_registered_provider_has_a_case_and_no_case_is_left_over() -> None
 class TestOpening:
     def test_the_environment_of_an_emulator_leads_there_and_holds_nothing_else(self, subject: Subject) -> None:
         given = subject.case.instance or preset_instance(subject.case.model.adapter)
+        if not subject.case.emulated:
+            with pytest.raises(ConfigError):
+                subject.kind.emulated(given, "http://127.0.0.1:9", "emulator-key", "emulator")
+            return
         instance, env = subject.kind.emulated(given, "http://127.0.0.1:9", "emulator-key", "emulator")
         with closing(subject.kind.open(env, instance)) as provider:
             place = provider.fingerprint(subject.case.model).get("api") if not subject.kind.local else None

@@ -55,6 +55,8 @@ class ProviderCase:
         Returns the marks of all jobs that were ever accepted, one entry for each.
     mark : callable
         Returns the mark of a payload's job: its key, where the vendor is told that.
+    emulated : bool
+        Whether the emulator speaks its API, so that it has dry runs.
     """
 
     env: Mapping[str, str]
@@ -66,6 +68,7 @@ class ProviderCase:
     locked_out: Mapping[str, str] = field(default_factory=dict)
     jobs: Callable[[], list[str]] = list
     mark: Callable[[PartPayload], str] = lambda payload: payload.key
+    emulated: bool = True
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import promptrial
+from promptrial.config.presets import PRESETS
 
 ROOT = Path(promptrial.__file__).parent
 NOT_AN_ARM = re.compile(r"control (characters?|tokens?|plane)")
@@ -78,6 +79,21 @@ def test_nothing_but_its_adapter_knows_fireworks() -> None:
         and not path.startswith(("providers/fireworks", "legacy/"))
         for line, text, _ in said
         if "fireworks" in re.sub(r"config/[\w.]+\.yaml", "", text).lower()
+    ]
+    assert found == []
+
+
+def test_no_code_outside_of_the_adapters_decides_by_the_name_of_a_vendor() -> None:
+    """Help texts and examples may speak of one. `written_for` of a batch file names who processes it."""
+    words = {"embedded", "batch_file", "openai_compatible", "together"}  # which mean other things too
+    vendors = PRESETS.keys() - words
+    found = [
+        f"{path}:{line}"
+        for path, said in modules()
+        if path not in {"registry.py", "config/presets.py", "config/providers.py", "costs/vendor_terms.py"}
+        and not path.startswith(("providers/", "legacy/"))
+        for line, text, is_name in said
+        if not is_name and text.lower() in vendors
     ]
     assert found == []
 
