@@ -3,7 +3,7 @@
 A batch carries nothing of ours that could be searched for. What bounds the search is the batch that was the newest
 before ours was asked for, whose name stands on record in the place of uploaded requests; what proves a batch is the
 nonce on each id, once results are there (``anthropic_results``). Parameters of requests are in ``anthropic_messages``,
-what is known of a model in ``anthropic_models``, how rows are read in ``anthropic_rows``, and address, key and version
+what is known of a model in ``anthropic_shared``, how rows are read in ``anthropic_rows``, and address, key and version
 in ``anthropic_service``.
 """
 
@@ -24,9 +24,9 @@ from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_ids import Nonce
 from promptrial.providers.anthropic_messages import EMPTY_BODY, row_overhead, write_requests
-from promptrial.providers.anthropic_models import AsksAnthropic
 from promptrial.providers.anthropic_results import OwnRows, are_ours, plain_rows
 from promptrial.providers.anthropic_service import PRESET, VERSION_HEADER, anthropic_service, is_version, version_of
+from promptrial.providers.anthropic_shared import AsksAnthropic
 from promptrial.providers.anthropic_wire import OVERLOADED, RATE_LIMIT, Batch, BatchPage, batch_status
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown

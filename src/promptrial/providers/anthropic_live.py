@@ -19,8 +19,8 @@ from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.anthropic_messages import message_params
-from promptrial.providers.anthropic_models import AsksAnthropic
 from promptrial.providers.anthropic_service import PRESET, anthropic_service
+from promptrial.providers.anthropic_shared import AsksAnthropic
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.capabilities import Shown
 from promptrial.providers.http import HttpClient

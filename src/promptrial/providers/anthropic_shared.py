@@ -1,4 +1,4 @@
-"""What both of Anthropic's adapters know of its models: what one takes, whether it is there, and how it is recorded."""
+"""What both of Anthropic's adapters share: which model is asked, whether it is there, and how it is recorded."""
 
 from __future__ import annotations
 
