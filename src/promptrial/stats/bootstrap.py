@@ -11,7 +11,7 @@ from scipy import special
 
 from promptrial.documents.significance import Estimate, StatsSettings
 from promptrial.stats.clusters import DECIMALS, ClusterTotals
-from promptrial.stats.paired import FEW_CLUSTERS
+from promptrial.stats.paired import ENOUGH_CLUSTERS
 from promptrial.stats.pairing import FloatArray, PairedSample
 from promptrial.stats.resampling import bootstrap_means
 from promptrial.stats.statistic import estimate_row
@@ -199,6 +199,6 @@ def _reason(result: BcaInterval) -> str | None:
 
 
 def _notes(sample: PairedSample) -> tuple[str, ...]:
-    if sample.n_clusters < FEW_CLUSTERS:
-        return (f"fewer than {FEW_CLUSTERS} clusters: bootstrap intervals tend to be too narrow",)
+    if sample.n_clusters < ENOUGH_CLUSTERS:
+        return (f"fewer than {ENOUGH_CLUSTERS} clusters: bootstrap intervals tend to be too narrow",)
     return ()

@@ -14,7 +14,7 @@ from promptrial.stats.pairing import Arm, FloatArray, IntArray
 from promptrial.stats.statistic import floor_p_value
 
 __all__ = [
-    "FEW_CLUSTERS",
+    "ENOUGH_CLUSTERS",
     "PairedDifference",
     "VarianceSplit",
     "clustered_se",
@@ -24,7 +24,7 @@ __all__ = [
     "without_variation_of",
 ]
 
-FEW_CLUSTERS: Final = 40
+ENOUGH_CLUSTERS: Final = 40
 """Below this the t-test and the bootstrap lean on an approximation; cluster sign flips do not."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from promptrial.documents.significance import DETECTABLE, SIDES, Estimate, StatsSettings
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import (
-    FEW_CLUSTERS,
+    ENOUGH_CLUSTERS,
     PairedDifference,
     VarianceSplit,
     paired_difference,
@@ -72,8 +72,8 @@ def _reason(result: PairedDifference) -> str | None:
 
 
 def _notes(result: PairedDifference, *, clustered: bool) -> tuple[str, ...]:
-    if clustered and result.n_clusters < FEW_CLUSTERS:
-        return (f"fewer than {FEW_CLUSTERS} clusters: rely on the sign flips rather than on this p-value",)
+    if clustered and result.n_clusters < ENOUGH_CLUSTERS:
+        return (f"fewer than {ENOUGH_CLUSTERS} clusters: rely on the sign flips rather than on this p-value",)
     return ()
 
 
