@@ -98,7 +98,7 @@ ARGUED: Final = (
         "stats/power.py",
         "return np.where((most >= 0) & (discordant > 0), most, -1)",
         "return np.where((most >= 0) & (discordant > 0), most, - 2)",
-        "whoever calls it asks only whether a value is below 0",
+        "its callers ask only whether a value is below 0",
     ),
     Argued(
         "stats/looking.py",

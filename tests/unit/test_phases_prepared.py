@@ -84,9 +84,10 @@ def test_keys_come_in_the_same_order_without_the_texts(run: RunDir) -> None:
 def test_items_are_counted_by_type_once_and_again_when_a_file_has_changed(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("promptrial.store.known_digests._SETTLED_S", -60.0)  # the files count as written long ago
     assert item_counts(run) == ItemCounts(open=3, closed=5, grouped=2)
     with monkeypatch.context() as patched:
-        patched.setattr(prepared, "item_keys", lambda _run: pytest.fail("the items are read again"))
+        patched.setattr(prepared, "_key_rows", lambda _path: pytest.fail("the items are read again"))
         assert item_counts(run).closed == 5
     _, (_, closed) = prepared_files(run)
     with closed.open("ab") as file:

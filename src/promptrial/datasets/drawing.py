@@ -7,15 +7,13 @@ words for what is wrong.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from promptrial.datasets.base import DatasetFormat, Placed, Reading
 from promptrial.datasets.place import Place
-from promptrial.datasets.sampling import sampling_prefix, smallest
+from promptrial.datasets.sampling import prefixed_hash, sampling_prefix, smallest
 from promptrial.model import Item
 
 __all__ = ["Drawn", "draw"]
@@ -64,12 +62,8 @@ def draw(
         if drawn is not None:
             return drawn
     placed = _checked(format_.placed(paths, dataset, reading), check)
-    return smallest(placed, size, partial(_hash, sampling_prefix(dataset, seed)))
-
-
-def _hash(prefix: bytes, placed: tuple[Place, Item]) -> bytes:
-    """Return what ``sampling_hash`` does of an item, whose data set all of them have."""
-    return hashlib.sha256(prefix + placed[1].id.encode()).digest()
+    prefix = sampling_prefix(dataset, seed)
+    return smallest(placed, size, lambda one: prefixed_hash(prefix, one[1].id))
 
 
 def _checked(placed: Placed, check: Callable[[], None]) -> Iterator[tuple[Place, Item]]:

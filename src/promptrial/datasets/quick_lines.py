@@ -22,7 +22,7 @@ from promptrial.datasets.content_ids import content_id
 from promptrial.datasets.json_errors import check_keys, has_repeats_perhaps
 from promptrial.datasets.json_objects import ENVELOPES, unwrapped
 from promptrial.datasets.place import Place
-from promptrial.datasets.sampling import sampling_prefix
+from promptrial.datasets.sampling import prefixed_hash, sampling_prefix
 from promptrial.datasets.table import Table
 from promptrial.datasets.values import has_values
 from promptrial.model import Item
@@ -114,11 +114,11 @@ class _Sample:
 
     def add(self, found: Sequence[_Found]) -> None:
         """Take in rows."""
-        sha256, prefix, bound = hashlib.sha256, self._prefix, self._bound
+        prefix, bound = self._prefix, self._bound
         ids = [id_ for id_, _, _ in found]
         self._n += len(ids)
         self._ids.update(ids)
-        hashes = [sha256(prefix + id_.encode()).digest() for id_ in ids]
+        hashes = [prefixed_hash(prefix, id_) for id_ in ids]
         self._chosen += [(key, line, row) for key, (_, line, row) in zip(hashes, found, strict=True) if key <= bound]
         if len(self._chosen) > 2 * self._size:
             self._cut()

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from promptrial.model import Item
 
-__all__ = ["Named", "sample", "sampling_hash", "sampling_prefix", "smallest"]
+__all__ = ["Named", "prefixed_hash", "sample", "sampling_hash", "sampling_prefix", "smallest"]
 
 _Value = TypeVar("_Value")
 
@@ -63,7 +63,12 @@ def smallest(values: Iterable[_Value], size: int | None, key: Callable[[_Value],
 
 def sampling_hash(item: Named, seed: int) -> bytes:
     """Return the SHA-256 of ``seed|dataset|id``, by which items are drawn and ordered."""
-    return hashlib.sha256(sampling_prefix(item.dataset, seed) + item.id.encode()).digest()
+    return prefixed_hash(sampling_prefix(item.dataset, seed), item.id)
+
+
+def prefixed_hash(prefix: bytes, item_id: str) -> bytes:
+    """Return the sampling hash of an item by its id, for many of one data set."""
+    return hashlib.sha256(prefix + item_id.encode()).digest()
 
 
 def sampling_prefix(dataset: str, seed: int) -> bytes:

@@ -5,9 +5,7 @@ Open-book items come first, then closed-book ones; a position in that order is w
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -19,6 +17,7 @@ from promptrial.model import Item, ItemType, ids
 from promptrial.store import jsonl
 from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import RunDir
+from promptrial.store.unchanged import Unchanged
 
 __all__ = [
     "ItemCounts",
@@ -139,28 +138,23 @@ def all_items(run: RunDir) -> Iterator[Item]:
 def item_keys(run: RunDir) -> Iterator[ItemKey]:
     """Yield the key of every item in order."""
     for kind, path in prepared_files(run):
-        try:
-            for row in map(_KEY_DECODER.decode, jsonl.lines(path)):
-                yield ItemKey(row.dataset, row.id, kind, row.cluster is not None)
-        except (ValueError, RecursionError):
-            for line in _lines(run):
-                _decoded(line, _KEY_DECODER)  # which says of which line it is
-            raise
+        for row in _key_rows(path):
+            yield ItemKey(row.dataset, row.id, kind, row.cluster is not None)
 
 
 def item_counts(run: RunDir) -> ItemCounts:
-    """Return how many items there are; they are counted once, and again where their files have changed."""
-    found = [path.stat() for _, path in prepared_files(run)]
-    return _counted(run, tuple((each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found))
+    """Return how many items there are; they are counted again only where their files have changed."""
+    (opened, in_groups), (closed, others) = (_COUNTED(path) for _, path in prepared_files(run))
+    return ItemCounts(opened, closed, in_groups + others)
 
 
-@lru_cache(maxsize=4)
-def _counted(run: RunDir, _files: tuple[tuple[int, ...], ...]) -> ItemCounts:
-    types, grouped = Counter[ItemType](), 0
-    for key in item_keys(run):
-        types[key.type] += 1
-        grouped += key.grouped
-    return ItemCounts(types["open"], types["closed"], grouped)
+def _counted(path: Path) -> tuple[int, int]:
+    """Return how many items a file has, and how many of them their source groups with others."""
+    grouped = [row.cluster is not None for row in _key_rows(path)]
+    return len(grouped), sum(grouped)
+
+
+_COUNTED: Final = Unchanged(_counted)
 
 
 def item_tokens(run: RunDir) -> dict[str, str]:
@@ -194,7 +188,6 @@ def _says(item: Item, wanted: str) -> bool:
 class _Line(NamedTuple):
     path: Path
     number: int
-    type: ItemType
     text: bytes
 
 
@@ -203,9 +196,21 @@ def _texts(run: RunDir) -> Iterator[bytes]:
 
 
 def _lines(run: RunDir) -> Iterator[_Line]:
-    for kind, path in prepared_files(run):
-        for number, text in jsonl.numbered_lines(path):
-            yield _Line(path, number, kind, text)
+    return chain.from_iterable(_lines_of(path) for _, path in prepared_files(run))
+
+
+def _lines_of(path: Path) -> Iterator[_Line]:
+    for number, text in jsonl.numbered_lines(path):
+        yield _Line(path, number, text)
+
+
+def _key_rows(path: Path) -> Iterator[_KeyRow]:
+    try:
+        yield from map(_KEY_DECODER.decode, jsonl.lines(path))
+    except (ValueError, RecursionError):
+        for line in _lines_of(path):
+            _decoded(line, _KEY_DECODER)  # which says of which line it is
+        raise
 
 
 def _decoded(line: _Line, decoder: msgspec.json.Decoder[_Row]) -> _Row:
