@@ -77,7 +77,7 @@ def help_text(*words: str) -> str:
 
 
 _OF_THE_EXPERIMENT: Final = {"", "providers", "models", "prompt_sets", "datasets", "max_new_tokens", "sweep", "trials"}
-"""Keys whose sections say what is asked of whom; the others say how it is carried out and analysed."""
+"""Keys of the sections that set which models get which requests; the other keys set how a run is done and analysed."""
 
 
 def _page_of(block: str) -> str:
