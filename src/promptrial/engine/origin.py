@@ -26,6 +26,8 @@ __all__ = [
     "foreign_file",
     "holds_answers",
     "holds_work",
+    "is_legacy_config",
+    "is_not_migrated",
     "is_started",
     "knows_jobs",
     "own_copy",
@@ -128,6 +130,16 @@ def own_copy(run: RunDir) -> dict[str, Any] | None:
     except (OSError, YamlError):
         return None
     return own if isinstance(own, dict) else None
+
+
+def is_legacy_config(config: object) -> bool:
+    """Return whether a configuration is of the predecessor: it names a model by id alone, and prompts by path."""
+    return isinstance(config, dict) and "models" in config and "task_instructions" not in config
+
+
+def is_not_migrated(run: RunDir) -> bool:
+    """Whether a run is as promptrial's predecessor left it."""
+    return is_legacy_config(own_copy(run))
 
 
 def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from promptrial.config.yaml_text import YamlError, load_file
+from promptrial.engine.origin import is_legacy_config
 from promptrial.errors import CorruptRecordError
-from promptrial.legacy.reading import is_legacy_config, read_run
+from promptrial.legacy.reading import read_run
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState
 from promptrial.store.rundir import RunDir

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents.files import read_bytes
+from promptrial.engine.origin import is_legacy_config
 from promptrial.model.arms import PAIR, ArmName
 
-__all__ = ["LegacyRun", "LegacyTrial", "is_legacy_config", "read_run"]
+__all__ = ["LegacyRun", "LegacyTrial", "read_run"]
 
 _SLUG: Final = re.compile(r"(?P<rest>.+)-tp(?P<top_p>[\d.]+)-tk(?P<top_k>\d+)-mx(?P<first>\d+)-(?P<second>\d+)")
 
@@ -52,11 +53,6 @@ class LegacyRun:
     config: Mapping[str, Any]
     trials: tuple[LegacyTrial, ...] = ()
     inferred: list[str] = field(default_factory=list)
-
-
-def is_legacy_config(config: object) -> bool:
-    """Return whether a configuration is of the older tool: it names a model by id alone, and prompts by path."""
-    return isinstance(config, dict) and "models" in config and "task_instructions" not in config
 
 
 def read_run(root: Path) -> LegacyRun:

@@ -19,7 +19,7 @@ from promptrial.engine.opening.on_record import open_on_record
 from promptrial.engine.opening.opened import Changes, Configured, Opened
 from promptrial.engine.opening.started import open_started
 from promptrial.engine.opening.state_lost import open_state_lost
-from promptrial.engine.origin import holds_answers
+from promptrial.engine.origin import holds_answers, is_not_migrated
 from promptrial.engine.request import RunRequest
 from promptrial.errors import ConfigDriftError, UsageError
 from promptrial.store.change_records import SpendingCaps
@@ -37,7 +37,7 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     ConfigError, UsageError
         For a wrong configuration, or a run id that is taken when neither ``--resume`` nor a step is given.
     ResumeError
-        For ``--resume`` without a state.
+        For ``--resume`` without a state, and for a run of promptrial's predecessor that is not migrated.
     ConfigDriftError
         If the configuration differs from the run's and neither ``--force`` nor ``--plan_only`` is given.
     """
@@ -45,6 +45,8 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     if request.trusts_kept_digests:
         run.trust_kept_digests()
     found = find(run)
+    if is_not_migrated(run):
+        raise refusals.not_migrated(run)
     paths_from = DEFAULT_CONFIG.parent if DEFAULT_CONFIG.exists() else run.root
     by, changes = _configured(found, Reading(request, env, paths_from))
     opened = _opened(found, by, changes, request)

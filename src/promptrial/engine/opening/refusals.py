@@ -10,7 +10,15 @@ from promptrial.errors import ConfigDriftError, ResumeError, RunExistsError, Usa
 from promptrial.store.change_records import Seal
 from promptrial.store.rundir import RunDir
 
-__all__ = ["already_exists", "changed", "no_such_run", "nothing_to_resume", "started_as_another", "state_damaged"]
+__all__ = [
+    "already_exists",
+    "changed",
+    "no_such_run",
+    "not_migrated",
+    "nothing_to_resume",
+    "started_as_another",
+    "state_damaged",
+]
 
 _SIZE: Final = re.compile(r"(limit_items|datasets\.\w+\.size): ")
 
@@ -25,7 +33,7 @@ def no_such_run(run: RunDir) -> ResumeError:
 
 def nothing_to_resume(run: RunDir) -> ResumeError:
     """Return the refusal to resume a run that has no state."""
-    rebuilt = "rebuild it from what is on disk, or migrate an older run, with"
+    rebuilt = "rebuild it from what is on disk, with"
     return ResumeError(
         f"run {run.run_id}: nothing to resume: {run.state_path} does not exist",
         hint=(
@@ -34,6 +42,14 @@ def nothing_to_resume(run: RunDir) -> ResumeError:
             if run.root.exists()
             else f"start it without --resume, or look with: {run.command('run')} --plan_only"
         ),
+    )
+
+
+def not_migrated(run: RunDir) -> ResumeError:
+    """Return the refusal to open a run that promptrial's predecessor made, and nobody has migrated."""
+    return ResumeError(
+        f"run {run.run_id} was made by promptrial's predecessor, and is not migrated",
+        hint=f"migrate and resume it: {run.rebuild_command}; or look first: {run.rebuild_command} --plan_only",
     )
 
 
