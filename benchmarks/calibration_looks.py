@@ -20,9 +20,9 @@ from simulated_pairs import DESIGNS, arms_model
 
 from promptrial.stats.analysis import stream
 from promptrial.stats.e_process import bets
-from promptrial.stats.looking import LookPlan, LookRule
 from promptrial.stats.pairing import BoolArray, FloatArray, IntArray
 from promptrial.stats.risk_difference import score_statistic
+from promptrial.stats.stopping import LookPlan, LookRule
 
 __all__ = ["LookCell", "Stopped", "look_tables", "simulate"]
 

@@ -101,7 +101,7 @@ ARGUED: Final = (
         "its callers ask only whether a value is below 0",
     ),
     Argued(
-        "stats/looking.py",
+        "stats/stopping.py",
         "if math.isnan(test.low) or math.isnan(test.high):",
         "if math.isnan(test.low) and math.isnan(test.high):",
         "a test has both limits or none",

@@ -32,7 +32,7 @@ _RECHECK: Final = ("tests/e2e/test_recheck.py",)
 _LABELS_OF_RUNS: Final = ("tests/e2e/test_labels_in_runs.py",)
 _LABEL_SERVE: Final = ("tests/e2e/test_label_serve.py",)
 _MODEL_JUDGES: Final = ("tests/e2e/test_judges.py",)
-_JUDGING: Final = ("tests/unit/test_scoring_judging.py",)
+_JUDGING: Final = ("tests/unit/test_scoring_judge_messages.py",)
 _JUDGES = ("tests/property/test_judges.py", "tests/reference/test_agreement.py",
                   "tests/reference/test_prediction_powered.py")  # fmt: skip
 _RESULT_LOGS: Final = ("tests/unit/test_analyze_formats.py",)
@@ -132,10 +132,10 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a trial stops for futility once one side of the margin is excluded",
-        "stats/looking.py",
+        "stats/stopping.py",
         "-self.futility < look.low and look.high < self.futility",
         "-self.futility < look.low or look.high < self.futility",
-        ("tests/unit/test_stats_looking.py",),
+        ("tests/unit/test_stats_stopping.py",),
     ),
     Mutant(
         "clusters are cut at the ends of waves",
@@ -3797,14 +3797,14 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a verdict is what stands anywhere in a reply",
-        "scoring/judging.py",
+        "scoring/judge_messages.py",
         '    extra = [name for name in found if name not in {key, "reason"}]',
         "    extra: list[str] = []",
         _JUDGING,
     ),
     Mutant(
         "the delimiters of all answers are the same",
-        "scoring/judging.py",
+        "scoring/judge_messages.py",
         "mark = hashlib.sha256(msgspec.json.encode(shown)).hexdigest()[:10]",
         'mark = "0123456789"',
         _JUDGING,

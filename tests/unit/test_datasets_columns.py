@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from promptrial import registry
 from promptrial.config.datasets import DatasetConfig
-from promptrial.datasets.base import Reading, cluster_id, reading_of
+from promptrial.datasets.base import Reading, reading_of
+from promptrial.datasets.clusters import cluster_id
 from promptrial.datasets.columns import Columns, match_columns
 from promptrial.datasets.custom import FORMAT
 from promptrial.datasets.place import Place

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.datasets.base import cluster_id
+from promptrial.datasets.clusters import cluster_id
 from promptrial.datasets.custom import FORMAT
 from promptrial.errors import DataError
 from promptrial.model import Item

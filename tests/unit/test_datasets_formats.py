@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from promptrial import registry
-from promptrial.datasets.base import DatasetFormat, Reading, cluster_id
+from promptrial.datasets.base import DatasetFormat, Reading
+from promptrial.datasets.clusters import cluster_id
 from promptrial.errors import ConfigError
 from promptrial.model import Item
 from tests.support.questions import made_up_file, real_file

@@ -10,7 +10,7 @@ import numpy as np
 
 from promptrial.phases.answer_rows import Answer, AnswerRows
 from promptrial.phases.judgement_rows import JUDGEMENT_COLUMNS, Judgement, JudgementRows, judgement_row
-from promptrial.scoring.judging import Verdict
+from promptrial.scoring.judge_messages import Verdict
 from promptrial.store.tables import Column, TableWriter, codes_of
 from tests.unit.test_answer_rows import COLUMNS
 

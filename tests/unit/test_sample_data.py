@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 import pytest
 
-from promptrial.datasets.base import cluster_id
+from promptrial.datasets.clusters import cluster_id
 from promptrial.datasets.custom import FORMAT as CUSTOM
 from promptrial.datasets.squad_v2 import FORMAT as SQUAD_V2
 from promptrial.scoring.normalize import rules_for

@@ -6,7 +6,6 @@ that concern the file as a whole: it has questions, and no id stands twice.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from promptrial.datasets.item_rules import check_item
 from promptrial.datasets.parquet import parquet_rows
 from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.errors import DataError
-from promptrial.model import Item, ItemType, Message, ids
+from promptrial.model import Item, ItemType, Message
 
 if TYPE_CHECKING:
     from promptrial.config.datasets import DatasetConfig
@@ -34,7 +33,6 @@ __all__ = [
     "QuickResult",
     "Reading",
     "are_names",
-    "cluster_id",
     "ignore",
     "new_item",
     "no_other_reader",
@@ -301,19 +299,6 @@ def new_item(
     )
     check_item(place, item, needs_gold=needs_gold)
     return item
-
-
-def cluster_id(item: Item) -> str:
-    """Return the cluster that an item belongs to, unique across data sets.
-
-    ``dataset#name`` where the source groups its items itself; else, for items with a passage, ``p`` and 16 hex digits
-    of the SHA-256 of data set and passage; else the item's own key, so that it is a cluster of one.
-    """
-    if item.cluster is not None:
-        return f"{item.dataset}#{item.cluster}"
-    if item.context is not None:
-        return "p" + hashlib.sha256(f"{item.dataset}\0{item.context}".encode()).hexdigest()[:16]
-    return ids.item_key(item.dataset, item.id)
 
 
 def are_names(texts: Sequence[str]) -> bool:

@@ -22,7 +22,7 @@ from promptrial.phases.prepared import ItemReader
 from promptrial.phases.sample import parts_in_table_order
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import is_kept
-from promptrial.scoring.judging import Shown, Verdict, asks_for_a_verdict, judge_request_id
+from promptrial.scoring.judge_messages import Shown, Verdict, asks_for_a_verdict, judge_request_id
 from promptrial.scoring.types.judge import Judge
 from promptrial.scoring.types.pairwise_judge import PairwiseJudge, preference
 

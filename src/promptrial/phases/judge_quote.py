@@ -28,7 +28,7 @@ from promptrial.phases.quoted import Quoted, Requests
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import reserve_for
-from promptrial.scoring.judging import Shown
+from promptrial.scoring.judge_messages import Shown
 from promptrial.scoring.types.judge import Judge
 from promptrial.scoring.types.pairwise_judge import PairwiseJudge
 from promptrial.store.part_records import PartRecord

@@ -12,7 +12,7 @@ from promptrial.model.responses import settle
 from promptrial.phases.judge_work import judge_parts
 from promptrial.phases.judges import RunJudge
 from promptrial.phases.spec import RunSpec
-from promptrial.scoring.judging import Verdict, VerdictError
+from promptrial.scoring.judge_messages import Verdict, VerdictError
 from promptrial.store import jsonl
 
 __all__ = ["REPAIR", "Replies", "Unusable", "read_replies"]

@@ -19,7 +19,7 @@ from promptrial.phases.judges import RunJudge, judges_of
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.contract import Scorer
-from promptrial.scoring.judging import Verdict
+from promptrial.scoring.judge_messages import Verdict
 from promptrial.scoring.types.judge import Judged, JudgeSettings, Lookup
 from promptrial.scoring.types.pairwise_judge import PairwiseJudge
 from promptrial.store.atomic import AtomicFile

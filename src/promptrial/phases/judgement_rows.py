@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.model.arms import ArmName
 from promptrial.phases.cell_rows import CellRows
-from promptrial.scoring.judging import Verdict
+from promptrial.scoring.judge_messages import Verdict
 from promptrial.store.row_groups import RowReader
 from promptrial.store.tables import Column, codes_of, column_names, read_columns
 

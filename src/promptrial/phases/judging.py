@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from promptrial.jobs.work import PartWork
 from promptrial.model.units import RUN
+from promptrial.phases.buying_again import require_leave_to_buy_again
 from promptrial.phases.confirmation import require_consent
-from promptrial.phases.consent import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
 from promptrial.phases.judge_questions import Question, claims_of, judged_answers
 from promptrial.phases.judge_replies import REPAIR, read_replies
@@ -22,7 +22,7 @@ from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.spending import budget_of
 from promptrial.phases.work import planned_work
-from promptrial.scoring.judging import repair_turns
+from promptrial.scoring.judge_messages import repair_turns
 
 __all__ = ["ask_judges"]
 

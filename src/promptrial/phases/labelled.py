@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from promptrial.datasets.base import cluster_id
+from promptrial.datasets.clusters import cluster_id
 from promptrial.documents.label_sheets import LabelRow, LabelSheet, refuse
 from promptrial.documents.scorers import Declaration
 from promptrial.errors import DataError

@@ -28,8 +28,8 @@ from promptrial.store.tables import HeldTable
 if TYPE_CHECKING:
     from promptrial.documents.significance import StatsSettings
     from promptrial.model.arms import Contrast
-    from promptrial.stats.looking import LookPlan
     from promptrial.stats.pairing import PairedSample, ScoreTable
+    from promptrial.stats.stopping import LookPlan
 
 __all__ = ["decide_by_hand", "look_plan", "take_look"]
 
@@ -116,7 +116,7 @@ def _record_decision(
 
 
 def _decision(endpoints: Sequence[EndpointRecord], *, last: bool) -> Literal["continue", "stop", "end"]:
-    from promptrial.stats.looking import stops_early
+    from promptrial.stats.stopping import stops_early
 
     if last:
         return "end"
@@ -141,7 +141,7 @@ def _rule(spec: RunSpec) -> Literal["evalue", "obrien_fleming", "pocock"]:
 
 def look_plan(spec: RunSpec, waves: Waves, endpoints: int) -> LookPlan:
     """Return how each of so many endpoints is looked at: they share the level evenly, as Bonferroni does."""
-    from promptrial.stats.looking import LookPlan
+    from promptrial.stats.stopping import LookPlan
 
     stopping = spec.config.stopping
     alpha = spec.config.stats.alpha / endpoints

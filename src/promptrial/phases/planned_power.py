@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PYTHON, ScorerConfig
 from promptrial.config.typed import typed
+from promptrial.datasets.clusters import cluster_parts
 from promptrial.design.power import Assumed, PlannedEndpoint, PlannedScores, PowerRow, margin_problem, power_rows
 from promptrial.documents.scorers import Declaration
 from promptrial.model import Item, Trial, ids
@@ -111,18 +112,18 @@ def planned_scores(
     chosen: Callable[[Item], bool] | None = None,
 ) -> dict[str, PlannedScores]:
     """Return, by metric, the planned scores of the items that it applies to; of the ``chosen`` ones alone, if given."""
-    passages = [(item, _passage(item)) for item in items if chosen is None or chosen(item)]
-    return {name: _planned(name, config.scorers_in_use[name], config, passages) for name in metrics}
+    clusters = [(item, cluster_parts(item)) for item in items if chosen is None or chosen(item)]
+    return {name: _planned(name, config.scorers_in_use[name], config, clusters) for name in metrics}
 
 
 def _planned(
-    name: str, entry: ScorerConfig, config: ExperimentConfig, passages: Sequence[tuple[Item, Hashable]]
+    name: str, entry: ScorerConfig, config: ExperimentConfig, clusters: Sequence[tuple[Item, Hashable]]
 ) -> PlannedScores:
     declared, applies = _known(name, entry, config)
     sizes: dict[Hashable, int] = {}
-    for item, passage in passages:
+    for item, cluster in clusters:
         if applies(item):
-            sizes[passage] = sizes.get(passage, 0) + 1
+            sizes[cluster] = sizes.get(cluster, 0) + 1
     if declared is None:
         return PlannedScores(metric=name, scale=None, sizes=tuple(sizes.values()))
     return PlannedScores(metric=name, scale=declared.scale, sizes=tuple(sizes.values()), score_range=declared.range)
@@ -149,15 +150,6 @@ def _passes(tests: Sequence[Callable[[Item], bool]], item: Item) -> bool:
     return all(test(item) for test in tests)
 
 
-def _passage(item: Item) -> Hashable:
-    """Return what is equal for items that share a passage, as ``datasets.base.cluster_id`` is; no digest is needed."""
-    if item.cluster is not None:
-        return "cluster", item.dataset, item.cluster
-    if item.context is not None:
-        return "passage", item.dataset, item.context
-    return "item", item.dataset, item.id
-
-
 # --- what the scores that there are tell ------------------------------------------------------------------------------
 
 _Scores = dict[tuple[str, str], dict[str, dict[str, float]]]
@@ -170,10 +162,10 @@ def _with_estimates(
     scores = _scores(spec, services, trial, {endpoint.scores.metric for endpoint in endpoints})
     if not scores:
         return list(endpoints)
-    passages = {ids.item_key(item.dataset, item.id): _passage(item) for item in items}
+    clusters = {ids.item_key(item.dataset, item.id): cluster_parts(item) for item in items}
     contrasts = {str(contrast): contrast for contrast in contrasts_of(trial.arms_run)}
     return [
-        replace(endpoint, estimated=_estimated(endpoint, contrasts[endpoint.contrast], scores, passages))
+        replace(endpoint, estimated=_estimated(endpoint, contrasts[endpoint.contrast], scores, clusters))
         for endpoint in endpoints
     ]
 
@@ -207,15 +199,15 @@ def _is_whole(spec: RunSpec, services: Services, trial: Trial, path: Path) -> bo
 
 
 def _estimated(
-    endpoint: PlannedEndpoint, contrast: Contrast, scores: _Scores, passages: Mapping[str, Hashable]
+    endpoint: PlannedEndpoint, contrast: Contrast, scores: _Scores, clusters: Mapping[str, Hashable]
 ) -> Estimated | None:
     from promptrial.design.spread import PairOfScores, estimated
 
     metric, temp = endpoint.scores.metric, repr(endpoint.temp)
     first, second = (scores.get((arm, temp), {}).get(metric, {}) for arm in contrast.sides)
-    both = [key for key in first if key in second and key in passages]
-    scored = sum(key in passages for key in {*first, *second})
-    pairs = [PairOfScores(first[key], second[key], passages[key]) for key in both]
+    both = [key for key in first if key in second and key in clusters]
+    scored = sum(key in clusters for key in {*first, *second})
+    pairs = [PairOfScores(first[key], second[key], clusters[key]) for key in both]
     return estimated(pairs, scored, endpoint.scores.width)
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from promptrial.datasets.base import cluster_id
+from promptrial.datasets.clusters import cluster_id
 from promptrial.model import Item, Part, ids
 from promptrial.phases.judge_scores import judged_scorer
 from promptrial.phases.predictions import ANSWER_COLUMNS, Answers

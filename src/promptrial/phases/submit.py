@@ -9,7 +9,7 @@ from promptrial.errors import TransientError
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
-from promptrial.phases.consent import require_leave_to_buy_again
+from promptrial.phases.buying_again import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
 from promptrial.phases.recovery import recover_parts
 from promptrial.phases.services import Services

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from promptrial.datasets.base import cluster_id
+from promptrial.datasets.clusters import cluster_id
 from promptrial.design.waves import ClusterKey, Waves, cut_waves
 from promptrial.documents.files import read_bytes
 from promptrial.errors import CorruptRecordError

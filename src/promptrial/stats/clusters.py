@@ -1,7 +1,6 @@
-"""What a cluster is: items with one code, and the sum of their values. Decided here, once, for every method.
+"""The sums of clusters: one function makes them for standard errors, degrees of freedom, the bootstrap and sign flips.
 
-One function, ``cluster_totals``, decides cluster identity for standard errors, degrees of freedom, the bootstrap and
-sign flips alike.
+Items with one code are of one cluster; ``datasets/clusters.py`` decides which items those are.
 """
 
 from __future__ import annotations

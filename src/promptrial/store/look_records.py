@@ -21,7 +21,7 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class EndpointRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a look said of the endpoint in one contrast at one temperature: see ``stats.looking.EndpointLook``.
+    """What a look said of the endpoint in one contrast at one temperature: see ``stats.stopping.EndpointLook``.
 
     ``estimate`` is null without a pair. ``reason`` is why the trial may stop as far as this endpoint goes.
     """

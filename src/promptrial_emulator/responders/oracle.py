@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from promptrial.datasets.base import cluster_id
+from promptrial.datasets.clusters import cluster_id
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, RequestId, ids
 from promptrial.model.arms import CONTROL, arm_code

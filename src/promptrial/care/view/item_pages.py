@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from promptrial.care.shown_items import ShownItem
-from promptrial.care.view.held_items import ItemsPage
+from promptrial.care.view.held_items import PAGE_ITEMS, ItemsPage
 from promptrial.care.view.items_query import ItemsQuery
 from promptrial.care.view.pages import options
 from promptrial.phases.side_by_side import Answer
@@ -82,7 +82,7 @@ def _place(page: ItemsPage) -> str:
 
 def _turns(page: ItemsPage) -> str:
     query, now = page.query, len(page.found)
-    before, after = max(0, query.start - max(now, 25)), query.start + now
+    before, after = max(0, query.start - PAGE_ITEMS), query.start + now
     links = [
         f'<a rel="prev" href="{shown(query.address(start=str(before)))}">earlier</a>' if query.start else "",
         f'<a rel="next" href="{shown(query.address(start=str(after)))}">later</a>' if now and after < page.n else "",

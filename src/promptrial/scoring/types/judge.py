@@ -14,7 +14,7 @@ from promptrial.errors import ScoreError
 from promptrial.model import Item, Message
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Scorer
-from promptrial.scoring.judging import (
+from promptrial.scoring.judge_messages import (
     PARTS,
     Shown,
     ShownPart,

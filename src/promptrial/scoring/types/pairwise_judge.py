@@ -10,7 +10,7 @@ from promptrial.config.stated import label_of
 from promptrial.model import Item, Message
 from promptrial.registry import PAIRWISE
 from promptrial.scoring.contract import Declaration
-from promptrial.scoring.judging import (
+from promptrial.scoring.judge_messages import (
     Shown,
     ShownPart,
     Text,

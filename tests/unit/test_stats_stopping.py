@@ -15,8 +15,8 @@ import pytest
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import ClusterTotals
 from promptrial.stats.e_process import EProcess
-from promptrial.stats.looking import LookPlan, LookRule, stops_early
 from promptrial.stats.pairing import PairedSample
+from promptrial.stats.stopping import LookPlan, LookRule, stops_early
 from tests.support.score_tables import sample_of
 
 RULES: tuple[LookRule, ...] = get_args(LookRule)

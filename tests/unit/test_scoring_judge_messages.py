@@ -15,7 +15,7 @@ from promptrial.model import Item, Message, ModelSpec, Sampling
 from promptrial.providers.anthropic_messages import message_params
 from promptrial.providers.openai_rows import RowShape, openai_body
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_row
-from promptrial.scoring.judging import (
+from promptrial.scoring.judge_messages import (
     Text,
     VerdictError,
     asks_for_a_verdict,
