@@ -1,6 +1,9 @@
-"""How long the quick commands take, as a ratio to ``python -c pass``; medians of repeated runs.
+"""What starting the quick commands takes, as a ratio to ``python -c pass``: processor time, user and system.
 
-Python may keep what it compiled, as in any installation: each first run counts for nothing.
+Each round runs the bare Python and every command once, so that what else the machine does falls on all of them; figures
+are medians over the rounds (``--rounds 50`` takes more). Processor time, because the wall time of a process of some
+milliseconds tells more about what else the machine does. Python may keep what it compiled, as in any installation: the
+first round counts for nothing.
 """
 
 from __future__ import annotations
@@ -11,51 +14,54 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from environment import environment_line
+from processes import taken
 from targets import add_json_flag, report, row
 
-RUNS = 15
-ROOT = Path(__file__).resolve().parent.parent
-PROGRAM = ["-m", "promptrial"]
+ROUNDS: Final = 25
+ROOT: Final = Path(__file__).resolve().parent.parent
+PROGRAM: Final = ["-m", "promptrial"]
+BARE: Final = "python -c pass"
 
 
-def seconds(arguments: list[str], cwd: Path = ROOT) -> float:
-    """Return the median time of a Python process, in seconds."""
-    times, command = [], [sys.executable, *arguments]
-    keeping = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    for _ in range(RUNS + 1):
-        began = time.perf_counter()
-        subprocess.run(command, cwd=cwd, env=keeping, check=True, capture_output=True)
-        times.append(time.perf_counter() - began)
-    return statistics.median(times[1:])
+def processor_seconds(commands: Mapping[str, Sequence[str]], rounds: int) -> dict[str, float]:
+    """Return the median processor time of each command of Python; they take turns."""
+    times: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):
+        for name, arguments in commands.items():
+            times[name].append(taken(arguments, cwd=ROOT).processor)
+    return {name: statistics.median(each[1:]) for name, each in times.items()}
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     add_json_flag(parser)
     asked = parser.parse_args()
     line = environment_line("promptrial")
     print(line)
-    base = seconds(["-c", "pass"])
-    rows = [row("python -c pass", base, "s", line)]
     with tempfile.TemporaryDirectory() as folder:
         flags = ["--experiments_dir", folder, "--run_id", "bench"]
         subprocess.run(
             [sys.executable, *PROGRAM, "run", *flags, "--to_step", "build"], cwd=ROOT, check=True, capture_output=True
         )
-        for name, arguments in {
+        commands = {
             "--version": ["--version"],
             "--help": ["--help"],
             "plan of a new run": ["plan"],
             "plan of a built run": ["plan", *flags],
             "status": ["status", *flags],
-        }.items():
-            taken = seconds([*PROGRAM, *arguments])
-            rows.append(row(name, taken, "s", line, ratio=taken / base))
+        }
+        words = {BARE: ["-c", "pass"], **{name: [*PROGRAM, *each] for name, each in commands.items()}}
+        found = processor_seconds(words, asked.rounds)
+    print(f"processor seconds, medians of {asked.rounds} rounds, load {os.getloadavg()[0]:.1f}")
+    rows = [row(BARE, found[BARE], "s", line)]
+    rows += [row(name, found[name], "s", line, ratio=found[name] / found[BARE]) for name in commands]
     report(rows, line, asked.json)
 
 
