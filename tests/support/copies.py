@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from promptrial.runtime.workers import cores
+
 __all__ = ["copies"]
 
 
@@ -14,5 +16,4 @@ def copies(most: int) -> int:
     """
     if "PYTEST_XDIST_WORKER" in os.environ:
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(most, cores)
+    return min(most, cores())

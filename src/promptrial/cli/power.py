@@ -10,10 +10,12 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.cli.parser import Parser, add_flag
+from promptrial.cli.power_flags import impossible_discordance
 from promptrial.cli.prose import print_prose
 from promptrial.cli.values import number, share
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
+from promptrial.stats.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 
 if TYPE_CHECKING:
     from promptrial.reporting.curves import Curve
@@ -29,8 +31,6 @@ that only one arm answers correctly (--discordance) or, for continuous scores, t
 difference between the arms (--sd)."""
 
 _USUAL_ICC: Final = 0.1
-_USUAL_WITHIN: Final = 0.5
-_DIFFERENCES: Final = (0.01, 0.02, 0.03, 0.05)
 _STEPS: Final = 40
 _DIGITS: Final = 10
 
@@ -61,7 +61,7 @@ def configure(parser: Parser) -> None:
              default=1, metavar="K")  # fmt: skip
     add_flag(parser, "within", (
         "share of the variance that lies between replicates of one question (default with --replicates: "
-        f"{_USUAL_WITHIN}; 0 at temperature 0)"
+        f"{WITHIN}; 0 at temperature 0)"
     ), group=scores, type=share, metavar="X")  # fmt: skip
     add_flag(
         parser,
@@ -74,9 +74,9 @@ def configure(parser: Parser) -> None:
     add_flag(
         parser,
         "power",
-        "power, the probability of detecting the difference (default: 0.8)",
+        f"power, the probability of detecting the difference (default: {POWER})",
         type=share,
-        default=0.8,
+        default=POWER,
         metavar="X",
     )
     add_flag(parser, "svg", "also draw the power curve to this new SVG file", type=Path, metavar="FILE")
@@ -127,7 +127,7 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
         said.append(f"the difference between the arms on a question has a standard deviation of {args.sd:g}")
     else:
         guessed = discordance is None
-        discordance = 2 * args.baseline * (1 - args.baseline) if guessed else discordance
+        discordance = independent_discordance(args.baseline) if guessed else discordance
         why = ", as if the arms were independent" if guessed else ""
         said.append(f"only one arm answers {discordance:.1%} of questions correctly{why}")
     if args.baseline is not None:
@@ -138,7 +138,7 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
         said.append(
             f"{size:g} questions per passage, with an intraclass correlation of {icc:g} between their differences"
         )
-    within = args.within if args.within is not None else _USUAL_WITHIN if args.replicates > 1 else 0.0
+    within = args.within if args.within is not None else WITHIN if args.replicates > 1 else 0.0
     if args.replicates > 1:
         said.append(f"{args.replicates} answers to each question; {within:.0%} of the variance lies between them")
     said.append(f"two-sided test at level {args.alpha:g}, power {args.power:.0%}")
@@ -147,10 +147,7 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
         replicates=args.replicates, within=within, alpha=args.alpha, power=args.power,
     )  # fmt: skip
     if design.largest < 0:
-        most = 2 * min(args.baseline, 1 - args.baseline)
-        raise UsageError(
-            f"--discordance {discordance:g} is not possible with --baseline {args.baseline:g}: at most {most:g}"
-        )
+        raise impossible_discordance(discordance, args.baseline)
     return design, said
 
 
@@ -187,7 +184,7 @@ def _result(design: Design, n: int | None, delta: float | None) -> dict[str, Any
     """Return the figures: as many questions find what, and a difference needs how many."""
     from promptrial.stats.planning import detectable, power_at, questions_needed
 
-    wanted = sorted(each for each in {*_DIFFERENCES, *([delta] if delta else [])} if each <= design.largest)
+    wanted = sorted(each for each in {*DIFFERENCES, *([delta] if delta else [])} if each <= design.largest)
     found: dict[str, Any] = {
         "questions_needed": [{"difference": each, "n": questions_needed(design, each)} for each in wanted]
     }

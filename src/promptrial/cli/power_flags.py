@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import share
 from promptrial.errors import UsageError
+from promptrial.stats.usual import largest_discordance
 
 if TYPE_CHECKING:
     from promptrial.design.power import Assumed
 
-__all__ = ["add_assumption_flags", "assumed_of"]
+__all__ = ["add_assumption_flags", "assumed_of", "impossible_discordance"]
 
 
 def add_assumption_flags(parser: Parser) -> None:
@@ -59,9 +60,12 @@ def assumed_of(args: argparse.Namespace) -> Assumed:
             "if no answers differ, there is nothing to detect: give a share above 0, and a baseline below 1"
         )
     assumed = assumptions_of(discordance, baseline, sd, icc)
-    most = 1.0 if baseline is None else 2 * min(baseline, 1 - baseline)
-    if assumed.discordance > most:
-        raise UsageError(
-            f"--discordance {discordance:g} is not possible with --baseline {baseline:g}: at most {most:g}"
-        )
+    if baseline is not None and assumed.discordance > largest_discordance(baseline):
+        raise impossible_discordance(assumed.discordance, baseline)
     return assumed
+
+
+def impossible_discordance(discordance: float, baseline: float) -> UsageError:
+    """Return the refusal of arms that differ on more questions than both can, if they are right as often."""
+    most = largest_discordance(baseline)
+    return UsageError(f"--discordance {discordance:g} is not possible with --baseline {baseline:g}: at most {most:g}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from promptrial.design.power import DIFFERENCES, POWERS, PowerRow
+from promptrial.design.power import POWERS, PowerRow
 from promptrial.documents.plan import (
     AssumedDocument,
     DetectableDocument,
@@ -14,6 +14,7 @@ from promptrial.documents.plan import (
     ItemsNeeded,
     PowerDocument,
 )
+from promptrial.stats.usual import DIFFERENCES
 
 if TYPE_CHECKING:
     from promptrial.phases.planned_power import PlannedPower

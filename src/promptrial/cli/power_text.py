@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from promptrial.design.power import PowerRow
+from promptrial.design.power import POWERS, PowerRow
 from promptrial.stats.student import normal_quantile
+from promptrial.stats.usual import DIFFERENCES
 
 if TYPE_CHECKING:
     from promptrial.phases.planned_power import PlannedPower
@@ -18,6 +19,10 @@ _MOST_ROWS: Final = 4
 _MOST_NOTES: Final = 2
 _LABEL: Final = 26
 _NO_FIGURE: Final = "-"
+_DIFFERENCES: Final = [f"{100 * each:g}" for each in DIFFERENCES]
+"""In points."""
+_IN_POINTS: Final = f"{', '.join(_DIFFERENCES[:-1])} and {_DIFFERENCES[-1]}"
+_WIDTHS: Final = (10, 8, 8, 7)
 
 
 def power_lines(power: PlannedPower) -> list[str]:
@@ -33,8 +38,8 @@ def power_lines(power: PlannedPower) -> list[str]:
     left = len(groups) - _MOST_ROWS
     return [
         f"power at {_level(power.rows)}: smallest detectable difference,",
-        "in points, and items needed for 1, 2, 3 and 5 points (80% power)",
-        f"{'':<{_LABEL}}{'items':>7}{'80%':>7}{'90%':>7}{'1':>10}{'2':>8}{'3':>8}{'5':>7}",
+        f"in points, and items needed for {_IN_POINTS} points ({POWERS[0]:.0%} power)",
+        f"{'':<{_LABEL}}{'items':>7}" + "".join(f"{power:>7.0%}" for power in POWERS) + _in_columns(_DIFFERENCES),
         *(_line(rows, groups) for rows in groups[:_MOST_ROWS]),
         *([f"  and {left} more: see --json"] if left > 0 else []),
         *_absent([rows[0] for rows in groups[:_MOST_ROWS]]),
@@ -73,8 +78,12 @@ def _line(rows: Sequence[PowerRow], groups: Sequence[Sequence[PowerRow]]) -> str
     if row.reason:
         return f"{start}  {row.reason}"
     cells = [f"{_points(each):>7}" for each in row.smallest]
-    cells += [f"{_count(n):>{width}}" for n, width in zip(row.needed, (10, 8, 8, 7), strict=True)]
-    return start + "".join(cells)
+    return start + "".join(cells) + _in_columns([_count(n) for n in row.needed])
+
+
+def _in_columns(counts: Sequence[str]) -> str:
+    """Return what stands below each difference."""
+    return "".join(f"{each:>{width}}" for each, width in zip(counts, _WIDTHS, strict=True))
 
 
 def _absent(rows: Sequence[PowerRow]) -> Iterator[str]:

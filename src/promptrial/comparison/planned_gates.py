@@ -24,10 +24,10 @@ from promptrial.phases.subgroups import levels_of
 from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters
 from promptrial.stats.student import normal_cdf, normal_quantile
 from promptrial.stats.unconditional import unchanged_pairs_needed
+from promptrial.stats.usual import POWER
 
 __all__ = ["PlannedGate", "planned_gates"]
 
-_POWER: Final = 0.8
 _NEVER: Final = 10**9
 """Items that are not enough either, for a bound that is the largest difference."""
 
@@ -168,7 +168,7 @@ def _judged(gate: PlannedGate, assumed: Assumed) -> PlannedGate:
     if scores.clustered:
         variance *= 1 + (scores.shared_by - 1) * max(assumed.icc)
     level, root = normal_quantile(1 - gate.alpha), math.sqrt(variance)
-    enough = math.ceil(((level + normal_quantile(_POWER)) * root / margin) ** 2)
+    enough = math.ceil(((level + normal_quantile(POWER)) * root / margin) ** 2)
     power = normal_cdf(margin * math.sqrt(scores.items) / root - level) if scores.items >= fewest else 0.0
     return replace(gate, fewest=fewest, planned=max(fewest, enough), power=power)
 

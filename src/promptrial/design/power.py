@@ -17,9 +17,9 @@ from promptrial.design.spread import Estimated
 from promptrial.documents.scorers import Scale
 from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters, unchanged_pairs
 from promptrial.stats.planning import Design, detectable, questions_needed
+from promptrial.stats.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 
 __all__ = [
-    "DIFFERENCES",
     "POWERS",
     "Assumed",
     "PlannedEndpoint",
@@ -31,9 +31,7 @@ __all__ = [
     "power_rows",
 ]
 
-DIFFERENCES: Final = (0.01, 0.02, 0.03, 0.05)
-"""Differences whose items are counted, as shares of the range of the scores."""
-POWERS: Final = (0.8, 0.9)
+POWERS: Final = (POWER, 0.9)
 """How probable it is to be that the smallest difference is found; items are counted at the first."""
 
 
@@ -59,7 +57,7 @@ class Assumed:
     baseline: float | None = None
     sd: float = 0.4
     icc: tuple[float, ...] = (0.05, 0.2)
-    within: float = 0.5
+    within: float = WITHIN
 
 
 def assumptions_of(discordance: float | None, baseline: float | None, sd: float | None, icc: float | None) -> Assumed:
@@ -72,7 +70,7 @@ def assumptions_of(discordance: float | None, baseline: float | None, sd: float 
     """
     usual = Assumed()
     if discordance is None:
-        discordance = usual.discordance if baseline is None else 2 * baseline * (1 - baseline)
+        discordance = usual.discordance if baseline is None else independent_discordance(baseline)
     return Assumed(
         discordance=discordance,
         baseline=baseline,

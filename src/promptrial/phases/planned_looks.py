@@ -39,10 +39,11 @@ def _expected(spec: RunSpec, waves: Waves, n_items: int) -> Iterator[str]:
         return
     from promptrial.stats.alpha_spending import bounds, crossings, fractions_of
     from promptrial.stats.student import normal_quantile
+    from promptrial.stats.usual import POWER
 
     alpha, fractions = spec.config.stats.alpha, fractions_of(waves.clusters)
     critical = bounds(rule, fractions, alpha)
-    drift = normal_quantile(1 - alpha / 2) + normal_quantile(0.8)
+    drift = normal_quantile(1 - alpha / 2) + normal_quantile(POWER)
     without, found = (crossings(critical, fractions, each).expected_fraction(fractions) for each in (0.0, drift))
     yield (
         f"asked on average: {without * n_items:,.0f} without a difference, {found * n_items:,.0f} with one that a test "

@@ -29,6 +29,7 @@ from promptrial.providers.embedded_weights import require_engine, weights_path
 from promptrial.providers.live import AnswersDirectly, error_row
 from promptrial.providers.prefix_cache import Answer, PrefixCache, Prompt, common_length
 from promptrial.providers.request_rows import RequestRow
+from promptrial.runtime.workers import cores
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -315,6 +316,5 @@ def _answer_row(wire_id: str, model_id: str, answer: Answer) -> bytes:
 
 def _engines_for(path: Path) -> int:
     """Return how many engines of a model to run; a copy is reckoned at twice its file, for weights and caches."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1  # macOS has none
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(cpus, _MAX_ENGINES, memory // 4 // (2 * path.stat().st_size)))
+    return max(1, min(cores(), _MAX_ENGINES, memory // 4 // (2 * path.stat().st_size)))

@@ -12,9 +12,9 @@ from typing import Final
 from promptrial.documents.significance import DETECTABLE, Endpoint, Estimate, Significance
 from promptrial.reporting.cells import MISSING, Table, count, rate
 from promptrial.reporting.tables.words import metric_text, score_unit
+from promptrial.stats.usual import POWER
 
 __all__ = [
-    "POWER",
     "PowerCurve",
     "PowerPoint",
     "difference_text",
@@ -27,8 +27,6 @@ __all__ = [
     "target_of",
 ]
 
-POWER: Final = 0.8
-"""That of the detectable difference of a document."""
 _NEARLY_ALL: Final = 0.995
 _NEARLY_NONE: Final = 0.005
 

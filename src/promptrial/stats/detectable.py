@@ -11,6 +11,7 @@ from promptrial.stats.effective import INTERVAL_SLOPE, density, effective_pairs
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.power import minimum_detectable_effect
 from promptrial.stats.risk_difference import score_p_value
+from promptrial.stats.usual import POWER
 
 __all__ = ["detectable_difference", "smallest_p_value"]
 
@@ -32,7 +33,7 @@ def smallest_p_value(sample: PairedSample) -> float:
     return max(by_flips, effective.p_value())
 
 
-def detectable_difference(sample: PairedSample, se: float, df: float, alpha: float, power: float = 0.8) -> float:
+def detectable_difference(sample: PairedSample, se: float, df: float, alpha: float, power: float = POWER) -> float:
     """Return the difference that a test at level ``alpha`` detects with this power; NaN where none can be named.
 
     Parameters

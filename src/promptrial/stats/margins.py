@@ -24,6 +24,7 @@ from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.risk_difference import paired_table
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, sign_flips
 from promptrial.stats.unconditional import exact_lower_limit, exact_margin_p, unchanged_pairs_needed
+from promptrial.stats.usual import POWER
 
 __all__ = [
     "MarginTest",
@@ -145,7 +146,7 @@ def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_side
         size = sample.n_pairs / sample.n_clusters
         clusters = unchanged_clusters(size, pairs.floor, margin / width, alpha)
         effect, unchanged = pairs.design_effect, math.ceil(clusters * size)
-    quantiles = float(special.ndtri(1 - alpha) + special.ndtri(0.9 if both_sides else 0.8))
+    quantiles = float(special.ndtri(1 - alpha) + special.ndtri((1 + POWER) / 2 if both_sides else POWER))
     planned = math.ceil(effect * float((sample.difference**2).mean()) * (quantiles / margin) ** 2)
     return PairsNeeded(unchanged, max(unchanged, planned))
 

@@ -16,6 +16,7 @@ from typing import Final
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.score_power import score_test_power
 from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
+from promptrial.stats.usual import POWER
 
 __all__ = ["Design", "detectable", "power_at", "questions_needed"]
 
@@ -66,7 +67,7 @@ class Design:
     replicates: int = 1
     within: float = 0.0
     alpha: float = 0.05
-    power: float = 0.8
+    power: float = POWER
 
     @property
     def is_exact(self) -> bool:

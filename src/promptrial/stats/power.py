@@ -11,6 +11,7 @@ from scipy import special
 
 from promptrial.stats.binomial import half_binomial_critical_values
 from promptrial.stats.pairing import IntArray
+from promptrial.stats.usual import POWER
 
 __all__ = [
     "connor_sample_size",
@@ -34,7 +35,7 @@ def miller_sample_size(
     replicates_treatment: int = 1,
     design_effect: float = 1.0,
     alpha: float = 0.05,
-    power: float = 0.8,
+    power: float = POWER,
 ) -> float:
     """Compute the items needed to detect a paired difference ``delta``, two-sided.
 
@@ -69,7 +70,7 @@ def miller_sample_size(
     return design_effect * variance * (_z(alpha / 2) + _z(1 - power)) ** 2 / delta**2
 
 
-def minimum_detectable_effect(se: float, df: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def minimum_detectable_effect(se: float, df: float, *, alpha: float = 0.05, power: float = POWER) -> float:
     """Return the difference that a two-sided test detects with this power, given the standard error of the difference.
 
     ``(t_(1-alpha/2) + t_power) SE``, with quantiles of Student's t. With infinitely many degrees of freedom it inverts
@@ -95,7 +96,7 @@ def minimum_detectable_effect(se: float, df: float, *, alpha: float = 0.05, powe
     return float(special.stdtrit(df, 1 - alpha / 2) + special.stdtrit(df, power)) * se
 
 
-def connor_sample_size(delta: float, discordance: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def connor_sample_size(delta: float, discordance: float, *, alpha: float = 0.05, power: float = POWER) -> float:
     """Compute the pairs that McNemar's test needs to detect a risk difference, two-sided.
 
     ``n = (z_(1-alpha/2) sqrt(psi) + z_power sqrt(psi - delta^2))^2 / delta^2`` with psi the share of discordant pairs.
@@ -212,7 +213,7 @@ def t_test_sample_size(
     delta: float,
     sd: float,
     *,
-    power: float = 0.8,
+    power: float = POWER,
     alpha: float = 0.05,
     design: Literal["two_sample", "paired"] = "paired",
     sides: int = 2,

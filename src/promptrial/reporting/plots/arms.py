@@ -10,20 +10,15 @@ from promptrial.documents.many_arms import Ranking, RanksOfArm, Simultaneous
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName
 from promptrial.reporting.cells import effect, level, rate, temperature
-from promptrial.reporting.plots.canvas import PAGE_COLOUR, Canvas, colour_of, nice_ceiling
+from promptrial.reporting.plots.canvas import PAGE_COLOUR, Canvas, colour_of
+from promptrial.reporting.plots.effect_axis import NARROW, NARROW_ROW, ROW, WIDE, half_of_axis, in_points
 from promptrial.reporting.tables.arms import ranks_text
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["arms_plots"]
 
-_WIDE: Final = 860
-_NARROW: Final = 340
-_ROW: Final = 34
-_NARROW_ROW: Final = 58
 _TOP: Final = 44
 _BOTTOM: Final = 44
-_LEAST: Final = 5.0
-_FULL: Final = 100.0
 _NAME: Final = 24
 _NARROW_NAME: Final = 30
 _LONGEST_HEAD: Final = 22
@@ -51,19 +46,19 @@ class _Layout:
 
     @property
     def width(self) -> int:
-        return _NARROW if self.narrow else _WIDE
+        return NARROW if self.narrow else WIDE
 
     @property
     def height(self) -> int:
-        return _TOP + self.arms * (_NARROW_ROW if self.narrow else _ROW) + _BOTTOM
+        return _TOP + self.arms * (NARROW_ROW if self.narrow else ROW) + _BOTTOM
 
     def x(self, points: float) -> float:
-        left, right = (16, _NARROW - 16) if self.narrow else (270, 520)
+        left, right = (16, NARROW - 16) if self.narrow else (270, 520)
         held = max(-self.reach, min(self.reach, points))
         return (left + right) / 2 + (right - left) / 2 * held / self.reach
 
     def y(self, at: int) -> float:
-        return _TOP + at * _NARROW_ROW + 40 if self.narrow else _TOP + at * _ROW + _ROW / 2
+        return _TOP + at * NARROW_ROW + 40 if self.narrow else _TOP + at * ROW + ROW / 2
 
     def rank(self, rank: int) -> float:
         """Return where a rank stands, beside the effects."""
@@ -104,8 +99,8 @@ def _plot(
     }
     several = len({row.temp for row in significance.rankings or ()}) > 1
     rows = _rows(ranking, against, names)
-    ends = [abs(each) for row in rows for each in (row.estimate, row.low, row.high) if each is not None]
-    layout = _Layout(narrow, min(nice_ceiling(max([_LEAST, *ends])), _FULL), len(rows))
+    reach = half_of_axis(each for row in rows for each in (row.estimate, row.low, row.high))
+    layout = _Layout(narrow, reach, len(rows))
     at = f", temperature {temperature(ranking.temp)}" if several else ""
     title = f"Arms by {metric_text(ranking.metric).label}{at}"
     canvas = Canvas(name, layout.width, layout.height, title, _described(rows, ranking))
@@ -128,18 +123,14 @@ def _rows(ranking: Ranking, against: Mapping[ArmName, Simultaneous], names: Mapp
                 label=names.get(ranks.arm, ranks.arm),
                 score=rate(ranks.mean, 1, unit),
                 shown="" if row is None else effect(difference, low, high, unit),
-                estimate=_points(difference),
-                low=_points(low),
-                high=_points(high),
+                estimate=in_points(difference),
+                low=in_points(low),
+                high=in_points(high),
                 ranks=ranks,
                 colour=colour_of(order.index(ranks.arm) if ranks.arm in order else 1),
             )
         )
     return rows
-
-
-def _points(share: float | None) -> float | None:
-    return None if share is None else _FULL * share
 
 
 def _frame(canvas: Canvas, layout: _Layout, title: str, first: str, confidence: float) -> None:

@@ -11,22 +11,16 @@ from msgspec import UNSET
 from promptrial.documents.significance import SIDES, Endpoint, Significance
 from promptrial.model.arms import ArmName
 from promptrial.reporting.cells import count, effect, level, rate, temperature
-from promptrial.reporting.plots.canvas import Canvas, colour_of, nice_ceiling
+from promptrial.reporting.plots.canvas import Canvas, colour_of
+from promptrial.reporting.plots.effect_axis import NARROW, NARROW_ROW, ROW, WIDE, half_of_axis, in_points
 from promptrial.reporting.tables.levels import common_confidence
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["ForestRow", "forest", "forest_of", "forest_rows"]
 
-_WIDE: Final = 860
-_NARROW: Final = 340
-_ROW: Final = 34
-_NARROW_ROW: Final = 58
 _TOP: Final = 34
 _BOTTOM: Final = 44
 _LINE: Final = 15
-_LEAST: Final = 5.0
-"""The least half of the axis, in points: a tiny effect should not look large."""
-_FULL: Final = 100.0
 _MARGIN: Final = "#e69f00"
 
 
@@ -79,18 +73,14 @@ def _row(
         means=(means[0], means[1]),
         shown=effect(row.difference, row.ci_low, row.ci_high, unit),
         n=row.n_pairs,
-        estimate=_points(row.difference),
-        low=_points(row.ci_low),
-        high=_points(row.ci_high),
-        margin=_points(width),
+        estimate=in_points(row.difference),
+        low=in_points(row.ci_low),
+        high=in_points(row.ci_high),
+        margin=in_points(width),
         primary=row.metric in settings.primary,
         colour=arms.index(second) if second in arms else 1,
         note=", ".join([*([] if row.contrast is UNSET else [row.contrast]), *at]),
     )
-
-
-def _points(share: float | None) -> float | None:
-    return None if share is None else _FULL * share
 
 
 def forest(
@@ -115,7 +105,7 @@ def forest(
     sides : tuple of str
         What both sides are called; an effect is the second minus the first.
     """
-    reach = _reach(rows)
+    reach = half_of_axis(each for row in rows for each in (row.estimate, row.low, row.high, row.margin))
     margin = "dashes: margin" if any(row.margin is not None for row in rows) else ""
     layout = _Layout(narrow=narrow, reach=reach, rows=len(rows), captions=2 if margin and narrow else 1)
     canvas = Canvas(name, layout.width, layout.height, "Effects with intervals", _described(rows, confidence))
@@ -152,12 +142,6 @@ def forest_of(
     return forest(drawn, common_confidence(significance, rows), name=name, narrow=narrow, sides=(heads[0], heads[1]))
 
 
-def _reach(rows: Sequence[ForestRow]) -> float:
-    """Return half of the axis: it is symmetric about zero, and ends at a round number."""
-    ends = [abs(each) for row in rows for each in (row.estimate, row.low, row.high, row.margin) if each is not None]
-    return min(nice_ceiling(max([_LEAST, *ends])), _FULL)
-
-
 @dataclass(frozen=True, slots=True)
 class _Layout:
     narrow: bool
@@ -168,7 +152,7 @@ class _Layout:
 
     @property
     def width(self) -> int:
-        return _NARROW if self.narrow else _WIDE
+        return NARROW if self.narrow else WIDE
 
     @property
     def height(self) -> int:
@@ -177,7 +161,7 @@ class _Layout:
     @property
     def bottom(self) -> int:
         """Where the axis is."""
-        return self.top + self.rows * (_NARROW_ROW if self.narrow else _ROW)
+        return self.top + self.rows * (NARROW_ROW if self.narrow else ROW)
 
     @property
     def top(self) -> int:
@@ -186,7 +170,7 @@ class _Layout:
 
     @property
     def span(self) -> tuple[float, float]:
-        return (16, _NARROW - 16) if self.narrow else (344, 650)
+        return (16, NARROW - 16) if self.narrow else (344, 650)
 
     def fits(self, *names: str) -> bool:
         """Return whether names of both sides fit into the line below the axis."""
@@ -199,7 +183,7 @@ class _Layout:
 
     def y(self, at: int) -> float:
         """Return the height of the line of a row."""
-        return self.top + (at * _NARROW_ROW + 40 if self.narrow else at * _ROW + _ROW / 2)
+        return self.top + (at * NARROW_ROW + 40 if self.narrow else at * ROW + ROW / 2)
 
     def beside(self, at: int) -> tuple[float, float]:
         """Return the ends of an upright line that belongs to one row."""
@@ -242,7 +226,7 @@ def _draw(canvas: Canvas, layout: _Layout, at: int, row: ForestRow, largest: int
         canvas.text(
             16, y - 28, _cut(f"{row.label}{note}", _NARROW_LABEL - len(count(row.n))), bold=row.primary, faint=faint
         )
-        canvas.text(_NARROW - 16, y - 28, f"n {count(row.n)}", anchor="end", size=12, faint=True)
+        canvas.text(NARROW - 16, y - 28, f"n {count(row.n)}", anchor="end", size=12, faint=True)
         first, second = (_bare(mean, row.shown) for mean in row.means)
         said = "not measured in both" if row.estimate is None else f"{second} against {first}: {row.shown}"
         canvas.text(16, y - 13, said, size=12, faint=faint)

@@ -9,8 +9,9 @@ from typing import Final
 from promptrial.reporting.cells import count, rate
 from promptrial.reporting.plots.canvas import COLOURS, Canvas
 from promptrial.reporting.plots.frame import WIDE, Frame
-from promptrial.reporting.powered import POWER, PowerCurve, difference_text, power_text
+from promptrial.reporting.powered import PowerCurve, difference_text, power_text
 from promptrial.reporting.tables.words import listing
+from promptrial.stats.usual import POWER
 
 __all__ = ["power_plot"]
 
