@@ -3406,15 +3406,15 @@ MUTANTS: Final = (
     Mutant(
         "a row of the forest plot has its lower limit twice",
         "reporting/plots/forest.py",
-        "high=_points(row.ci_high)",
-        "high=_points(row.ci_low)",
+        "high=in_points(row.ci_high)",
+        "high=in_points(row.ci_low)",
         ("tests/unit/test_reporting_plots.py",),
     ),
     Mutant(
         "a wide margin is off the axis of the forest plot",
         "reporting/plots/forest.py",
-        "for each in (row.estimate, row.low, row.high, row.margin) if",
-        "for each in (row.estimate, row.low, row.high) if",
+        "for each in (row.estimate, row.low, row.high, row.margin))",
+        "for each in (row.estimate, row.low, row.high))",
         ("tests/unit/test_reporting_plots.py",),
     ),
     Mutant(
