@@ -1057,8 +1057,8 @@ MUTANTS: Final = (
     Mutant(
         "differences between the values of a column are not tested",
         "stats/analysis.py",
-        "dict.fromkeys(scope for scope, _, chosen in subsets if chosen is not None)",
-        '("dataset", "type")',
+        'if scope != "overall" and',
+        'if scope in ("dataset", "type") and',
         ("tests/unit/test_stats_subgroups.py",),
     ),
     Mutant(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import jsonschema
 import msgspec
@@ -16,6 +17,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.documents import significance
+from promptrial.documents.missing import MissingRule
 from promptrial.documents.significance import (
     SCORE_QUANTITIES,
     Endpoint,
@@ -25,6 +27,7 @@ from promptrial.documents.significance import (
     StatsSettings,
 )
 from promptrial.errors import NewerVersionError
+from promptrial.stats import analysis
 from promptrial.stats.adjusted_p_values import benjamini_hochberg, holm
 from promptrial.stats.analysis import analyse, stream
 from promptrial.stats.attrition import arm_attrition
@@ -476,6 +479,32 @@ def test_every_null_estimate_has_a_reason() -> None:
     undefined = {"odds_ratio", "d_z", "rank_biserial", "mean_difference", "control", "difference"}
     assert {row.quantity for row in null} == undefined
     assert [row for row in null if row.reason is None] == []
+
+
+class Backwards:
+    """Stands for threads of which the last piece of work is done first."""
+
+    def __init__(self, _threads: int) -> None: ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def map(self, call: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
+        return [call(piece) for piece in reversed([*pieces])][::-1]
+
+
+@pytest.mark.parametrize("missing", ["exclude", "failure"])
+def test_the_document_does_not_depend_on_the_threads_in_which_its_pieces_are_made_nor_on_their_order(
+    missing: MissingRule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = trial_table(temps=(0.0, 0.7))
+    settings = replace(QUICK, missing=missing, wanted=dict.fromkeys(table.metrics, "higher"))
+    alone = significance.encode(analyse(table, settings))
+    assert significance.encode(analyse(table, settings, threads=4)) == alone
+    monkeypatch.setattr(analysis, "ThreadPoolExecutor", Backwards)
+    assert significance.encode(analyse(table, settings, threads=2)) == alone
 
 
 def test_coverage_and_selective_accuracy_are_over_what_was_answered() -> None:

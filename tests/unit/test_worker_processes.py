@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,18 +18,20 @@ import pytest
 
 from promptrial import registry
 from promptrial.design.growth import Piece
+from promptrial.documents.significance import Estimate
 from promptrial.engine import serving
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.session import spec_of
 from promptrial.errors import CorruptRecordError, StopRequested
 from promptrial.model.units import Unit
-from promptrial.phases import parse_parts, pieces, score, score_parts, whole_parts
+from promptrial.phases import parse_parts, pieces, score, score_parts, sharing, stats, whole_parts
 from promptrial.phases.parse_parts import PartParser
 from promptrial.phases.scored import ShardScorer
 from promptrial.phases.work import parts_of
 from promptrial.runtime import workers
 from promptrial.runtime.workers import Workers, in_order
 from promptrial.scoring import base, support
+from promptrial.stats import bootstrap
 from promptrial.store import tables
 from tests.support.project import Project
 from tests.support.ray_tasks import OnlyHere
@@ -217,6 +220,32 @@ def test_two_workers_write_the_bytes_of_one_process_wherever_parts_end_and_thoug
     monkeypatch.setattr(workers._Worker, "ask", dying)
     assert made(spec, services, results, workers=2) == alone
     assert len(asked) > 3
+
+
+def test_statistics_in_threads_have_the_bytes_of_one_thread(answered: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, services = opened_run(answered)
+    results = answered.trial_folder() / "results"
+    made(spec, services, results, workers=3)
+    monkeypatch.setattr(sharing, "cores", lambda: 2)
+    threads: list[set[int]] = []
+    compute = bootstrap._Statistic.compute
+
+    def noted(*asked: Any) -> list[Estimate]:
+        threads[-1].add(threading.get_ident())
+        return compute(*asked)
+
+    monkeypatch.setattr(bootstrap._Statistic, "compute", noted)
+    written = []
+    for n_workers in (1, 3):
+        threads.append(set())
+        execution = spec.config.execution.model_copy(update={"workers": n_workers})
+        changed = replace(spec, config=spec.config.model_copy(update={"execution": execution}))
+        stats.PHASE.run(changed, services, Unit(spec.trials[0].slug))
+        written.append((results / "significance.json").read_bytes())
+    assert written[0] == written[1]
+    assert threads[0] == {threading.get_ident()}
+    assert threading.get_ident() not in threads[1]
+    assert 1 <= len(threads[1]) <= 2, "no more than there are cores"
 
 
 def test_parts_that_are_held_whole_give_the_files_of_rows_read_one_by_one(

@@ -127,8 +127,9 @@ def add_run_flags(parser: Parser, *, saved: bool = True) -> None:
     add_flag(parser, "max_concurrent_jobs", "maximum number of jobs in flight at hosted "
                                             "providers (default: 8)", group=group,
              type=positive, metavar="N")  # fmt: skip
-    add_flag(parser, "workers", "number of processes that parse and score (default: one per core if there are "
-                                "many answers)", group=group, type=positive, metavar="N")  # fmt: skip
+    add_flag(parser, "workers", "number of processes that parse and score, and of threads that compute "
+                                "statistics (default: one per core if there are many answers)", group=group,
+             type=positive, metavar="N")  # fmt: skip
     add_flag(parser, "executor", "what parses and scores: processes of this machine, or Ray (default: processes)",
              group=group, choices=tuple(registry.EXECUTORS))  # fmt: skip
     add_flag(parser, "ray_address", "with --executor ray: HOST:PORT of the head of a Ray cluster that this machine "

@@ -47,7 +47,9 @@ class ExecutionConfig(Strict):
 
     max_concurrent_jobs: Positive = Field(8, description="jobs in flight at hosted providers")
     workers: Positive | None = Field(
-        None, description="processes that parse and score; if null, one for each core where there are many answers"
+        None,
+        description="processes that parse and score, and threads that compute statistics; if null, one for each core "
+        "where there are many answers",
     )
     executor: Annotated[str, AfterValidator(_executor)] = Field(
         "processes", description="what these are: `processes` of this machine, or tasks of `ray`"

@@ -1,4 +1,4 @@
-"""Whether parse and score are shared out to worker processes or Ray; changes no result."""
+"""Whether parse and score are shared out to worker processes or Ray, and statistics to threads; changes no result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.runtime.workers import Workers, cores
 
-__all__ = ["say_unused", "warn_of", "why_one", "workers_for"]
+__all__ = ["say_unused", "threads_for", "warn_of", "why_one", "workers_for"]
 
 _FEWEST_ROWS: Final = 200_000
 """With fewer answers, starting processes takes longer than they save."""
@@ -21,6 +21,14 @@ def workers_for(spec: RunSpec, rows: int) -> Workers:
     execution = spec.config.execution
     n = execution.workers or (cores() if rows >= _FEWEST_ROWS else 1)
     return Workers(n, execution.executor, execution.ray_address, spec.run.lock_path)
+
+
+def threads_for(spec: RunSpec, rows: int) -> int:
+    """Return in how many threads of this process the statistics of so many answers are computed.
+
+    Each needs memory for one endpoint, but no second copy of the scores, and no time to start.
+    """
+    return min(workers_for(spec, rows).n, cores())
 
 
 def why_one(spec: RunSpec, rows: int) -> str:

@@ -171,6 +171,7 @@ def table_of(
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     from promptrial.phases.drift import drift_of
     from promptrial.phases.looks_taken import looks_document
+    from promptrial.phases.sharing import threads_for
     from promptrial.stats.analysis import analyse
     from promptrial.stats.under_looks import under_looks
 
@@ -188,6 +189,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
             trend=stats.trend,
             pooled=stats.pooled,
             looked_at=None if looks is None else looks.metric,
+            threads=threads_for(spec, len(table.item)),
         )
         task.advance()
     if trial.second_asks and services.manifest(trial.slug).older is msgspec.UNSET:  # what an older tool has made stays

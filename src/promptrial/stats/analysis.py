@@ -8,9 +8,12 @@ there to be read.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import combinations
+from functools import partial
+from itertools import combinations, groupby
 
 import msgspec
 import numpy as np
@@ -54,6 +57,7 @@ def analyse(
     trend: Sequence[ArmName] = (),
     pooled: bool = False,
     looked_at: str | None = None,
+    threads: int = 1,
 ) -> Significance:
     """Analyse the scores of one trial.
 
@@ -71,6 +75,8 @@ def analyse(
     looked_at : str, optional
         The metric on which a stopping rule decides over all items: its tests are corrected by the rule alone
         (``under_looks``), and no other test is corrected for them.
+    threads : int
+        In how many threads to compute; the document is the same for any number. NumPy lets several run at once.
 
     Returns
     -------
@@ -84,9 +90,8 @@ def analyse(
     where there is none.
     """
     settings = settings or StatsSettings()
-    statistics = [registry.load("statistic", name) for name in registry.STATISTICS]
-    found = [_analyse_contrast(table, contrast, settings, statistics) for contrast in table.contrasts]
-    results = [result for each in found for result in each.results]
+    found = _done(_Work(table, settings).pieces(), threads)
+    results = [result for part in found for result in part.results]
     pair = decided_pairing(table, settings)
     of_fixed_size = replace(settings, primary=tuple(name for name in settings.primary if name != looked_at))
     several = several_arms(table, of_fixed_size, pair) if of_fixed_size.primary else None
@@ -94,7 +99,7 @@ def analyse(
     every = [test for result in results for test in result.tests]
     tests, families = correct(every, settings.alpha, adjusted, looked_at=looked_at)
     interactions, families_of_interactions = correct_interactions(
-        [row for each in found for row in each.interactions], settings.alpha
+        [row for part in found for row in part.interactions], settings.alpha
     )
     return Significance(
         schema_version=2,
@@ -104,7 +109,7 @@ def analyse(
         tests=tests,
         families=(*families, *families_of_interactions),
         estimates=tuple(row for result in results for row in result.rows),
-        selective=tuple(row for each in found for row in each.selective),
+        selective=tuple(row for part in found for row in part.selective),
         interactions=interactions,
         contrasts=contrasts_field(table.contrasts),
         simultaneous=UNSET if several is None else several.simultaneous,
@@ -147,34 +152,65 @@ class _Result:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Everything of one contrast, not yet corrected."""
+    """What one piece of work has found, not yet corrected."""
 
-    results: list[_Result]
-    selective: list[Estimate]
-    interactions: list[Interaction]
+    results: Sequence[_Result] = ()
+    selective: Sequence[Estimate] = ()
+    interactions: Sequence[Interaction] = ()
 
 
 _Subset = tuple[Scope, str, BoolArray | None]
 _MARGIN_TESTS: tuple[Hypothesis, ...] = ("equivalence", "non_inferiority")
 
 
-def _analyse_contrast(
-    table: ScoreTable, contrast: Contrast, settings: StatsSettings, statistics: Sequence[Statistic]
-) -> _Found:
-    subsets, both = list(_subsets(table)), all(table.rows_of(arm).any() for arm in contrast)
-    found = _Found([], [], [])
-    for temp in table.temps:
-        attrition_tests: dict[bytes, AttritionTest] = {}
-        with_roles: dict[str, Pairing] = {}  # each is large, and only these are needed together
-        for name in table.metrics:
-            pairing = pairing_of(table, name, temp, contrast, settings)
-            if name in table.roles.values():
-                with_roles[name] = pairing
-            analyst = _Analyst(pairing, settings, statistics, attrition_tests if both else None)
-            found.results.extend(analyst.results(subsets))
-            found.interactions.extend(analyst.interactions(subsets))
-        found.selective.extend(_selective(with_roles, table, subsets, settings))
-    return found
+def _done(pieces: Iterable[Callable[[], _Found]], threads: int) -> list[_Found]:
+    """Do pieces of work, and return what each has found, in their order."""
+    if threads < 2:
+        return [piece() for piece in pieces]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(operator.call, pieces))
+
+
+class _Work:
+    """The analysis of a trial in pieces, each of which can be done in a thread of its own, in any order.
+
+    Parameters
+    ----------
+    table : ScoreTable
+    settings : StatsSettings
+    """
+
+    def __init__(self, table: ScoreTable, settings: StatsSettings) -> None:
+        self._table = table
+        self._settings = settings
+        self._statistics: list[Statistic] = [registry.load("statistic", name) for name in registry.STATISTICS]
+        self._subsets = list(_subsets(table))
+
+    def pieces(self) -> Iterator[Callable[[], _Found]]:
+        """Yield the pieces, in the order in which what they find is written down."""
+        for contrast in self._table.contrasts:
+            both = all(self._table.rows_of(arm).any() for arm in contrast)
+            for temp in self._table.temps:
+                known: dict[bytes, AttritionTest] | None = {} if both else None
+                for name in self._table.metrics:
+                    yield partial(self._of_metric, name, temp, contrast, known)
+                yield partial(self._selective, temp, contrast)
+
+    def _of_metric(
+        self, name: str, temp: float, contrast: Contrast, known: dict[bytes, AttritionTest] | None
+    ) -> _Found:
+        pairing = pairing_of(self._table, name, temp, contrast, self._settings)
+        return _Analyst(pairing, self._settings, self._statistics, known).found(self._subsets)
+
+    def _selective(self, temp: float, contrast: Contrast) -> _Found:
+        """Find how often each arm answers, and how often it is right when it does, where that is measured."""
+        unanswerable, roles = self._table.unanswerable, self._table.roles
+        names = [roles[role] for role in ("accuracy", "abstention") if roles.get(role) in self._table.metrics]
+        if len(names) < 2 or unanswerable is None:
+            return _Found()
+        right, abstains = (pairing_of(self._table, name, temp, contrast, self._settings) for name in names)
+        rows = (selective_rows(right, abstains, unanswerable, self._settings, *subset) for subset in self._subsets)
+        return _Found(selective=[row for each in rows for row in each])
 
 
 def _subsets(table: ScoreTable) -> Iterator[_Subset]:
@@ -214,24 +250,28 @@ class _Analyst:
         self._rows: dict[tuple[bytes, bool], list[Estimate]] = {}
         self._attrition_tests = attrition_tests
 
-    def results(self, subsets: Sequence[_Subset]) -> list[_Result]:
-        """Return the results of each subset."""
-        return [self._result(subset) for subset in subsets]
+    def found(self, subsets: Sequence[_Subset]) -> _Found:
+        """Return the results of each subset, and what differs between any two of one kind, as two data sets."""
+        results, interactions = list[_Result](), list[Interaction]()
+        for scope, of_scope in groupby(subsets, key=lambda subset: subset[0]):
+            samples = list[PairedSample]()
+            for subset in of_scope:
+                sample = self._decided.sample(*subset)
+                results.append(self._result(subset, sample))
+                if scope != "overall" and sample.counts.applies:
+                    samples.append(sample)
+            interactions += [interaction(one, other, self._settings) for one, other in combinations(samples, 2)]
+        return _Found(results, interactions=interactions)
 
-    def interactions(self, subsets: Sequence[_Subset]) -> Iterator[Interaction]:
-        """Yield the comparison of each two subsets of one kind, as two data sets, that the metric applies to."""
-        for scope in dict.fromkeys(scope for scope, _, chosen in subsets if chosen is not None):
-            samples = [self._decided.sample(*subset) for subset in subsets if subset[0] == scope]
-            for one, other in combinations([sample for sample in samples if sample.counts.applies], 2):
-                yield interaction(one, other, self._settings)
-
-    def _result(self, subset: _Subset) -> _Result:
-        sample, tests = self._decided.sample(*subset), self._attrition_tests
+    def _result(self, subset: _Subset, sample: PairedSample) -> _Result:
+        tests = self._attrition_tests
         primary = sample.scope == "overall" and self._pairing.metric in self._settings.primary
         rows = self._rows_of(sample) if sample.n_pairs else []
+        endpoint = describe(sample, rows, self._settings)
+        if self._decided is not self._pairing:
+            endpoint = msgspec.structs.replace(endpoint, bounds=missing_bounds(self._pairing.sample(*subset)))
         endpoint = msgspec.structs.replace(
-            describe(sample, rows, self._settings),
-            bounds=missing_bounds(self._pairing.sample(*subset)),
+            endpoint,
             attrition=None if tests is None else self._attrition_test(subset, tests),
             missing_sensitivity=self._sensitivity(subset) if primary and tests is not None else None,
         )
@@ -250,11 +290,10 @@ class _Analyst:
         return tests
 
     def _attrition_test(self, subset: _Subset, known: dict[bytes, AttritionTest]) -> AttritionTest:
-        shares = self._shares.sample(*subset)
-        key = _digest(shares.items)
+        key = _digest(self._shares.paired_items(subset[2]))
         if key not in known:
             known[key] = attrition_test(
-                shares,
+                self._shares.sample(*subset),
                 self._pairing.planned,
                 self._settings.alpha,
                 lambda sample: _deciding_row(sample, self._settings, key.hex()),
@@ -298,14 +337,3 @@ def _stream(sample: PairedSample, settings: StatsSettings, *names: str) -> np.ra
     """Return the random numbers of an endpoint; but for the default contrast, its treatment is among their names."""
     arm = () if sample.contrast == DEFAULT_CONTRAST else (sample.contrast.treatment,)
     return stream(settings.random_seed, sample.metric, sample.temp, *names, *arm)
-
-
-def _selective(
-    pairings: Mapping[str, Pairing], table: ScoreTable, subsets: Sequence[_Subset], settings: StatsSettings
-) -> Iterator[Estimate]:
-    by_role = {role: pairings[name] for role, name in table.roles.items() if name in pairings}
-    if "accuracy" not in by_role or "abstention" not in by_role or table.unanswerable is None:
-        return
-    accuracy, abstention = by_role["accuracy"], by_role["abstention"]
-    for scope, subset, chosen in subsets:
-        yield from selective_rows(accuracy, abstention, table.unanswerable, settings, scope, subset, chosen)

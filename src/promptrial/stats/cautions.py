@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from promptrial.documents.significance import StatsSettings
+from promptrial.stats.clusters import cluster_codes
 from promptrial.stats.difference import DifferenceTest, decided_by_score
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import PairedSample
@@ -29,8 +28,7 @@ def largest_cluster(sample: PairedSample) -> tuple[str | None, float | None]:
     share = float(sizes.max() / sample.n_pairs)
     if share <= DOMINANT_SHARE:
         return None, None
-    # Totals are in order of cluster code.
-    code = int(np.unique(sample.cluster)[sizes.argmax()])
+    code = int(cluster_codes(sample.cluster)[sizes.argmax()])
     return (sample.cluster_names[code] if code < len(sample.cluster_names) else None), share
 
 

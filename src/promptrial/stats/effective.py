@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
+from promptrial.stats.clusters import cluster_codes
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.risk_difference import score_limit, score_statistic
@@ -82,10 +83,10 @@ def density(difference: FloatArray, cluster: IntArray | None = None) -> Density:
     >>> density(np.array([1.0, -1.0, 0.0, 0.0]), np.array([0, 0, 0, 1]))
     Density(n_clusters=2, discordant=1, gains=1, losses=1, varies=False)
     """
-    codes = np.arange(len(difference)) if cluster is None else cluster
     result = paired_difference(difference, cluster)
     discordant, gains, losses = (
-        len(np.unique(codes[chosen])) for chosen in (difference != 0, difference > 0, difference < 0)
+        int(chosen.sum()) if cluster is None else len(cluster_codes(cluster[chosen]))
+        for chosen in (difference != 0, difference > 0, difference < 0)
     )
     return Density(result.n_clusters, discordant, gains, losses, bool(result.se > 0))
 

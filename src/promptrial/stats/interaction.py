@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from promptrial.documents.significance import Interaction, StatsSettings, number
+from promptrial.stats.clusters import cluster_codes
 from promptrial.stats.cr2 import Cr2, cr2
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
@@ -94,7 +95,7 @@ def _cluster_influences(sample: PairedSample) -> tuple[IntArray, FloatArray]:
     """Return the codes of the clusters and what each adds to the mean, as in the CR2 standard error."""
     totals = sample.totals
     residuals = totals.sums - totals.sizes * totals.mean
-    return np.unique(sample.cluster), residuals / np.sqrt(1 - totals.sizes / totals.n_items) / totals.n_items
+    return cluster_codes(sample.cluster), residuals / np.sqrt(1 - totals.sizes / totals.n_items) / totals.n_items
 
 
 def _tested(sample: PairedSample, other: PairedSample, settings: StatsSettings, se: float, df: float) -> Interaction:

@@ -210,6 +210,11 @@ class Pairing:
             cluster_names=self.cluster_names,
         )
 
+    def paired_items(self, chosen: BoolArray | None = None) -> IntArray:
+        """Return which items of the chosen ones are paired, ascending; ``sample`` has the same."""
+        paired = self._scored().all(axis=0)
+        return np.flatnonzero(paired if chosen is None else chosen & paired)
+
     def is_clustered(self, chosen: BoolArray) -> bool:
         """Tell whether any two of the chosen items share a cluster, among those that the metric applies to by plan."""
         planned = self.cluster[chosen & self.planned_items]
