@@ -1,7 +1,7 @@
 """Put each deliberate bug into a copy of the sources, and see that its tests fail: ``make mutants``.
 
 ``python -m tests.mutants.run_mutants [WORDS]`` runs those whose name holds the words. Exit 1 if a bug is not noticed,
-or if its tests fail without it.
+or if its tests fail without it, and if no name holds the words.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ ROOT: Final = Path(__file__).parents[2]
 def main(words: str = "") -> int:
     """Run the mutants whose name holds ``words``; return the exit code."""
     chosen = [mutant for mutant in MUTANTS if words in mutant.name]
+    if not chosen:
+        print(f"no deliberate bug has {words!r} in its name")
+        return 1
     needed = sorted({test for mutant in chosen for test in mutant.tests})
     with tempfile.TemporaryDirectory() as folder:
         copied_sources(Path(folder))

@@ -6,6 +6,7 @@ import pytest
 
 from tests.mutants.argued import ARGUED, Argued
 from tests.mutants.mutants import MUTANTS, Mutant
+from tests.mutants.run_mutants import main
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,6 +21,11 @@ def test_a_mutant_has_one_place_in_the_source_and_tests_that_are_there(mutant: M
 
 def test_no_two_mutants_have_one_name() -> None:
     assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+def test_words_that_no_mutant_has_run_no_test(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("nothing is called this") == 1
+    assert "no deliberate bug has 'nothing is called this' in its name" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("argued", ARGUED, ids=lambda argued: f"{argued.module}: {argued.new}")
