@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow mutants crash soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
+.PHONY: help setup demo test test-all test-slow shuffled mutants crash soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,13 @@ test-all: ## run the tests under each supported Python that is installed
 
 test-slow: $(VENV)/.ready-dev ## run the slow tests: real questions, real model, minutes
 	@$(BIN)/python -m pytest -m slow
+
+shuffled: $(VENV)/.ready-dev ## run the tests N times, each time in another order, with twice as many processes as cores: make shuffled N=20 SEED=1
+	@first=$(or $(SEED),1); for seed in $$(seq $$first $$((first + $(or $(N),20) - 1))); do \
+		echo "order $$seed"; \
+		$(BIN)/python -m pytest -q -m "not slow" --timeout 600 -p "no:cacheprovider" --randomly-seed $$seed \
+			--numprocesses $$((2 * $$(nproc))) --dist loadfile || exit 1; \
+	done
 
 crash: $(VENV)/.ready-dev ## crash a run at every durable operation, and resume it each time
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
