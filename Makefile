@@ -80,8 +80,7 @@ bench: $(VENV)/.ready ## measure every row of the table of targets that takes mi
 bench-large: $(VENV)/.ready ## measure the other rows: a million answers, 10,000 parts, a results file of 5 GB (20 GB of disk)
 	@$(BIN)/python benchmarks/run_targets.py --large
 
-bench-more: $(VENV)/.ready ## measure what has no target: plans with prices, verify, reading questions, each batch provider
-	@$(BIN)/python benchmarks/bench_plan.py
+bench-more: $(VENV)/.ready ## measure what has no target: verify, reading questions, each batch provider
 	@$(BIN)/python benchmarks/bench_verify.py
 	@$(BIN)/python benchmarks/bench_questions.py
 	@$(BIN)/python benchmarks/bench_providers.py

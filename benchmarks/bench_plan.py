@@ -1,25 +1,24 @@
-"""How long a plan takes that draws 10,000 items of a larger file, sizes their requests and quotes them.
+"""How long a plan of 10,000 questions takes: they are drawn from 20,000 JSON lines, or all of a SQuAD file.
 
-Wall time and processor time are medians of repeated runs, each with the start of the interpreter. The ratio is that
-of the processor time to ``python -c pass``, which says least of what else the machine does. Python may keep what it
-compiled, as in any installation: each first run counts for nothing.
+Their requests are sized and quoted.
+
+Wall time and processor time are medians of repeated runs, each with the start of the interpreter. The target is one of
+wall time; the ratio is that of the processor time to ``python -c pass``, which says least of what else the machine
+does. Each first run counts for nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
-import os
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from environment import environment_line
+from processes import Taken, median_of, taken
+from targets import Row, add_json_flag, report, row
 
 RUNS = 11
 ITEMS = 10_000
@@ -40,31 +39,12 @@ pricing:
 MODELS = {"fireworks": "accounts/fireworks/models/llama-v3p1-8b-instruct", "openai": "gpt-4o-mini"}
 
 
-class Taken(NamedTuple):
-    """Seconds of wall time and of processor time."""
-
-    wall: float
-    processor: float
+BARE = "python -c pass"
 
 
-def processor_s() -> float:
-    """Return the processor time of all processes that were waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def taken(arguments: list[str], cwd: Path) -> Taken:
-    """Return the median times of a Python process."""
-    walls, processors = [], []
-    command = [sys.executable, *arguments]
-    keeping = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(command, cwd=cwd, env=keeping, check=True, capture_output=True)
-    for _ in range(RUNS):
-        before, began = processor_s(), time.perf_counter()
-        subprocess.run(command, cwd=cwd, env=keeping, check=True, capture_output=True)
-        walls.append(time.perf_counter() - began)
-        processors.append(processor_s() - before)
-    return Taken(statistics.median(walls), statistics.median(processors))
+def median_taken(arguments: Sequence[str], folder: Path) -> Taken:
+    """Return the medians of a Python process."""
+    return median_of([taken(arguments, cwd=folder) for _ in range(RUNS + 1)][1:])
 
 
 def write_questions(folder: Path) -> dict[str, Path]:
@@ -89,24 +69,34 @@ def write_questions(folder: Path) -> dict[str, Path]:
     return {"custom": lines, "squad_v2": squad}
 
 
+def rows_of(found: Mapping[str, Taken], machine: str) -> Iterator[Row]:
+    """Yield the rows of what was measured: the bare Python, and plans by provider and format."""
+    bare = found[BARE]
+    for name, each in found.items():
+        work = name if name == BARE else f"plan of {ITEMS:,} questions, {name}"
+        yield row(work, each.wall, "s", machine, ratio=each.processor / bare.processor)
+
+
 def main() -> None:
     """Print the table."""
-    print(environment_line("promptrial"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_json_flag(parser)
+    asked = parser.parse_args()
+    machine = environment_line("promptrial")
+    print(machine)
     prompts = ROOT / "config" / "prompts"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        base = taken(["-c", "pass"], folder)
-        print(f"{'plan of ' + format(ITEMS, ',') + ' items':<28}{'wall s':>8}{'CPU s':>8}{'ratio':>8}")
-        print(f"{'python -c pass':<28}{base.wall:>8.3f}{base.processor:>8.3f}{1:>8.1f}")
+        found = {BARE: median_taken(["-c", "pass"], folder)}
         files = write_questions(folder)
         for provider, model in MODELS.items():
             for format_, path in files.items():
                 config = folder / f"{provider}_{format_}.yaml"
                 values = {"provider": provider, "model": model, "prompts": prompts, "format": format_, "path": path}
                 config.write_text(CONFIG.format(**values, size=ITEMS))
-                found = taken(["-m", "promptrial", "plan", "--config", str(config)], folder)
-                label, ratio = f"{provider}, {format_}", found.processor / base.processor
-                print(f"{label:<28}{found.wall:>8.3f}{found.processor:>8.3f}{ratio:>8.1f}")
+                plan = ["-m", "promptrial", "plan", "--config", str(config)]
+                found[f"{provider}, {format_}"] = median_taken(plan, folder)
+    report(list(rows_of(found, machine)), machine, asked.json)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ HERE: Final = Path(__file__).resolve().parent
 KEPT: Final = HERE.parent / "build" / "bench"
 QUICK: Final = {
     "startup": ("bench_startup.py",),
+    "plan": ("bench_plan.py",),
     "pipeline": ("bench_pipeline.py", "50000", "250000"),
     "parts": ("bench_parts.py", "100", "1000", "10000", "--asked", "2", "100", "1000"),
     "kernels": ("bench_kernels.py",),

@@ -71,6 +71,11 @@ TARGETS: Final[dict[str, Target]] = {
     "status": Target("bench_startup.py", "ratio", 6),
     "plan of a new run": Target("bench_startup.py", "ratio", 15),
     "plan of a built run": Target("bench_startup.py", "ratio", 15),
+    **{
+        f"plan of 10,000 questions, {vendor}, {shape}": Target("bench_plan.py", "figure", 1)
+        for vendor in ("fireworks", "openai")
+        for shape in ("custom", "squad_v2")
+    },
     "100 to 10,000 parts, a job event: time": Target("bench_parts.py", "ratio", 1.3, large=True),
     "100 to 10,000 parts, a job event: bytes written": Target("bench_parts.py", "ratio", 1.3, large=True),
     "10,000 parts, status": Target("bench_parts.py", "figure", 1),

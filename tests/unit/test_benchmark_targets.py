@@ -52,6 +52,12 @@ def of_startup() -> Iterator[Any]:
         yield load("targets").row(name, 0.1, "s", MACHINE, ratio=2.0)
 
 
+def of_plan() -> Iterator[Any]:
+    script, taken = load("bench_plan"), load("processes").Taken(0.5, 0.5, 100.0)
+    names = [f"{vendor}, {shape}" for vendor in script.MODELS for shape in ("custom", "squad_v2")]
+    yield from script.rows_of(dict.fromkeys([script.BARE, *names], taken), MACHINE)
+
+
 def of_kernels() -> Iterator[Any]:
     script = load("bench_kernels")
     times = {"program": 3.0, "plain": 4.0, "blocks": 2.0}
@@ -63,6 +69,7 @@ ROWS: dict[str, Callable[[], Iterator[Any]]] = {
     "bench_pipeline.py": of_pipeline,
     "bench_parts.py": of_parts,
     "bench_startup.py": of_startup,
+    "bench_plan.py": of_plan,
     "bench_kernels.py": of_kernels,
     "bench_results_file.py": lambda: iter(
         load("bench_results_file").rows_of(5, *[load("processes").Taken(1.0, 1.0, 100.0)] * 2, MACHINE)
