@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from promptrial import registry
-from promptrial.datasets.base import DatasetFormat, cluster_id
+from promptrial.datasets.base import DatasetFormat
+from promptrial.datasets.clusters import cluster_id
 from promptrial.documents.scorers import ROLES, with_role
 from promptrial.model import Item, RequestId, ids
 from promptrial.model.arms import PAIR
