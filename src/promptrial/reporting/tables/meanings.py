@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["asked"]
@@ -30,6 +31,7 @@ _PLAIN: Final = {
 """What a scorer declares, as a pattern, and what pages write instead; what follows it, as of ``extract``, stays."""
 
 
+@lru_cache
 def asked(meaning: str) -> str:
     """Return what a scorer asks, in plain words; one that is plain already, or a user's own, stays as it is.
 
