@@ -125,7 +125,7 @@ def test_wrong_flags_are_refused(replicated: Project, flags: list[str], said: st
 
 
 def test_a_run_with_one_answer_an_item_has_nothing_to_split(project: Project) -> None:
-    assert project.run().code == 0
+    project.finish()
     outcome = project.call("aa", "r")
     assert outcome.code == 2
     assert "control has one answer to each item" in outcome.err

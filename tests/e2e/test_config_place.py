@@ -52,7 +52,7 @@ def test_the_state_alone_knows_the_absolute_path_and_the_digest(project: Project
 
 
 def test_an_archive_does_not_know_where_the_configuration_stood(project: Project) -> None:
-    assert project.run().code == 0
+    project.finish()
     assert project.call("archive", "r", "--to", "kept").code == 0
     kept = project.root / "kept"
     assert not [path for path in kept.rglob("*") if path.is_file() and _names(path, project.root)]
@@ -129,7 +129,7 @@ def test_a_restored_run_goes_on_by_its_own_copy_whatever_stands_here(
 
 
 def test_a_file_that_was_named_and_accepted_is_the_recorded_one_from_then_on(project: Project) -> None:
-    assert project.run().code == 0
+    project.finish()
     changed = project.root / "config/changed.yaml"
     changed.write_text(project.config.read_text() + "\nlimit_items: 2\n")
     assert project.run("--resume", "--force", "--config", "config/changed.yaml").code == 0

@@ -77,7 +77,7 @@ def test_a_run_that_was_stopped_on_request_has_nothing_to_mend(project: Project)
 
 
 def test_there_has_to_be_such_a_run(project: Project) -> None:
-    project.run(run_id="first")
+    project.finish(run_id="first")
     outcome = project.call("doctor", "second")
     assert outcome.code == 2
     assert "known runs: first" in outcome.err
@@ -92,7 +92,7 @@ def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is
     project: Project, number: int, damage: str, stride: int
 ) -> None:
     """Each file once in ``make test``, with one kind of damage; with every kind among the slow tests."""
-    assert project.run().code == 0
+    project.finish()
     whole = project.root / "whole"
     shutil.copytree(project.run_root(), whole)
     before = fake_provider.CALLS.total()
@@ -119,7 +119,7 @@ def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is
 
 
 def test_what_was_set_aside_is_a_note_and_its_command_removes_it(project: Project) -> None:
-    project.run()
+    project.finish()
     (results(project) / "costs.json").write_text("{")
     assert the_one(project, "artifact")["command"] == RESUME
     obey(project, the_one(project, "artifact"))
@@ -180,7 +180,7 @@ def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project
 
 @pytest.mark.parametrize("name", ["batch_inputs/manifest.json", f"{SLUG}/results/trial_manifest.json"])
 def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: str) -> None:
-    assert project.run().code == 0
+    project.finish()
     path = project.run_root() / name
     path.unlink()
     path.mkdir()
@@ -191,7 +191,7 @@ def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: 
 
 
 def test_a_configuration_that_was_changed_by_hand_within_the_run_is_found(project: Project) -> None:
-    project.run()
+    project.finish()
     path = project.run_root() / "effective_config.yaml"
     path.write_text(path.read_text().replace("top_k: 50", "top_k: 51"))
     found = the_one(project, "record")
@@ -223,7 +223,7 @@ def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(pro
 def test_without_a_state_the_command_finishes_what_was_begun_though_its_configuration_has_changed(
     project: Project, damage: str
 ) -> None:
-    project.run(run_id="whole")
+    project.finish(run_id="whole")
     fake_provider.CALLS.clear()
     assert project.run("--to_step", "parse").code == 0
     before = fake_provider.CALLS.total()
@@ -255,7 +255,7 @@ def test_commands_name_the_folder_of_the_runs_where_it_is_not_the_usual_one(proj
 
 
 def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> None:
-    project.run()
+    project.finish()
     (results(project) / "costs.json").write_text("{")
     (project.run_root() / "STOP_REQUESTED").touch()
     outcome = project.call("doctor", "--run_id", "r")
@@ -399,7 +399,7 @@ def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) 
 def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes_it_as_it_was_begun(
     project: Project,
 ) -> None:
-    project.run(run_id="whole")
+    project.finish(run_id="whole")
     project.run("--to_step", "parse")
     before = fake_provider.CALLS.total()
     (project.root / "config" / "treatment.txt").write_text("Something else.\n")
@@ -421,7 +421,7 @@ def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes
 
 
 def test_a_configuration_that_is_gone_or_broken_after_the_run_has_finished_is_a_note(project: Project) -> None:
-    project.run()
+    project.finish()
     whole = project.config.read_text()
     project.config.write_text("models: [\n")
     assert "can no longer be loaded" in the_one(project, "drift")["meaning"]
@@ -433,7 +433,7 @@ def test_a_configuration_that_is_gone_or_broken_after_the_run_has_finished_is_a_
 
 
 def test_questions_that_changed_are_a_note_because_the_run_keeps_its_own(project: Project) -> None:
-    project.run()
+    project.finish()
     with (project.root / "config" / "closed.jsonl").open("a") as file:
         file.write('{"id": "c99", "question": "One more?", "answers": ["x"]}\n')
     found = the_one(project, "drift")
@@ -444,7 +444,7 @@ def test_questions_that_changed_are_a_note_because_the_run_keeps_its_own(project
 def test_what_another_version_of_the_program_wrote_is_found_and_made_anew(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.run()
+    project.finish()
     monkeypatch.setattr(report, "__version__", "99.0")
     found = the_one(project, "drift")
     assert "report was made by another version of this program" in found["meaning"]

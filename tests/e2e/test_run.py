@@ -92,7 +92,7 @@ def test_a_run_goes_from_questions_to_a_report(project: Project) -> None:
 
 
 def test_a_finished_run_resumed_changes_no_byte_of_data_and_exits_0(project: Project) -> None:
-    project.run()
+    project.finish()
     before = project.snapshot()
     outcome = project.run("--resume")
     after = project.snapshot()
@@ -115,7 +115,7 @@ def test_the_same_configuration_gives_the_same_bytes_but_for_the_run_id(project:
 def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
     project: Project, artifact: str, phase: str, damage: str
 ) -> None:
-    project.run()
+    project.finish()
     before = project.snapshot()
     path = project.run_root() / artifact
     data = path.read_bytes()
@@ -137,7 +137,7 @@ def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
 
 
 def test_only_the_damaged_part_is_asked_for_again(project: Project) -> None:
-    project.run()
+    project.finish()
     fake_provider.CALLS.clear()
     (project.run_root() / RESULTS / "t0_control_p002" / "results.jsonl").write_text("garbled\n")
     assert project.run("--resume").code == 0
@@ -187,7 +187,7 @@ def test_resuming_a_run_without_state_exits_3_and_says_what_to_do(project: Proje
 
 
 def test_starting_a_run_that_exists_is_refused(project: Project) -> None:
-    project.run()
+    project.finish()
     outcome = project.run()
     assert outcome.code == 2
     assert "--resume" in outcome.err
@@ -206,7 +206,7 @@ def test_starting_a_run_that_exists_is_refused(project: Project) -> None:
 def test_a_changed_configuration_is_refused_as_drift_that_names_the_key(
     project: Project, change: dict[str, object] | str, key: str
 ) -> None:
-    project.run()
+    project.finish()
     before = project.snapshot()
     if change == "prompt":
         (project.root / "config/treatment.txt").write_text("Something else.\n")
@@ -227,7 +227,7 @@ def test_a_changed_configuration_is_refused_as_drift_that_names_the_key(
 
 
 def test_a_prompt_that_no_trial_uses_may_change(project: Project) -> None:
-    project.run()
+    project.finish()
     (project.root / "config/other.txt").write_text("Changed.\n")
     assert project.run("--resume").code == 0
 
@@ -291,7 +291,7 @@ def test_a_sweep_makes_several_trials_and_one_aggregate(project: Project) -> Non
 
 
 def test_the_effective_configuration_reads_back_to_the_same_hash(project: Project) -> None:
-    project.run()
+    project.finish()
     project.config.unlink()
     outcome = project.run("--resume")
     assert outcome.code == 0, outcome.err
@@ -353,7 +353,7 @@ def test_flags_can_come_from_the_environment(project: Project, monkeypatch: pyte
 
 @pytest.mark.parametrize("damage", ["delete", "garble"])
 def test_a_lost_manifest_is_rebuilt_from_the_results_without_asking_again(project: Project, damage: str) -> None:
-    project.run()
+    project.finish()
     before = project.snapshot()
     fake_provider.CALLS.clear()
     path = project.run_root() / RESULTS / "trial_manifest.json"
@@ -427,7 +427,7 @@ def test_one_arm_alone_runs_to_a_report_without_effects(project: Project) -> Non
 
 
 def test_answers_of_one_model_are_never_taken_for_those_of_another(project: Project) -> None:
-    project.run()
+    project.finish()
     project.write_config({"models": {"m1": {"id": "vendor/model-2"}}})
     assert project.run("--resume").code == 3
     assert project.run("--resume", "--force").code == 0
@@ -449,7 +449,7 @@ def test_a_changed_value_of_the_environment_is_drift(project: Project, monkeypat
 
 
 def test_a_plan_says_so_where_a_forced_change_would_make_requests_anew(project: Project) -> None:
-    project.run()
+    project.finish()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     assert planned(project)["poll"] == "execute"
     fake_provider.CALLS.clear()
@@ -467,7 +467,7 @@ def test_a_trial_filter_given_twice_finds_nothing_left_and_claims_nothing_more(p
 
 @pytest.mark.parametrize("damage", ["garble", "delete"])
 def test_a_lost_state_is_rebuilt_from_the_receipts(project: Project, damage: str) -> None:
-    project.run()
+    project.finish()
     fake_provider.CALLS.clear()
     path = project.run_root() / "run_state.json"
     if damage == "garble":
@@ -484,7 +484,7 @@ def test_a_lost_state_is_rebuilt_from_the_receipts(project: Project, damage: str
 
 
 def test_without_its_state_a_run_still_refuses_another_configuration(project: Project) -> None:
-    project.run()
+    project.finish()
     (project.run_root() / "run_state.json").unlink()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     outcome = project.run()
@@ -611,7 +611,7 @@ def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
 def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
     project: Project, lost: tuple[str, ...]
 ) -> None:
-    assert project.run().code == 0
+    project.finish()
     before = state_of(project)["config_hash"]
     lose(project, *lost)
     (project.root / "config/treatment.txt").write_text("Something else.\n")
@@ -657,7 +657,7 @@ def test_steps_that_go_on_with_a_run_do_not_begin_one(project: Project) -> None:
 
 @pytest.mark.parametrize("lost", ["significance.json", "costs.json", "parse_report.json"])
 def test_a_step_alone_on_a_run_that_lost_something_is_no_traceback(project: Project, lost: str) -> None:
-    project.run()
+    project.finish()
     (project.run_root() / RESULTS / lost).unlink()
     outcome = project.run("--only_step", "prepare")
     assert outcome.code == 0, outcome.err
@@ -736,7 +736,7 @@ def test_a_run_that_has_made_nothing_yet_takes_a_corrected_configuration(project
 
 
 def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_have_changed(project: Project) -> None:
-    project.run()
+    project.finish()
     assert "nothing was left to do" in project.run("--resume").err
     path = project.root / "config/closed.jsonl"
     with path.open("a") as file:

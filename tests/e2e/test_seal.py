@@ -230,7 +230,7 @@ def test_a_plan_cannot_be_sealed_once_more_than_the_pilot_was_asked(project: Pro
 
 
 def test_a_finished_run_whose_prompt_was_edited_since_is_refused_for_what_it_has_asked(project: Project) -> None:
-    assert project.run().code == 0
+    project.finish()
     rewritten("treatment.txt", "Be accurate", "Be exact")(project)
     outcome = project.call("seal", "r")
     assert outcome.code == 2
@@ -267,7 +267,7 @@ def test_a_changed_run_cannot_be_sealed_again(sealed: Project) -> None:
 
 
 def test_a_run_without_a_seal_cannot_be_checked_and_its_archive_says_nothing_of_one(project: Project) -> None:
-    assert project.run().code == 0
+    project.finish()
     outcome = project.call("seal", "r", "--check")
     assert outcome.code == 2
     assert "is not sealed" in outcome.err

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from promptrial.cli.main import main
+from tests.support import kept_runs
 
 PASSAGES = {
     "tides": "The moon pulls the sea towards it, and the water rises in two bulges. A place passes both in a day.",
@@ -122,6 +123,10 @@ class Project:
 
     def run(self, *flags: str, run_id: str = "r") -> Outcome:
         return self.call("run", "--run_id", run_id, *flags)
+
+    def finish(self, *flags: str, run_id: str = "r") -> Outcome:
+        """Put a finished run here for a test that begins with one: as ``run``, or as a copy (``kept_runs``)."""
+        return kept_runs.finish(self, flags, run_id)
 
     def trial_folder(self, run_id: str = "r") -> Path:
         return next(path.parent for path in sorted(self.run_root(run_id).glob("*/results")))
