@@ -43,14 +43,15 @@ task_instructions:
   closed_book: {root}/config/task_instructions/closed_book.txt
 datasets:
   own: {{format: {format}, path: {root}/docs/examples/{questions}}}
+stats: {{bootstrap_samples: 1000, permutation_samples: 1000}}
 execution: {{poll_interval_s: 0.01, longest_poll_interval_s: 0.02, settle_s: 0.1, first_retry_s: 0.01}}
 """
 
 
 def copied(target: Path) -> Path:
-    """Return a folder with a copy of both packages as they are."""
+    """Return a folder with a copy of both packages as they are, with what Python has compiled of them."""
     for package in ("promptrial", "promptrial_emulator"):
-        shutil.copytree(ROOT / "src" / package, target / package, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "src" / package, target / package)
     return target
 
 

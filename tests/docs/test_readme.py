@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from promptrial.model import ModelSpec
 from promptrial.providers.embedded_weights import check_installed, weights_path
 from promptrial.registry import PHASES
 from tests.support.llama_server import llama_server
+from tests.support.project import Outcome, Project
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -38,20 +40,38 @@ def commands(section: str, page: str = README) -> list[str]:
     return [line.partition("#")[0].strip() for line in lines if line.strip()]
 
 
-def shell(command: str, experiments: Path, cwd: Path = ROOT, **more: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user would, with runs kept in a temporary folder."""
+@pytest.fixture
+def program(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Return what runs a command of the program in this process, with runs kept in a temporary folder."""
+
+    def run(command: str, experiments: Path, cwd: Path = ROOT, **more: str) -> Outcome:
+        name, *words = shlex.split(command)
+        assert name == "promptrial"
+        with monkeypatch.context() as patch:
+            patch.chdir(cwd)
+            for variable, value in {"PROMPTRIAL_EXPERIMENTS_DIR": str(experiments), **more}.items():
+                patch.setenv(variable, value)
+            return Project(cwd).call(*words)
+
+    return run
+
+
+def make(words: str, experiments: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run make as a user would, with runs kept in a temporary folder."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {**os.environ, "PATH": path, "PROMPTRIAL_EXPERIMENTS_DIR": str(experiments), **more}
-    return subprocess.run(command, shell=True, cwd=cwd, env=env, capture_output=True, text=True, check=False)  # noqa: S602
+    return subprocess.run(["make", *words.split()], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_five_commands_work_in_the_order_in_which_they_stand(tmp_path: Path) -> None:
+def test_the_five_commands_work_in_the_order_in_which_they_stand(
+    program: Callable[..., Outcome], tmp_path: Path
+) -> None:
     assert len(commands("Plan, run, resume")) == 5
     for command in commands("Plan, run, resume"):
-        outcome = shell(command, tmp_path)
-        assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
+        outcome = program(command, tmp_path)
+        assert outcome.code == 0, f"{command}\n{outcome.err}"
     assert (tmp_path / "run_first/aggregate_report.md").exists()
 
 
@@ -64,35 +84,37 @@ def test_no_other_section_has_commands_that_no_test_runs() -> None:
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_first_minute_leads_from_a_file_and_two_prompts_to_a_verdict(tmp_path: Path) -> None:
+def test_the_first_minute_leads_from_a_file_and_two_prompts_to_a_verdict(
+    program: Callable[..., Outcome], tmp_path: Path
+) -> None:
     header, row = blocks("The first minute", "text")[1].splitlines()
     rows = "".join(f"{row.partition('?')[0]} ({n})?{row.partition('?')[2]}\n" for n in range(11))
     (tmp_path / "questions.csv").write_text(f"{header}\n{rows}")
-    (tmp_path / "A.txt").write_text("You are a helpful assistant.\n")
-    (tmp_path / "B.txt").write_text("Answer with one word.\n")
+    (tmp_path / "A.txt").write_text("Answer with one word.\n")
+    (tmp_path / "B.txt").write_text("Answer with the name alone.\n")
     first, *others = commands("The first minute")
-    outcome = shell(first, tmp_path / "experiments", tmp_path)
-    assert outcome.returncode == 0, outcome.stderr
-    assert "Effects, treatment.txt minus control.txt" in outcome.stdout
+    outcome = program(first, tmp_path / "experiments", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "Effects, treatment.txt minus control.txt" in outcome.out
     for command in others:
-        outcome = shell(command, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
-        assert outcome.returncode == 0, f"{command}\n{outcome.stderr}"
+        outcome = program(command, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="1")
+        assert outcome.code == 0, f"{command}\n{outcome.err}"
 
 
 @pytest.mark.timeout(200)
-def test_the_commands_of_any_model_do_what_is_said_beside_them(tmp_path: Path) -> None:
+def test_the_commands_of_any_model_do_what_is_said_beside_them(program: Callable[..., Outcome], tmp_path: Path) -> None:
     section = README.split("\n## Any model\n", 1)[1].split("\n## ", 1)[0]
     init, models, run = re.findall(r"^    (promptrial .*?)\s*#", section, re.MULTILINE)
     (tmp_path / "config").symlink_to(ROOT / "config")
-    outcome = shell(init, tmp_path / "experiments", tmp_path)
-    assert outcome.returncode == 0, outcome.stderr
-    assert "ANTHROPIC_API_KEY is not set" in outcome.stdout
-    outcome = shell(models, tmp_path / "experiments", tmp_path)
-    assert outcome.returncode == 1, outcome.stderr
-    assert "key      ANTHROPIC_API_KEY: missing" in outcome.stdout
-    outcome = shell(run, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
-    assert outcome.returncode == 0, outcome.stderr
-    assert "Warning (dry run): all" in outcome.stdout
+    outcome = program(init, tmp_path / "experiments", tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert "ANTHROPIC_API_KEY is not set" in outcome.out
+    outcome = program(models, tmp_path / "experiments", tmp_path)
+    assert outcome.code == 1, outcome.err
+    assert "key      ANTHROPIC_API_KEY: missing" in outcome.out
+    outcome = program(run, tmp_path / "experiments", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
+    assert outcome.code == 0, outcome.err
+    assert "Warning (dry run): all" in outcome.out
 
 
 @pytest.mark.engine
@@ -116,7 +138,7 @@ def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
     preset = PRESETS["llamacpp"]
     assert preset.base_url == f"http://127.0.0.1:{port}/v1"
     setup, command = commands("Start", OWN_SERVER)
-    assert shell(f"make -n {setup.removeprefix('make ')}", tmp_path).returncode == 0
+    assert make(f"-n {setup.removeprefix('make ')}", tmp_path).returncode == 0
     program, *words = shlex.split(command)
     assert program == ".venv/bin/promptrial"
     monkeypatch.chdir(ROOT)
@@ -136,7 +158,7 @@ def test_what_it_says_to_install_is_what_the_program_says(monkeypatch: pytest.Mo
 @pytest.mark.engine
 @pytest.mark.timeout(300)
 def test_make_demo_runs_a_trial_and_shows_its_result(tmp_path: Path) -> None:
-    outcome = shell("make demo", tmp_path, PROMPTRIAL_LIMIT_ITEMS="2")
+    outcome = make("demo", tmp_path, PROMPTRIAL_LIMIT_ITEMS="1")
     assert outcome.returncode == 0, outcome.stderr
     assert "Token F1" in outcome.stdout
     assert "report.md" in outcome.stdout

@@ -61,7 +61,7 @@ class World:
                 "task_instructions": {"closed_book": "closed.txt"},
                 "limit_items": ITEMS,
                 "parts_per_dataset": PARTS,
-                "max_new_tokens": {"open_book": 6, "closed_book": 6},
+                "max_new_tokens": {"open_book": 2, "closed_book": 2},
                 "pricing": None,
                 "stats": {"bootstrap_samples": 1000, "permutation_samples": 999},
                 "execution": QUICK,

@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SLUG = "smollm2-135m-operational_only-tp1-tk50-mx8-8"
+SLUG = "smollm2-135m-operational_only-tp1-tk50-mx4-4"
 CONFIG = ROOT / "tests" / "data" / "embedded" / "eval_config.yaml"
 ITEMS = ("--limit_items", "4")
 pytestmark = pytest.mark.engine
@@ -36,6 +38,29 @@ def wait_for_rows(folder: Path, run_id: str, count: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the run made no rows")
+
+
+@contextmanager
+def held(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Hold a process for as long as the block lasts, so that it cannot end before others have looked at it."""
+    process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def asked_to_stop(folder: Path, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    """Ask the run ``cut`` to stop, by a process that waits for its end; within the block the request is on disk."""
+    words = [sys.executable, "-m", "scripts.stop_run", "--experiments_dir", str(folder), "--run_id", "cut", "--wait"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*words, *flags], cwd=ROOT, text=True, stdout=pipe, stderr=pipe) as process:
+        end = time.monotonic() + 60
+        while not (folder / "run_cut/STOP_REQUESTED").exists():
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        yield process
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +101,18 @@ def test_a_killed_run_resumes_to_the_bytes_of_one_that_was_not(whole: Path, tmp_
 
 @pytest.mark.slow
 def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it(whole: Path, tmp_path: Path) -> None:
-    stop = [sys.executable, "-m", "scripts.stop_run", "--experiments_dir", str(tmp_path), "--run_id", "cut", "--wait"]
-    with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.DEVNULL, text=True) as process:
         wait_for_rows(tmp_path, "cut", 2)
-        outcome = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-        assert outcome.returncode == 0, outcome.stderr
-        assert "has stopped" in outcome.stdout
+        with ExitStack() as asked:
+            with held(process):
+                stop = asked.enter_context(asked_to_stop(tmp_path))
+            said, wrong = stop.communicate(timeout=60)
+        assert (stop.returncode, "has stopped" in said) == (0, True), wrong
         assert process.wait(20) == 5
     state = json.loads((tmp_path / "run_cut/run_state.json").read_text())
     assert state["phases"]["poll"]["status"] == "stopped"
-    assert subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=True).stdout.count("not running") == 1
+    again = [sys.executable, "-m", "scripts.stop_run", "--experiments_dir", str(tmp_path), "--run_id", "cut", "--wait"]
+    assert subprocess.run(again, cwd=ROOT, capture_output=True, text=True, check=True).stdout.count("not running") == 1
     resume(tmp_path, whole)
 
 
@@ -104,17 +131,18 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(whole: Pa
 
 
 def test_stop_now_does_not_wait_for_the_request_in_work_and_a_watcher_sees_it_all(whole: Path, tmp_path: Path) -> None:
-    python = [sys.executable, "-m"]
     where = ["--experiments_dir", str(tmp_path), "--run_id", "cut"]
+    watch = [sys.executable, "-m", "promptrial", "status", "--watch", "--json", *where]
     with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         wait_for_rows(tmp_path, "cut", 2)
-        watch = [*python, "promptrial", "status", "--watch", "--json", *where]
-        with subprocess.Popen(watch, cwd=ROOT, stdout=subprocess.PIPE, text=True) as watcher:
-            assert watcher.stdout is not None
-            assert json.loads(watcher.stdout.readline())["status"] == "running"
-            stop = [*python, "scripts.stop_run", *where, "--now", "--wait"]
-            outcome = subprocess.run(stop, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
-            assert outcome.returncode == 0, outcome.stderr
+        with ExitStack() as others:
+            with held(process):
+                watcher = others.enter_context(subprocess.Popen(watch, cwd=ROOT, stdout=subprocess.PIPE, text=True))
+                assert watcher.stdout is not None
+                assert json.loads(watcher.stdout.readline())["status"] == "running"
+                stop = others.enter_context(asked_to_stop(tmp_path, "--now"))
+            _, wrong = stop.communicate(timeout=60)
+            assert stop.returncode == 0, wrong
             assert process.wait(20) == 5
             assert process.stderr is not None
             assert "asked to stop immediately" in process.stderr.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from promptrial.store.records import RunState, TrialManifest
 from tests.support import older_runs
 from tests.support.older_runs import SLUG
 from tests.support.project import Outcome, Project
+from tests.support.remembered import remember_pure_functions
 from tests.support.skips import SHARED
 
 RUNS: Final = ("v1", "v2", "real v1", "real v2")
@@ -140,6 +142,18 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         return made(root)
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an older run that was migrated and carried on to its end."""
+    folder = tmp_path_factory.mktemp("migrated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        remember_pure_functions(patch)
+        lay_out(Project(folder), "v1")
+        assert resume(Project(folder)).code == 0
+    return folder
+
+
 @pytest.mark.parametrize("damage", ["delete", "garble"])
 @pytest.mark.parametrize(
     "name",
@@ -157,9 +171,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ],
 )
 def test_a_migrated_run_that_loses_something_is_mended_from_what_the_older_tool_left(
-    project: Project, copied: Path, name: str, damage: str
+    project: Project, migrated: Path, name: str, damage: str
 ) -> None:
-    assert resume(project).code == 0
+    shutil.copytree(migrated, project.root, dirs_exist_ok=True)
+    copied = project.run_root("old")
     before = made(copied)
     path = copied / name
     path.unlink() if damage == "delete" else path.write_bytes(b"\x00{garbled")

@@ -20,13 +20,18 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/releasing.md").read_text(encoding="utf-8")
 BUILT_FROM = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "src", "config", "data/sample")
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
-SDIST = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
+"""What a tool of packaging, as pip, has the project's own build system do."""
+
+
+def built(sources: Path, kind: str, folder: Path) -> None:
+    """Build a distribution of some sources into a folder."""
+    subprocess.run([sys.executable, "-c", BUILD, kind, folder], cwd=sources, check=True, capture_output=True)
 
 
 def wheel_of(sources: Path, folder: Path) -> Path:
     """Build the wheel of some sources into a folder, and return it."""
-    words: list[str | Path] = [*PIP, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder, sources]
-    subprocess.run(words, check=True, capture_output=True)
+    built(sources, "build_wheel", folder)
     (wheel,) = folder.glob("*.whl")
     return wheel
 
@@ -55,7 +60,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sdist(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the source distribution, which knows nothing of the checkout."""
     folder = tmp_path_factory.mktemp("sdist")
-    subprocess.run([sys.executable, "-c", SDIST, folder], cwd=sources, check=True, capture_output=True)
+    built(sources, "build_sdist", folder)
     (found,) = folder.glob("*.tar.gz")
     return found
 
@@ -68,12 +73,6 @@ def wheel(sources: Path, sdist: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture(scope="module")
-def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder into which the wheel of the checkout was installed."""
-    return unpacked(wheel, tmp_path_factory.mktemp("installed"))
-
-
-@pytest.fixture(scope="module")
 def from_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the wheel that is built from the source distribution alone."""
     folder = tmp_path_factory.mktemp("from_sdist")
@@ -81,6 +80,15 @@ def from_sdist(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         archive.extractall(folder / "unpacked", filter="data")
     (inner,) = (folder / "unpacked").iterdir()
     return wheel_of(inner, folder)
+
+
+@pytest.fixture(scope="module")
+def installed(from_sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder into which the wheel was installed that the source distribution built.
+
+    That of the checkout has the same files, as the first test says.
+    """
+    return unpacked(from_sdist, tmp_path_factory.mktemp("installed"))
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
@@ -114,19 +122,6 @@ def call(installed: Path, folder: Path, *words: str, before: str = "") -> subpro
 def test_the_source_distribution_builds_the_same_wheel_as_the_checkout(wheel: Path, from_sdist: Path) -> None:
     assert contents(from_sdist) == contents(wheel)
     assert from_sdist.name == wheel.name == f"promptrial-{__version__}-py3-none-any.whl"
-
-
-@pytest.mark.timeout(300)
-def test_what_the_source_distribution_built_carries_out_a_dry_run(from_sdist: Path, tmp_path: Path) -> None:
-    packages = unpacked(from_sdist, tmp_path / "packages")
-    folder = tmp_path / "work"
-    folder.mkdir()
-    config = packages / "promptrial/sample/config/eval_config.fireworks.yaml"
-    flags = ("--config", str(config), "--dry_run", "--limit_items", "1", "--run_id", "sdist")
-    outcome = call(packages, folder, "run", *flags)
-    assert outcome.returncode == 0, outcome.stderr
-    assert outcome.stdout.startswith(str(packages))
-    assert (folder / "experiments/run_sdist/aggregate_report.md").is_file()
 
 
 def test_every_file_of_data_in_the_wheel_is_on_the_page_about_releases(wheel: Path) -> None:
@@ -178,11 +173,11 @@ def test_in_an_empty_folder_it_shows_its_version_and_says_what_is_missing(instal
 
 @pytest.mark.timeout(300)
 def test_a_dry_run_of_hosted_jobs_goes_through_all_phases(installed: Path, tmp_path: Path) -> None:
-    for name in ("config", "data"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    flags = ("--config", "config/eval_config.fireworks.yaml", "--dry_run", "--limit_items", "2", "--run_id", "wheel")
+    config = installed / "promptrial/sample/config/eval_config.fireworks.yaml"
+    flags = ("--config", str(config), "--dry_run", "--limit_items", "1", "--run_id", "wheel")
     outcome = call(installed, tmp_path, "run", *flags)
     assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.startswith(str(installed))
     assert (tmp_path / "experiments/run_wheel/aggregate_report.md").is_file()
     assert list(tmp_path.glob("experiments/run_wheel/*/reports/report.md"))
 
