@@ -36,6 +36,7 @@ from promptrial.stats.families import correct
 from promptrial.stats.intervals import wilson
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import ArmScores, FloatArray, IntArray, ScoreTable
+from promptrial.stats.score_table import nothing
 from promptrial.stats.selective import ratio_estimate
 from tests.support.schemas import validate
 from tests.support.score_tables import ROLES, table_of, trial_table
@@ -505,6 +506,22 @@ def test_the_document_does_not_depend_on_the_threads_in_which_its_pieces_are_mad
     assert significance.encode(analyse(table, settings, threads=4)) == alone
     monkeypatch.setattr(analysis, "ThreadPoolExecutor", Backwards)
     assert significance.encode(analyse(table, settings, threads=2)) == alone
+
+
+@pytest.mark.parametrize("missing", ["exclude", "failure"])
+def test_columns_in_fewer_bytes_give_the_same_document(missing: MissingRule) -> None:
+    table = trial_table(lost=0.1)
+    n = len(table.item)
+    wide = changed(table, deviations={name: np.full(n, NAN) for name in table.metrics})
+    narrow = changed(
+        table,
+        **{name: getattr(table, name).astype(np.int8) for name in ("arm", "dataset", "type")},
+        **{name: getattr(table, name).astype(np.int32) for name in ("item", "cluster", "n_samples")},
+        temp=np.broadcast_to(table.temp[0], n),
+        deviations=dict.fromkeys(table.metrics, nothing(n)),
+    )
+    settings = replace(QUICK, missing=missing, wanted=dict.fromkeys(table.metrics, "higher"))
+    assert significance.encode(analyse(narrow, settings)) == significance.encode(analyse(wide, settings))
 
 
 def test_coverage_and_selective_accuracy_are_over_what_was_answered() -> None:

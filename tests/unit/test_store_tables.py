@@ -16,7 +16,7 @@ import pytest
 
 from promptrial.errors import StopRequested
 from promptrial.store import atomic, tables
-from promptrial.store.tables import Column, TableWriter, codes_of, read_batches, values_of
+from promptrial.store.tables import Column, StoredColumns, TableWriter, codes_of, read_batches, values_of
 
 COLUMNS: tuple[Column, ...] = (("id", "text"), ("arm", "category"), ("n", "int"), ("score", "float"))
 FULL_WIDTH = "\uff1d\uff0b\uff0d\uff20"  # of = + - and @
@@ -247,3 +247,18 @@ def test_the_values_of_a_column_come_once_in_the_order_in_which_they_first_stand
 def test_values_of_a_dictionary_that_no_row_has_are_not_values_of_the_column() -> None:
     whole = pa.DictionaryArray.from_arrays(pa.array([2, 0, 2]), pa.array(["a", "never", "b"]))
     assert values_of(pa.chunked_array([whole])).to_pylist() == ["b", "a"]
+
+
+def test_columns_that_are_read_one_by_one_are_of_the_file_that_was_there_at_first(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"arm": ["x", "y", "x"], "score": [1.0, None, 0.5]}), path)
+    stored = StoredColumns(path, categories=("arm",))
+    first = stored.column("score")
+    pq.write_table(pa.table({"arm": ["z"], "score": [7.0]}), tmp_path / "new")
+    (tmp_path / "new").replace(path)
+    assert stored.column_names == ["arm", "score"]
+    assert first.to_pylist() == stored.column("score").to_pylist() == [1.0, None, 0.5]
+    assert pa.types.is_dictionary(stored.column("arm").type)
+    assert stored.column("arm").to_pylist() == ["x", "y", "x"]
+    with pytest.raises(KeyError):
+        stored.column("cluster")

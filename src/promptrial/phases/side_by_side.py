@@ -22,7 +22,7 @@ from promptrial.phases.prepared import ItemReader, item_keys, positions_with, pr
 from promptrial.phases.scorers import declared, judges_in
 from promptrial.phases.waves import is_kept
 from promptrial.store.rundir import RunDir
-from promptrial.store.tables import codes_of, read_columns
+from promptrial.store.tables import StoredColumns, codes_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -245,9 +245,8 @@ class SideBySide:
         return column.reshape(len(self), len(self.arms))
 
     @cached_property
-    def _score_table(self) -> pa.Table:
-        names = ["item_key", "condition", "temp", "n_samples", *self.scorers]
-        return read_columns(self._results / "per_item_scores.parquet", names, categories=("condition", "temp"))
+    def _score_table(self) -> StoredColumns:
+        return StoredColumns(self._results / "per_item_scores.parquet", categories=("condition", "temp"))
 
     @cached_property
     def _score_cells(self) -> npt.NDArray[np.int64]:

@@ -5,7 +5,8 @@ Reads and writes; the arithmetic is ``promptrial.stats``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,7 +34,8 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import load
 from promptrial.store.rundir import RunDir, digest_of
-from promptrial.store.tables import codes_of, column_names, read_columns, values_of
+from promptrial.store.tables import StoredColumns, codes_of, values_of
+from promptrial.store.texts import Texts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,13 +55,13 @@ _CATEGORIES: Final = ("dataset", "type", "cluster", "condition", "temp")
 class PlannedItems:
     """The items of a run, in order, as the statistics need to know them before any answer is seen.
 
-    ``worst`` holds by scorer and item the score of a missing answer that counts as a failure, NaN where the scorer does
-    not apply. ``unanswerable`` says which items have no answer.
+    ``worst`` has by scorer an array of the scores that missing answers of the items have where they count as failures,
+    NaN where the scorer does not apply. ``unanswerable`` is an array that says which items have no answer.
     """
 
-    keys: list[str]
-    worst: dict[str, list[float]]
-    unanswerable: list[bool]
+    keys: Texts
+    worst: dict[str, Any]
+    unanswerable: Any
 
 
 def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedItems:
@@ -67,23 +69,32 @@ def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedIte
 
     ``kept`` says by position of which items: of a trial that stopped early, not of all.
     """
+    import numpy as np
+
     from promptrial.scoring.base import load_scorers
     from promptrial.scoring.panel import worst_scores
 
     scorers = load_scorers()
-    known: dict[tuple[bool, ...], tuple[float, ...]] = {}
-    keys, worst, unanswerable = list[str](), list[tuple[float, ...]](), list[bool]()
-    for position, item in enumerate(all_items(run)):
-        if kept is not None and not kept[position]:
-            continue
-        keys.append(ids.item_key(item.dataset, item.id))
-        unanswerable.append(item.is_unanswerable)
-        kind = _kind(item)
-        if kind not in known:
-            known[kind] = worst_scores(item, scorers)
-        worst.append(known[kind])
-    columns = zip(*worst, strict=True) if worst else [()] * len(scorers)
-    return PlannedItems(keys, dict(zip(scorers, map(list, columns), strict=True)), unanswerable)
+    codes, worst = dict[tuple[bool, ...], int](), list[tuple[float, ...]]()
+    kinds, unanswerable = array("i"), bytearray()
+
+    def keys() -> Iterator[str]:
+        for position, item in enumerate(all_items(run)):
+            if kept is not None and not kept[position]:
+                continue
+            kind = _kind(item)
+            if kind not in codes:
+                codes[kind] = len(codes)
+                worst.append(worst_scores(item, scorers))
+            kinds.append(codes[kind])
+            unanswerable.append(item.is_unanswerable)
+            yield ids.item_key(item.dataset, item.id)
+
+    named = Texts.of(keys())
+    of_kinds = np.array(worst, dtype=np.float64).reshape(-1, len(scorers))
+    places = np.frombuffer(kinds, dtype=np.int32)
+    of_items = {name: of_kinds[:, at][places] for at, name in enumerate(scorers)}
+    return PlannedItems(named, of_items, np.frombuffer(unanswerable, dtype=np.bool_))
 
 
 def _kind(item: Item) -> tuple[bool, ...]:
@@ -106,11 +117,11 @@ def read_scores(
         The arms of the trial, in order.
     """
     scorers = declared(path.parent)
-    return table_of(read_columns(path, column_names(path), _CATEGORIES), scorers, planned, samples_per_item, arms)
+    return table_of(StoredColumns(path, _CATEGORIES), scorers, planned, samples_per_item, arms)
 
 
 def table_of(
-    table: pa.Table,
+    table: pa.Table | StoredColumns,
     scorers: Mapping[str, Declaration],
     planned: PlannedItems,
     samples_per_item: Mapping[str, int],
@@ -118,44 +129,46 @@ def table_of(
 ) -> ScoreTable:
     """Return the columns that the statistics take of a table of scores; ``scorers`` are its scorers, in order."""
     import numpy as np
-    import pyarrow as pa
 
-    from promptrial.stats.pairing import ScoreTable
+    from promptrial.stats.score_table import ScoreTable, nothing
 
-    def codes(name: str, names: Sequence[str] | None = None) -> tuple[Any, list[str]]:
+    def codes(name: str, names: Texts | None = None) -> tuple[Any, Texts]:
         column = table.column(name)
-        known = values_of(column) if names is None else pa.array(names, pa.string())
-        return codes_of(column, known), known.to_pylist()
+        known = Texts(values_of(column)) if names is None else names
+        return _narrow(codes_of(column, known.array), len(known)), known
 
     def floats(name: str) -> Any:  # noqa: ANN401 - a float array
-        return table.column(name).to_numpy(zero_copy_only=False).astype(np.float64)
+        column = table.column(name)
+        if column.null_count == len(column):
+            return nothing(len(column))
+        return column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
 
     def worst_of(name: str) -> Any:  # noqa: ANN401 - likewise
         if f"{name}_worst" not in table.column_names:
-            return np.array(planned.worst[name], dtype=np.float64)
+            return planned.worst[name]
         worst = np.full(len(planned.keys), np.nan)
         worst[item] = floats(f"{name}_worst")
         return worst
 
     item = codes("item_key", planned.keys)[0]
-    arm, arm_names = codes("condition", compared_arms(arms))
+    arm, arm_names = codes("condition", Texts.of(compared_arms(arms)))
     dataset, dataset_names = codes("dataset")
     cluster, cluster_names = codes("cluster")
     temp, temps = codes("temp")
     subgroups = {column: codes(name) for name in table.column_names if (column := subgroup_of(name)) is not None}
     return ScoreTable(
         item_keys=planned.keys,
-        dataset_names=dataset_names,
+        dataset_names=list(dataset_names),
         type_names=_TYPES,
         item=item,
         dataset=dataset,
         cluster=cluster,
         cluster_names=cluster_names,
-        type=codes("type", _TYPES)[0],
+        type=codes("type", Texts.of(_TYPES))[0],
         arm=arm,
-        arm_names=arm_names,
-        temp=np.array([float(temp) for temp in temps], dtype=np.float64)[temp],
-        n_samples=table.column("n_samples").to_numpy().astype(np.int64),
+        arm_names=list(arm_names),
+        temp=_temperatures(temps, temp),
+        n_samples=table.column("n_samples").to_numpy().astype(np.int32),
         metrics={name: floats(name) for name in scorers},
         deviations={name: floats(f"{name}_std") for name in scorers},
         planned_samples={
@@ -163,9 +176,24 @@ def table_of(
         },
         worst={name: worst_of(name) for name in scorers},
         roles={role: name for role in ROLES if (name := with_role(scorers, role)) is not None},
-        unanswerable=np.array(planned.unanswerable, dtype=np.bool_),
-        subgroups={column: (names, of_rows) for column, (of_rows, names) in subgroups.items()},
+        unanswerable=planned.unanswerable,
+        subgroups={column: (list(names), of_rows) for column, (of_rows, names) in subgroups.items()},
     )
+
+
+def _narrow(codes: Any, n: int) -> Any:  # noqa: ANN401 - arrays of int
+    """Return codes of n names, or -1, in as few bytes as hold them."""
+    import numpy as np
+
+    return codes.astype(np.min_scalar_type(-max(n, 1)))
+
+
+def _temperatures(names: Sequence[str], codes: Any) -> Any:  # noqa: ANN401 - arrays
+    """Return the temperature of each row; one of all rows takes no memory."""
+    import numpy as np
+
+    values = np.array([float(name) for name in names], dtype=np.float64)
+    return np.broadcast_to(values[0], len(codes)) if len(values) == 1 else values[codes]
 
 
 def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:

@@ -244,7 +244,6 @@ class _Analyst:
     ) -> None:
         self._pairing = pairing
         self._decided = under_rule(pairing, settings.missing)
-        self._shares = answered_shares(pairing)
         self._settings = settings
         self._statistics = statistics
         self._rows: dict[tuple[bytes, bool], list[Estimate]] = {}
@@ -257,25 +256,30 @@ class _Analyst:
             samples = list[PairedSample]()
             for subset in of_scope:
                 sample = self._decided.sample(*subset)
-                results.append(self._result(subset, sample))
+                result = self._result(sample)
                 if scope != "overall" and sample.counts.applies:
                     samples.append(sample)
+                del sample  # what follows makes others, which are as large
+                results.append(replace(result, endpoint=self._with_missing(subset, result.endpoint)))
             interactions += [interaction(one, other, self._settings) for one, other in combinations(samples, 2)]
         return _Found(results, interactions=interactions)
 
-    def _result(self, subset: _Subset, sample: PairedSample) -> _Result:
-        tests = self._attrition_tests
-        primary = sample.scope == "overall" and self._pairing.metric in self._settings.primary
+    def _result(self, sample: PairedSample) -> _Result:
         rows = self._rows_of(sample) if sample.n_pairs else []
-        endpoint = describe(sample, rows, self._settings)
+        return _Result(describe(sample, rows, self._settings), rows, self._tests(sample, rows) if rows else [])
+
+    def _with_missing(self, subset: _Subset, endpoint: Endpoint) -> Endpoint:
+        """Return the endpoint with what is said of missing answers."""
         if self._decided is not self._pairing:
             endpoint = msgspec.structs.replace(endpoint, bounds=missing_bounds(self._pairing.sample(*subset)))
-        endpoint = msgspec.structs.replace(
+        if self._attrition_tests is None:
+            return endpoint
+        primary = endpoint.scope == "overall" and self._pairing.metric in self._settings.primary
+        return msgspec.structs.replace(
             endpoint,
-            attrition=None if tests is None else self._attrition_test(subset, tests),
-            missing_sensitivity=self._sensitivity(subset) if primary and tests is not None else None,
+            attrition=self._attrition_test(subset, self._attrition_tests),
+            missing_sensitivity=self._sensitivity(subset) if primary else None,
         )
-        return _Result(endpoint, rows, self._tests(sample, rows) if rows else [])
 
     def _rows_of(self, sample: PairedSample) -> list[Estimate]:
         key = _digest(sample.items), sample.clustered
@@ -290,10 +294,11 @@ class _Analyst:
         return tests
 
     def _attrition_test(self, subset: _Subset, known: dict[bytes, AttritionTest]) -> AttritionTest:
-        key = _digest(self._shares.paired_items(subset[2]))
+        chosen, applicable = subset[2], self._pairing.applicable
+        key = _digest(np.flatnonzero(applicable if chosen is None else applicable & chosen))  # the pairs of the shares
         if key not in known:
             known[key] = attrition_test(
-                self._shares.sample(*subset),
+                answered_shares(self._pairing).sample(*subset),
                 self._pairing.planned,
                 self._settings.alpha,
                 lambda sample: _deciding_row(sample, self._settings, key.hex()),

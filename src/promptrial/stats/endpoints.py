@@ -50,7 +50,10 @@ def describe(sample: PairedSample, rows: Sequence[Estimate], settings: StatsSett
     counts, method = sample.counts, designated_method(sample)
     test = difference_test(sample, settings) if rows else None
     largest, share = largest_cluster(sample)
-    means = [_arm_mean(sample, side, settings.confidence) for side in (0, 1)]
+    means = [
+        _arm_mean(sample, scores, float(arm.score.mean()) if arm.score.size else None, settings.confidence)
+        for scores, arm in zip(sample.whole_arms, sample.arms, strict=True)
+    ]
     return Endpoint(
         contrast=sample.label,
         metric=sample.metric,
@@ -104,8 +107,7 @@ def _decided(endpoint: Endpoint, test: HypothesisTest | None) -> Endpoint:
     return msgspec.structs.replace(endpoint, family=test.family, p_adjusted=test.p_adjusted, significant=test.rejected)
 
 
-def _arm_mean(sample: PairedSample, side: int, confidence: float) -> ArmMean:
-    scores, paired = sample.whole_arms[side], sample.arms[side].score
+def _arm_mean(sample: PairedSample, scores: ArmScores, mean_paired: float | None, confidence: float) -> ArmMean:
     n = len(scores.score)
     interval, method = (
         _arm_interval(
@@ -124,8 +126,8 @@ def _arm_mean(sample: PairedSample, side: int, confidence: float) -> ArmMean:
         ci_low=interval[0],
         ci_high=interval[1],
         ci_method=method,
-        n_paired=len(paired),
-        mean_paired=float(paired.mean()) if len(paired) else None,
+        n_paired=sample.n_pairs,
+        mean_paired=mean_paired,
     )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from promptrial.documents.missing import AttritionTest, MissingRule
 from promptrial.documents.significance import Estimate
-from promptrial.stats.pairing import Arm, FloatArray, PairedSample, Pairing
+from promptrial.stats.pairing import Arm, BoolArray, FloatArray, PairedSample, Pairing
+from promptrial.stats.score_table import is_nothing, nothing
 
 __all__ = [
     "ANSWERED",
@@ -70,9 +71,9 @@ def under_rule(pairing: Pairing, rule: MissingRule) -> Pairing:
 
 def answered_shares(pairing: Pairing) -> Pairing:
     """Return the share of its planned answers that each item has, as a metric of its own: from 0 to 1, none missing."""
-    nothing = np.full_like(pairing.worst, np.nan)
+    none = nothing(len(pairing.worst))
     first, second = (
-        Arm(np.where(pairing.applicable, arm.n_samples / planned, np.nan), nothing, arm.n_samples)
+        Arm(np.where(pairing.applicable, arm.n_samples / planned, np.nan), none, arm.n_samples)
         for arm, planned in zip(pairing.arms, pairing.planned, strict=True)
     )
     return replace(
@@ -81,7 +82,7 @@ def answered_shares(pairing: Pairing) -> Pairing:
         binary=pairing.planned == (1, 1),
         score_range=(0.0, 1.0),
         arms=(first, second),
-        worst=nothing,
+        worst=none,
     )
 
 
@@ -123,14 +124,19 @@ def _filled(arm: Arm, planned: int, worst: FloatArray) -> Arm:
     fill = (missing > 0) & ~np.isnan(worst)
     answered = np.where(arm.n_samples > 0, arm.score, 0.0)
     mean = (arm.n_samples * answered + missing * worst) / planned
-    squares = (
-        np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.deviation**2, 0.0)
-        + arm.n_samples * (answered - mean) ** 2
-        + missing * (worst - mean) ** 2
-    )
-    deviation = np.sqrt(squares / (planned - 1)) if planned > 1 else np.full_like(mean, np.nan)
     return Arm(
         np.where(fill, mean, arm.score),
-        np.where(fill, deviation, arm.deviation),
+        _deviation_of_filled(arm, planned, worst, fill, mean),
         np.where(fill, planned, arm.n_samples),
     )
+
+
+def _deviation_of_filled(arm: Arm, planned: int, worst: FloatArray, fill: BoolArray, mean: FloatArray) -> FloatArray:
+    if planned <= 1:  # one answer has no deviation
+        return arm.deviation if is_nothing(arm.deviation) else np.where(fill, np.nan, arm.deviation)
+    squares = (
+        np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.deviation**2, 0.0)
+        + arm.n_samples * (np.where(arm.n_samples > 0, arm.score, 0.0) - mean) ** 2
+        + (planned - arm.n_samples) * (worst - mean) ** 2
+    )
+    return np.where(fill, np.sqrt(squares / (planned - 1)), arm.deviation)

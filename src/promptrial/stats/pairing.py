@@ -8,8 +8,9 @@ How clusters are formed of items is decided in ``clusters``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from msgspec import UNSET, UnsetType
@@ -17,7 +18,7 @@ from msgspec import UNSET, UnsetType
 from promptrial.documents.significance import Scope
 from promptrial.model.arms import DEFAULT_CONTRAST, Contrast
 from promptrial.stats.clusters import DECIMALS, ClusterTotals, cluster_totals
-from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
+from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable, is_nothing, nothing
 
 __all__ = [
     "Arm",
@@ -67,7 +68,8 @@ class Arm:
 
     def take(self, items: IntArray) -> Arm:
         """Return the arm on some of the items, given by their places."""
-        return Arm(self.score[items], self.deviation[items], self.n_samples[items])
+        deviation = nothing(len(items)) if is_nothing(self.deviation) else self.deviation[items]
+        return Arm(self.score[items], deviation, self.n_samples[items])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,8 +95,8 @@ class PairedSample:
         What rows name the contrast; unset where it is the only one and has no name.
     items : ndarray of int, shape (n_pairs,)
         Which items are paired, ascending.
-    whole_arms : tuple of ArmScores
-        Each arm with or without a partner, for description only.
+    take_whole_arms : callable
+        Makes ``whole_arms``.
     arms : tuple of Arm
         The paired items; arrays of shape (n_pairs,).
     difference : ndarray of float, shape (n_pairs,)
@@ -123,12 +125,17 @@ class PairedSample:
     score_range: tuple[float, float]
     counts: PairCounts
     items: IntArray
-    whole_arms: tuple[ArmScores, ArmScores]
+    take_whole_arms: Callable[[], tuple[ArmScores, ArmScores]]
     arms: tuple[Arm, Arm]
     difference: FloatArray
     cluster: IntArray
     totals: ClusterTotals
     cluster_names: Sequence[str] = ()
+
+    @property
+    def whole_arms(self) -> tuple[ArmScores, ArmScores]:
+        """Each arm with or without a partner, for description only: made anew each time, since it is as large."""
+        return self.take_whole_arms()
 
     @property
     def n_pairs(self) -> int:
@@ -202,18 +209,13 @@ class Pairing:
             score_range=self.score_range,
             counts=self._count(everything, scored),
             items=items,
-            whole_arms=(self._whole_arm(0, scored[0]), self._whole_arm(1, scored[1])),
+            take_whole_arms=partial(self._whole_arms, scored),
             arms=(first, second),
             difference=difference,
             cluster=cluster,
             totals=cluster_totals(difference, cluster),
             cluster_names=self.cluster_names,
         )
-
-    def paired_items(self, chosen: BoolArray | None = None) -> IntArray:
-        """Return which items of the chosen ones are paired, ascending; ``sample`` has the same."""
-        paired = self._scored().all(axis=0)
-        return np.flatnonzero(paired if chosen is None else chosen & paired)
 
     def is_clustered(self, chosen: BoolArray) -> bool:
         """Tell whether any two of the chosen items share a cluster, among those that the metric applies to by plan."""
@@ -223,6 +225,9 @@ class Pairing:
     def _scored(self) -> BoolArray:
         """Return which items have a score in each arm: shape (2, n_items)."""
         return ~np.isnan(np.stack([arm.score for arm in self.arms]))
+
+    def _whole_arms(self, scored: BoolArray) -> tuple[ArmScores, ArmScores]:
+        return self._whole_arm(0, scored[0]), self._whole_arm(1, scored[1])
 
     def _whole_arm(self, side: int, scored: BoolArray) -> ArmScores:
         arm, items = self.arms[side], np.flatnonzero(scored)
@@ -294,7 +299,7 @@ def pair_scores(
         cluster=_clusters(table),
         planned_items=everything if worst is None else ~np.isnan(worst),
         applicable=_seen_to_apply(arms) if worst is None else ~np.isnan(worst),
-        worst=np.full(len(everything), np.nan) if worst is None else worst,
+        worst=nothing(len(everything)) if worst is None else worst,
         cluster_names=table.cluster_names,
     )
 
@@ -331,10 +336,11 @@ def _seen_to_apply(arms: tuple[Arm, Arm]) -> BoolArray:
 def _arm(table: ScoreTable, metric: str, rows: BoolArray) -> Arm:
     n_items = len(table.item_keys)
     items = table.item[rows]
-    score, deviation = np.full(n_items, np.nan), np.full(n_items, np.nan)
+    score, deviation = np.full(n_items, np.nan), nothing(n_items)
     n_samples = np.zeros(n_items, dtype=np.int64)
     score[items] = table.metrics[metric][rows]
     n_samples[items] = table.n_samples[rows]
-    if metric in table.deviations:
+    if metric in table.deviations and not is_nothing(table.deviations[metric]):
+        deviation = np.full(n_items, np.nan)
         deviation[items] = table.deviations[metric][rows]
     return Arm(score, deviation, n_samples)

@@ -11,11 +11,21 @@ import numpy.typing as npt
 from promptrial.documents.scorers import Role
 from promptrial.model.arms import PAIR, ArmName, Contrast, contrasts_of
 
-__all__ = ["BoolArray", "FloatArray", "IntArray", "ScoreTable"]
+__all__ = ["BoolArray", "FloatArray", "IntArray", "ScoreTable", "is_nothing", "nothing"]
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+
+
+def nothing(n: int) -> FloatArray:
+    """Return n times NaN in the memory of one number; it cannot be written to."""
+    return np.broadcast_to(np.nan, n)
+
+
+def is_nothing(values: FloatArray) -> bool:
+    """Tell whether an array is one that ``nothing`` has made."""
+    return values.strides == (0,) and bool(np.isnan(values[:1]).all())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +41,7 @@ class ScoreTable:
     item, dataset, cluster, type, arm, n_samples : ndarray of int, shape (n_rows,)
         ``item``, ``dataset``, ``type`` and ``arm`` are codes into the names; ``cluster`` is any non-negative code,
         equal for items that share a passage; ``n_samples`` is the number of answers that the row averages, 0 when there
-        was none.
+        was none. They may be narrower than ``IntArray`` says, which saves memory.
     temp : ndarray of float, shape (n_rows,)
     metrics : mapping of str to ndarray of float, shape (n_rows,)
         Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 __all__ = [
     "Column",
     "HeldTable",
     "MadeRows",
+    "StoredColumns",
     "TableWriter",
     "arrow_table",
     "codes_of",
@@ -313,10 +315,35 @@ def read_columns(path: Path, columns: Sequence[str], categories: Sequence[str] =
 
     These come as codes with a dictionary, which takes a fraction of the time and the memory.
     """
+    with _opened(path, categories) as file:
+        return file.read(columns=[*columns])
+
+
+class StoredColumns:
+    """A Parquet file of which one column at a time is in memory; it has what a table has to read columns.
+
+    All columns are of the file that was there at first, also if another has taken its place.
+
+    Parameters
+    ----------
+    path : Path
+    categories : sequence of str
+        As for ``read_columns``.
+    """
+
+    def __init__(self, path: Path, categories: Sequence[str] = ()) -> None:
+        self._file = _opened(path, categories)
+        self.column_names: Sequence[str] = self._file.schema_arrow.names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Read a column."""
+        return self._file.read(columns=[name]).column(name)
+
+
+def _opened(path: Path, categories: Sequence[str]) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, read_dictionary=[*categories], memory_map=False) as file:  # read_table loads much more
-        return file.read(columns=[*columns])
+    return pq.ParquetFile(path, read_dictionary=[*categories], memory_map=False)  # read_table loads much more
 
 
 def values_of(column: pa.ChunkedArray) -> pa.Array:
