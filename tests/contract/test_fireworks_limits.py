@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import time
 import tracemalloc
@@ -186,12 +187,18 @@ def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
 
 # --- bytes -----------------------------------------------------------------------------------------------------------
 
-ZEROS = gzip.compress(bytes(192 << 20), 9)
-PACKED = {
-    "twice": ("gzip, gzip", gzip.compress(gzip.compress(ROWS)), "compressed more than once, as 'gzip, gzip'"),
-    "ten times": (", ".join(["gzip"] * 10), ZEROS, "compressed more than once"),
-    "in two ways": ("deflate, gzip", gzip.compress(zlib.compress(ROWS)), "compressed more than once"),
-    "too well": ("gzip", ZEROS, "decompress to more than"),
+
+@functools.cache
+def zeros() -> bytes:
+    """Return 192 MiB, packed: it takes a second, and so is not done where tests are only collected."""
+    return gzip.compress(bytes(192 << 20), 9)
+
+
+PACKED: dict[str, tuple[str, Callable[[], bytes], str]] = {
+    "twice": ("gzip, gzip", lambda: gzip.compress(gzip.compress(ROWS)), "compressed more than once, as 'gzip, gzip'"),
+    "ten times": (", ".join(["gzip"] * 10), zeros, "compressed more than once"),
+    "in two ways": ("deflate, gzip", lambda: gzip.compress(zlib.compress(ROWS)), "compressed more than once"),
+    "too well": ("gzip", zeros, "decompress to more than"),
 }
 
 
@@ -199,7 +206,8 @@ PACKED = {
 def test_a_body_that_is_packed_in_layers_or_too_well_is_refused_in_little_memory(
     server: ScriptedServer, client: HttpClient, name: str
 ) -> None:
-    packing, body, match = PACKED[name]
+    packing, packed, match = PACKED[name]
+    body = packed()
     server.on("GET", "/file", reply(200, body, Content_Encoding=packing))
     for status in (200, 500):
         server.on("POST", "/v1/things", *[reply(status, body, Content_Encoding=packing)] * 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,17 +59,20 @@ def texts() -> Iterator[tuple[str, int, str]]:
             yield from ((path.relative_to(ROOT).as_posix(), number, prose(line)) for number, line in lines)
 
 
-TEXTS: Final = tuple(texts())
+@functools.cache
+def all_texts() -> tuple[tuple[str, int, str], ...]:
+    """Return what ``texts`` yields; it takes seconds, and so is not done where tests are only collected."""
+    return tuple(texts())
 
 
 def uses(word: str) -> set[str]:
     """Return the files that have a word in their prose."""
-    return {file for file, _, text in TEXTS if UNWANTED[word].search(text)}
+    return {file for file, _, text in all_texts() if UNWANTED[word].search(text)}
 
 
 @pytest.mark.parametrize("word", UNWANTED)
 def test_no_text_uses_another_word_for_a_term_of_the_glossary(word: str) -> None:
-    lines = [f"{file}:{line}: {text.strip()[:100]}" for file, line, text in TEXTS if UNWANTED[word].search(text)]
+    lines = [f"{file}:{line}: {text.strip()[:100]}" for file, line, text in all_texts() if UNWANTED[word].search(text)]
     assert [line for line in lines if (line.split(":")[0], word) not in EXCEPTIONS] == []
 
 
@@ -77,7 +81,7 @@ def test_every_exception_is_needed() -> None:
 
 
 def test_every_term_of_the_glossary_is_used_in_a_message_a_report_or_a_page() -> None:
-    everything = "\n".join(text for _, _, text in TEXTS).lower()
+    everything = "\n".join(text for _, _, text in all_texts()).lower()
     terms = [term for row, _, _ in ROWS for term in row.split(", ")]
     assert len(terms) > 40
     assert [term for term in terms if not re.search(forms(term.lower()), everything)] == []

@@ -93,15 +93,15 @@ PHRASES_OF_ANSWERS = "src/promptrial/scoring/refusal_table/"
 
 def literals(source: str) -> Iterator[tuple[int, str]]:
     """Yield line and text of each string of a module that is not a docstring; ``{}`` stands for a value."""
-    tree = ast.parse(source)
+    nodes = list(ast.walk(ast.parse(source)))
     left_out = {
         id(line.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         for line in node.body
         if isinstance(line, ast.Expr)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.JoinedStr):
             left_out |= {id(part) for part in node.values}
             parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
