@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from promptrial import registry
 from tests.support import fake_provider
+from tests.support.certificates import read_certificates_once
 from tests.support.interruptible import take_interrupts
 from tests.support.memory import keep_temporary_files_in_memory
 from tests.support.project import Project
@@ -36,6 +37,7 @@ __all__ = [
 settings.register_profile("promptrial", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("promptrial")
 take_interrupts()
+read_certificates_once()
 keep_temporary_files_in_memory()
 
 

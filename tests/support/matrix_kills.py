@@ -16,13 +16,13 @@ from functools import partial
 from typing import Any, Final
 
 import httpx
-from httpx._transports import default as transports
 
 from promptrial.providers import access, http
 from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.clock import SystemClock
 from promptrial_emulator.apis import APIS
 from tests.support import crash_points
+from tests.support.certificates import read_certificates_once
 from tests.support.matrix_cases import Kill, Step
 
 __all__ = ["arrange", "hurry", "watch_calls"]
@@ -42,11 +42,8 @@ At = Callable[[str, Step, str], None]
 
 
 def hurry() -> None:
-    """Let waits take no time, but on the clock by which they are measured; and give up soon on a silent server.
-
-    Certificates are loaded once and for all: nothing is encrypted here, and the library loads them for each client.
-    """
-    skipped, certificates = 0.0, httpx.create_ssl_context()
+    """Let waits take no time, but on the clock by which they are measured; and give up soon on a silent server."""
+    skipped = 0.0
 
     def wait(self: SystemClock, event: threading.Event, seconds: float) -> bool:  # noqa: ARG001 - a method to be
         nonlocal skipped
@@ -55,7 +52,7 @@ def hurry() -> None:
 
     SystemClock.wait = wait  # type: ignore[method-assign]
     SystemClock.monotonic = lambda self: time.monotonic() + skipped  # type: ignore[method-assign]  # noqa: ARG005
-    transports.create_ssl_context = lambda **_options: certificates  # type: ignore[attr-defined]
+    read_certificates_once()
     hasty = partial(Timeouts, read_s=_READ_S, transfer_s=_READ_S, file_s=_FILE_S)
     for module in (http, access):
         vars(module)["Timeouts"] = hasty
