@@ -25,9 +25,9 @@ pytestmark = pytest.mark.timeout(3600)
 ROOT = Path(__file__).parents[2]
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 SURVEYS: Final = {
-    "a disk that fills up in a first run": Survey(crash="full", stride=1 if ALL else 47),
+    "a disk that fills up in a first run": Survey(crash="full", stride=1 if ALL else 79),
     "a disk that fills up in a repair": Survey(crash="full", scenario="repair", stride=1 if ALL else 61),
-    "a disk made read-only in a first run": Survey(crash="read-only", stride=1 if ALL else 61),
+    "a disk made read-only in a first run": Survey(crash="read-only", stride=1 if ALL else 97),
 }
 
 

@@ -38,19 +38,19 @@ pytestmark = pytest.mark.timeout(3600)
 
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 SURVEYS: Final = {
-    "a first run": Survey(crash="kill", stride=1 if ALL else 97),
-    "a first run at a vendor without lookup": Survey(crash="kill", lookup="none", stride=1 if ALL else 199),
-    "a first run at a vendor that names its own jobs": Survey(crash="kill", lookup="search", stride=1 if ALL else 199),
-    "a run that was killed before": Survey(crash="kill", scenario="second crash", stride=1 if ALL else 199),
-    "a run with damaged files": Survey(crash="kill", scenario="repair", stride=1 if ALL else 199),
-    "a run with another prompt": Survey(crash="kill", scenario="changed prompt", stride=1 if ALL else 199),
-    "a run whose questions are corrected": Survey(crash="kill", scenario="corrected", stride=1 if ALL else 199),
-    "a run that takes over answers": Survey(crash="kill", scenario="reuse", stride=1 if ALL else 199),
-    "a run that grows": Survey(crash="kill", scenario="grown", stride=1 if ALL else 199),
-    "a run that is asked in waves": Survey(crash="kill", scenario="waves", stride=1 if ALL else 499),
-    "a run with judges": Survey(crash="kill", scenario="judged", stride=1 if ALL else 499),
-    "a pilot": Survey(crash="kill", scenario="pilot", stride=1 if ALL else 307),
-    "a run that goes on beyond its pilot": Survey(crash="kill", scenario="beyond a pilot", stride=1 if ALL else 499),
+    "a first run": Survey(crash="kill", stride=1 if ALL else 149),
+    "a first run at a vendor without lookup": Survey(crash="kill", lookup="none", stride=1 if ALL else 331),
+    "a first run at a vendor that names its own jobs": Survey(crash="kill", lookup="search", stride=1 if ALL else 331),
+    "a run that was killed before": Survey(crash="kill", scenario="second crash", stride=1 if ALL else 331),
+    "a run with damaged files": Survey(crash="kill", scenario="repair", stride=1 if ALL else 331),
+    "a run with another prompt": Survey(crash="kill", scenario="changed prompt", stride=1 if ALL else 331),
+    "a run whose questions are corrected": Survey(crash="kill", scenario="corrected", stride=1 if ALL else 331),
+    "a run that takes over answers": Survey(crash="kill", scenario="reuse", stride=1 if ALL else 331),
+    "a run that grows": Survey(crash="kill", scenario="grown", stride=1 if ALL else 331),
+    "a run that is asked in waves": Survey(crash="kill", scenario="waves", stride=1 if ALL else 797),
+    "a run with judges": Survey(crash="kill", scenario="judged", stride=1 if ALL else 797),
+    "a pilot": Survey(crash="kill", scenario="pilot", stride=1 if ALL else 347),
+    "a run that goes on beyond its pilot": Survey(crash="kill", scenario="beyond a pilot", stride=1 if ALL else 797),
 }
 # Each bug: where to look for it (so that it takes a moment), and what is then said of it.
 BUGS: Final = {
@@ -61,8 +61,8 @@ BUGS: Final = {
         "key is name",
         "results.partial.jsonl.corrupt.1 is left over",
     ),
-    "forgotten_journal": ("before append .*run.log", "none", "created again, though it was on record"),
-    "no_lookup": ("append .*jobs.journal", "key is name", "created twice"),
+    "forgotten_journal": ("before create .*trial_manifest", "none", "created again, though it was on record"),
+    "no_lookup": ("before append .*jobs.journal", "key is name", "created twice"),
 }
 PLANTED: Final = {
     bug: Survey(crash="kill", bug=bug, lookup=lookup, only=only) for bug, (only, lookup, _) in BUGS.items()

@@ -31,9 +31,9 @@ pytestmark = pytest.mark.timeout(3600)
 
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
 SURVEYS: Final = {
-    "a first run": Survey(crash="power", stride=1 if ALL else 131),
-    "a run that was killed before": Survey(crash="power", scenario="second crash", stride=1 if ALL else 199),
-    "a run with damaged files": Survey(crash="power", scenario="repair", stride=1 if ALL else 199),
+    "a first run": Survey(crash="power", stride=1 if ALL else 199),
+    "a run that was killed before": Survey(crash="power", scenario="second crash", stride=1 if ALL else 331),
+    "a run with damaged files": Survey(crash="power", scenario="repair", stride=1 if ALL else 331),
 }
 # Each bug: which states to look at (so that it takes a moment), and what is said of them and of the run itself.
 BUGS: Final = {

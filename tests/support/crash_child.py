@@ -70,8 +70,9 @@ def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
     Vendor.lookup = JobLookup(survey.lookup)
     if survey.bug:
         BUGS[survey.bug]()
-    lab.measure(each_job_once=Vendor.lookup is not JobLookup.NONE)
-    crashes = _CRASHES[survey.crash](lab, findings)
+    watch, crashes_of = _CRASHES[survey.crash]
+    whole = lab.measure(partial(watch, lab), each_job_once=Vendor.lookup is not JobLookup.NONE)
+    crashes = crashes_of(lab, whole, findings)
     wanted = [crash for crash in crashes if re.search(survey.only, crash.name)][:: survey.stride]
     at_once = len(findings.problems)
     for number, crash in enumerate(wanted):
@@ -87,31 +88,30 @@ def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
     (place / "findings").write_text(json.dumps(asdict(findings)))
 
 
-def _kills(lab: Lab, findings: Findings) -> Iterator[_Crash]:
+def _kills(lab: Lab, whole: Path, findings: Findings) -> Iterator[_Crash]:
     """Yield, for each point that a run comes to, the kill there."""
-    for number, point in enumerate(_points(lab, findings)):
+    for number, point in enumerate(_points(whole, findings)):
         yield _Crash(f"killed {point} (point {number})", partial(_kill, lab, number))
 
 
-def _refusals(error: int, lab: Lab, findings: Findings) -> Iterator[_Crash]:
+def _refusals(error: int, lab: Lab, whole: Path, findings: Findings) -> Iterator[_Crash]:
     """Yield, for each operation that a run comes to, a disk that refuses from there on."""
-    for number, point in enumerate(_points(lab, findings)):
+    for number, point in enumerate(_points(whole, findings)):
         if point.moment == "before":
             yield _Crash(f"refused from {point} (point {number})", partial(_refuse, lab, number, error))
 
 
-def _points(lab: Lab, findings: Findings) -> list[Point]:
-    listed = lab.folder()
+def _list_points(lab: Lab) -> Outcome:
+    """Run, and leave the points that the run came to beside it."""
+    points: list[Point] = []
+    crash_points.list_points(points)
+    outcome = lab.run()
+    Path("points").write_bytes(pickle.dumps(points))
+    return outcome
 
-    def list_points() -> Outcome:
-        points: list[Point] = []
-        crash_points.list_points(points)
-        outcome = lab.run()
-        Path("points").write_bytes(pickle.dumps(points))
-        return outcome
 
-    lab.require(in_fork(listed, list_points))
-    points: list[Point] = pickle.loads((listed / "points").read_bytes())  # noqa: S301 - our own
+def _points(whole: Path, findings: Findings) -> list[Point]:
+    points: list[Point] = pickle.loads((whole / "points").read_bytes())  # noqa: S301 - our own
     findings.possible = len(points)
     findings.operations = sum(point.moment == "after" for point in points)
     findings.kinds = sorted({point.operation for point in points})
@@ -145,22 +145,21 @@ def _kill(lab: Lab, number: int) -> Path:
     return folder
 
 
-def _power_losses(lab: Lab, findings: Findings) -> Iterator[_Crash]:
+def _watch_disk(lab: Lab) -> Outcome:
+    """Run, and leave what the disk may hold after each operation beside the run."""
+    model = PowerLoss()
+    model.begin()
+    outcome = lab.run()
+    Path("watched").write_bytes(pickle.dumps(model.seen))
+    return outcome
+
+
+def _power_losses(lab: Lab, whole: Path, findings: Findings) -> Iterator[_Crash]:
     """Yield each state of the disk that a power failure during a run may leave."""
-    folder = lab.folder()
-
-    def watch() -> Outcome:
-        model = PowerLoss()
-        model.begin()
-        outcome = lab.run()
-        Path("watched").write_bytes(pickle.dumps(model.seen))
-        return outcome
-
-    lab.require(in_fork(folder, watch))
-    watched: Watched = pickle.loads((folder / "watched").read_bytes())  # noqa: S301 - our own
+    watched: Watched = pickle.loads((whole / "watched").read_bytes())  # noqa: S301 - our own
     findings.operations = watched.points
     findings.problems += sorted(set(watched.problems))
-    ledger = Ledger.read(folder)
+    ledger = Ledger.read(whole)
     different = {(frozenset(state.tree.items()), state.ledger): state for state in reversed(watched.states)}
     findings.possible = len(different)
     for state in reversed(different.values()):
@@ -175,12 +174,13 @@ def _lose_power(lab: Lab, write: Callable[[Path], None], ledger: Ledger) -> Path
     return folder
 
 
-_CRASHES: Final[dict[str, Callable[[Lab, Findings], Iterator[_Crash]]]] = {
-    "kill": _kills,
-    "power": _power_losses,
-    "full": partial(_refusals, errno.ENOSPC),
-    "read-only": partial(_refusals, errno.EROFS),
+_CRASHES: Final[dict[str, tuple[Callable[[Lab], Outcome], Callable[[Lab, Path, Findings], Iterator[_Crash]]]]] = {
+    "kill": (_list_points, _kills),
+    "power": (_watch_disk, _power_losses),
+    "full": (_list_points, partial(_refusals, errno.ENOSPC)),
+    "read-only": (_list_points, partial(_refusals, errno.EROFS)),
 }
+"""For each kind: the undisturbed run that is watched, and the crashes that are possible in it."""
 
 
 if __name__ == "__main__":

@@ -210,8 +210,11 @@ class Lab:
         self._start = root / "start"
         scenario.prepare(_experiment(self._start))
 
-    def measure(self, *, each_job_once: bool) -> None:
+    def measure(self, run: Callable[[], Outcome] | None = None, *, each_job_once: bool) -> Path:
         """Run the scenario undisturbed, and keep what it ends with; from now on promises are noted.
+
+        ``run`` runs it, watched, so that one run shows both what can crash and what has to come out. Returns the folder
+        of that run.
 
         With ``each_job_once`` no job may ever be created twice. A vendor without a lookup can be asked again for a job
         whose answer was never recorded; then only jobs on record may not be created again.
@@ -220,10 +223,11 @@ class Lab:
         self._each_job_once = each_job_once
         self._damaged = set(wreck_problems(self._start))
         whole = self.folder()
-        self.require(in_fork(whole, self.run))
+        self.require(in_fork(whole, run or self.run))
         self._expected = portrait(whole)
         self._last_work = _last_work(whole)
         self._requests = set(Ledger.read(whole).answers)
+        return whole
 
     def folder(self, *, empty: bool = False) -> Path:
         """Return a new folder in which the scenario can be run; with ``empty``, one without run and vendor."""

@@ -45,10 +45,7 @@ def main(tasks: list[Task]) -> list[Found]:
 def _set_up(place: Path) -> None:
     place.mkdir()
     lab = Lab(place, SCENARIOS["first run"])
-    lab.measure(each_job_once=True)
-    whole = lab.folder()
-    lab.require(in_fork(whole, lab.run))
-    RunMachine.lab, RunMachine.whole = lab, World(whole).end()
+    RunMachine.lab, RunMachine.whole = lab, World(lab.measure(each_job_once=True)).end()
 
 
 def _in_fork(root: Path, task: Task) -> Found:
