@@ -42,11 +42,9 @@ PASSAGE = (
 )
 QUESTIONS = (
     "What is the capital of Italy?",
-    "What is the capital of Norway?",
     "Who wrote Hamlet?",
     f"{PASSAGE}\nWhen was the lighthouse finished?",
     f"{PASSAGE}\nWhen did electric light come?",
-    f"{PASSAGE}\nHow high is the tower?",
 )
 
 
@@ -100,16 +98,16 @@ class TestRepeatability:
     ) -> None:
         requests = both_arms()
         assert [provider.parse_row(row).wire_id for row in forward] == [row.custom_id for row in requests]
-        assert len({provider.parse_row(row).text for row in forward}) > 6, "the requests do not tell answers apart"
+        assert len({provider.parse_row(row).text for row in forward}) > 4, "the requests do not tell answers apart"
 
         other = EmbeddedProvider(engines=1)
         turned = requests[::-1]
         begun = open_rows(other, turned)
-        backward = list(itertools.islice(begun, 5))
+        backward = list(itertools.islice(begun, 3))
         begun.close()  # type: ignore[attr-defined]
         other.close()
         resumed = EmbeddedProvider(engines=2)
-        backward += rows(resumed, turned[5:])
+        backward += rows(resumed, turned[3:])
         resumed.close()
         assert backward[::-1] == forward
 
@@ -352,10 +350,10 @@ class TestRefusals:
         self, provider: EmbeddedProvider, forward: list[bytes], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.failing(RequestRefusedError("the embedded engine refused a request: too odd"), monkeypatch)
-        requests = both_arms()
+        requests = both_arms()[:4]
         odd = request(QUESTIONS[0], sampling=replace(GREEDY, seed=7), name="odd")
         found = rows(provider, [requests[0], odd, *requests[1:]])
-        assert [found[0], *found[2:]] == forward
+        assert [found[0], *found[2:]] == forward[:4]
         row = provider.parse_row(found[1])
         assert (row.wire_id, row.text) == (odd.custom_id, "")
         assert row.error is not None

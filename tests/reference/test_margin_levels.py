@@ -76,16 +76,27 @@ def test_the_gate_of_earlier_versions_passed_in_15_of_100() -> None:
     assert chance_to_pass(old_gate, 300, 0.02, 0.0, 0.02) == pytest.approx(0.149, abs=5e-4)
 
 
+def last_that_passes(passes: Callable[..., bool], most: int, near: int) -> int:
+    """Return the last c up to ``most`` that passes, or -1; those are an interval from 0. Looks from ``near`` on."""
+    low, high, step = -1, most + 1, 1
+    while high - low > 1:
+        c = min(max(near, low + 1), high - 1)
+        if passes(c):
+            low, near = c, c + step
+        else:
+            high, near = c, c - step
+        step *= 2
+        if low >= 0 and high <= most:  # both ends are known: halve what lies between
+            near = (low + high) // 2
+    return low
+
+
 @pytest.mark.parametrize(("n", "margin"), [(20, 0.1), (50, 0.05), (100, 0.02), (100, 0.05), (200, 0.03), (268, 0.01)])
 def test_the_exact_test_keeps_its_level_over_the_whole_nuisance_range(n: int, margin: float) -> None:
     """Which tables pass does not depend on the nuisance, so they are found once."""
-    passing = []
+    passing, low = [], -1
     for b in range(n + 1):
-        # In c what passes is an interval from 0.
-        low, high = -1, n - b + 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if exact(b, middle, n, margin) else (low, middle)
+        low = last_that_passes(partial(exact, b, n=n, margin=margin), n - b, near=low)
         passing += [(b, c) for c in range(low + 1)]
         if low == n - b:
             passing += [(more, c) for more in range(b + 1, n + 1) for c in range(n - more + 1)]
