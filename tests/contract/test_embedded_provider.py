@@ -374,9 +374,9 @@ from promptrial.model import ModelSpec
 from promptrial.providers.embedded import EmbeddedProvider
 from promptrial.runtime.stop import StopToken, stop_on_signals
 
-print("ready", flush=True)
 try:
     with stop_on_signals(StopToken(), lambda text: None):
+        print("ready", flush=True)
         EmbeddedProvider().fingerprint(ModelSpec("smol", "smollm2-135m-instruct", "embedded"))
         time.sleep(3)
 except Detached as detached:

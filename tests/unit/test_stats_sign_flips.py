@@ -202,7 +202,7 @@ def test_so_many_clusters_are_needed_for_a_p_that_small(alpha: float, needed: in
 def test_a_hundred_thousand_binary_items_take_well_under_a_second() -> None:
     rng = np.random.default_rng(0)
     sums: Any = rng.choice([-1.0, 0.0, 1.0], p=[0.1, 0.8, 0.1], size=100_000)
-    began = time.perf_counter()
+    began = time.process_time()
     flips = sign_flips(ClusterTotals(sums, np.ones(100_000, dtype=np.int64)))
-    assert time.perf_counter() - began < 2  # 0.05 s measured on an idle core
+    assert time.process_time() - began < 2  # 0.05 s measured on an idle core
     assert flips.exact_p is not None
