@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow shuffled mutants crash soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
+.PHONY: help setup demo test test-all test-slow shuffled mutants crash properties soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -49,6 +49,9 @@ shuffled: $(VENV)/.ready-dev ## run the tests N times, each time in another orde
 
 crash: $(VENV)/.ready-dev ## crash a run at every durable operation, and resume it each time
 	@CRASH_POINTS=all $(BIN)/python -m pytest tests/crash -rP
+
+properties: $(VENV)/.ready-dev ## look for counterexamples to what must hold for all inputs in N examples each, not 60: make properties N=1000
+	@PROPERTY_EXAMPLES=$(or $(N),1000) $(BIN)/python -m pytest tests/property tests/unit -m "not slow" --timeout 3600
 
 mutants: $(VENV)/.ready-dev ## put deliberate bugs into a copy of the program, chosen ones and 200 at random (SEED=1), and see that tests notice each
 	@$(BIN)/python -m tests.mutants.run_mutants

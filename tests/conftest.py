@@ -33,8 +33,14 @@ __all__ = [
     "pytest_terminal_summary",
 ]
 
-# How fast the machine is says nothing of the program: properties have no time limits of their own.
-settings.register_profile("promptrial", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast the machine is says nothing of the program: properties have no time limits of their own. Each run draws other
+# examples; ``make properties`` draws more of them where a property does not say how many itself.
+settings.register_profile(
+    "promptrial",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("PROPERTY_EXAMPLES", "60")),
+)
 settings.load_profile("promptrial")
 take_interrupts()
 read_certificates_once()

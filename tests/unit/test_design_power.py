@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import replace
 from typing import Any
 
@@ -158,7 +159,7 @@ def test_a_baseline_alone_stands_for_independent_arms() -> None:
 def test_a_margin_that_no_answer_need_break_is_told_exactly_where_the_exact_test_fails_on_unchanged_pairs(
     margin: float,
 ) -> None:
-    needed = next(n for n in range(1, 1000) if binary_margin_test(0, 0, n, -margin).p <= 0.05)
+    needed = 1 + bisect_left(range(1, 1000), True, key=lambda n: binary_margin_test(0, 0, n, -margin).p <= 0.05)
     assert margin_problem(endpoint(replace(BINARY, sizes=(1,) * needed)), margin, 0.05) is None
     problem = margin_problem(endpoint(replace(BINARY, sizes=(1,) * (needed - 1))), margin, 0.05)
     assert problem == f"even if no answer changes: {needed} are needed"
