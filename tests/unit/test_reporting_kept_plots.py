@@ -11,10 +11,15 @@ from tests.support.kept_plots import KEPT, drawn
 PLOTS = json.loads(KEPT.read_text(encoding="utf-8"))
 
 
-def test_every_plot_is_kept() -> None:
-    assert list(drawn()) == list(PLOTS)
+@pytest.fixture(scope="module")
+def plots() -> dict[str, list[str]]:
+    return drawn()
+
+
+def test_every_plot_is_kept(plots: dict[str, list[str]]) -> None:
+    assert list(plots) == list(PLOTS)
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_plot_is_drawn_as_it_was_kept(name: str) -> None:
-    assert drawn()[name] == PLOTS[name]
+def test_a_plot_is_drawn_as_it_was_kept(plots: dict[str, list[str]], name: str) -> None:
+    assert plots[name] == PLOTS[name]

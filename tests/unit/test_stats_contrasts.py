@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Final
 
@@ -40,6 +41,12 @@ def document() -> Significance:
     return analyse(three_armed(), QUICK)
 
 
+@functools.cache
+def analysed_alone(contrast: Contrast) -> Significance:
+    """Return the statistics of a trial of two of the arms."""
+    return analyse(with_arms(three_armed(), *contrast.sides), QUICK)
+
+
 def uncorrected(rows: object) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if name not in CORRECTED} for row in msgspec.to_builtins(rows)]
 
@@ -48,7 +55,7 @@ def uncorrected(rows: object) -> list[dict[str, object]]:
 def test_each_contrast_has_the_numbers_of_a_trial_of_its_two_arms_alone(
     document: Significance, contrast: Contrast
 ) -> None:
-    alone = analyse(with_arms(three_armed(), *contrast.sides), QUICK)
+    alone = analysed_alone(contrast)
     found = of_contrast(document, contrast)
     for rows in ("endpoints", "estimates", "selective", "interactions", "tests"):
         assert uncorrected(getattr(found, rows)) == uncorrected(getattr(alone, rows)), rows
@@ -58,7 +65,7 @@ def test_each_contrast_has_the_numbers_of_a_trial_of_its_two_arms_alone(
 
 def test_the_name_of_the_treatment_changes_random_numbers_alone() -> None:
     table = with_arms(three_armed(), "control", "long")
-    named, plain = analyse(table, QUICK), analyse(replace(table, arm_names=PAIR), QUICK)
+    named, plain = analysed_alone(LONG), analyse(replace(table, arm_names=PAIR), QUICK)
     assert uncorrected(named.endpoints) == uncorrected(plain.endpoints)
     drawn = [
         [(row.ci_low, row.ci_high) for row in each.estimates if row.method == "bootstrap"] for each in (named, plain)
@@ -86,7 +93,7 @@ def test_declared_margins_are_one_family_over_all_contrasts_too(document: Signif
 
 
 def test_leads_are_families_of_one_contrast_so_that_another_arm_does_not_change_them(document: Significance) -> None:
-    alone = analyse(with_arms(three_armed(), "control", "short"), QUICK)
+    alone = analysed_alone(SHORT)
     of_short = of_contrast(document, SHORT)
     leads = [row for row in of_short.endpoints if row.family is not None and row.family != "primary"]
     assert {str(row.family).partition("/")[0] for row in leads} == {"exploratory", "subgroups"}
@@ -161,8 +168,7 @@ def test_an_arm_without_any_answer_is_compared_with_nothing_and_leaves_the_other
     assert lost.reason == "no pair: no item has a score in both arms"
     assert lost.attrition is not None
     assert lost.attrition.differs
-    alone = analyse(with_arms(table, "control", "short"), QUICK)
-    assert uncorrected(of_contrast(document, SHORT).endpoints) == uncorrected(alone.endpoints)
+    assert uncorrected(of_contrast(document, SHORT).endpoints) == uncorrected(analysed_alone(SHORT).endpoints)
     [family] = [family for family in document.families if family.name == "primary"]
     assert family.size == 4, "a test that cannot be made does not count in the family"
     assert isinstance(document.rankings, tuple)
