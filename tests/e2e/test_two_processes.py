@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +15,17 @@ import pytest
 
 from promptrial.store import records
 from promptrial.store.records import Manifest, RunState, TrialManifest
+from promptrial_emulator.server import EmulatorServer
+from promptrial_emulator.settings import RESPONDERS, EmulatorSettings
+from tests.support import emulator_responders
+from tests.support.project import Project
 
 ROOT = Path(__file__).parents[2]
 REQUESTS = 8
 """Two arms of two open and two closed questions."""
 READERS = 12
 READERS_AT_A_TIME = 6
-pytestmark = pytest.mark.engine
+KEY = "sk-" + "keyofoneserver"
 
 
 def program(module: str, folder: Path, *flags: str) -> list[str]:
@@ -46,27 +51,46 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    """Run the sample experiment on a few items; meanwhile try to write to it too, then read its status many times."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server that answers one request at once, and the others when the gate is open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RESPONDERS, "hesitant", "tests.support.emulator_responders:HesitantResponder")
+        patch.setenv("SERVER_KEY", KEY)
+        emulator_responders.GATE.clear()
+        settings = EmulatorSettings(key=KEY, responder="hesitant")
+        with EmulatorServer(tmp_path_factory.mktemp("emulator"), settings) as running:
+            yield f"{running.url}/v1"
+
+
+@pytest.fixture(scope="module")
+def seen(server: str, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """Run an experiment on a few items; meanwhile try to write to it too, then read its status many times."""
     folder, said = tmp_path_factory.mktemp("two"), tmp_path_factory.mktemp("said") / "said"
-    command = program("scripts.run_all", folder, "--limit_items", "2", "--parts_per_dataset", "2")
-    with said.open("wb") as out, subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as first:
-        try:
-            wait_for_rows(folder, first)
-            began = time.monotonic()
-            second = finished(program("scripts.run_all", folder, "--resume"))
-            took, worked_on = time.monotonic() - began, first.poll() is None
-            readings = read_many(folder, first)
-            code = first.wait(100)
-        finally:
-            first.kill()
+    project = Project.make(folder)
+    here = {"type": "openai_compatible", "base_url": server, "key": "SERVER_KEY"}
+    project.write_config({"provider": "here", "providers": {"here": here}, "pricing": None, "limit_items": 2})
+    config = ("--config", str(project.config))
+    with said.open("wb") as out:
+        command = program("scripts.run_all", folder, *config)
+        with subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as first:
+            try:
+                wait_for_rows(folder, first)
+                began = time.monotonic()
+                second = finished(program("scripts.run_all", folder, "--resume"))
+                took, worked_on = time.monotonic() - began, first.poll() is None
+                readings = read_many(folder, first)
+                code = first.wait(100)
+            finally:
+                first.kill()
     return Seen(folder, first.pid, second, took, worked_on, readings, code, said.read_text())
 
 
 def read_many(folder: Path, first: subprocess.Popen[bytes]) -> list[tuple[subprocess.CompletedProcess[str], bool]]:
-    """Return the readings, and whether the run was still at work after each."""
+    """Return the readings, and whether the run was still at work after each. It goes on as the last one begins."""
 
-    def read(_number: int) -> tuple[subprocess.CompletedProcess[str], bool]:
+    def read(number: int) -> tuple[subprocess.CompletedProcess[str], bool]:
+        if number == READERS - 1:
+            emulator_responders.GATE.set()
         return finished(program("promptrial status", folder, "--json")), first.poll() is None
 
     with ThreadPoolExecutor(READERS_AT_A_TIME) as pool:

@@ -1,7 +1,8 @@
-"""Responders for tests: one that waits while rows are being answered, and one that repeats a key."""
+"""Responders for tests: two that wait while rows are being answered, and one that repeats a key."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterable, Iterator
 
@@ -30,6 +31,20 @@ class GatedResponder:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+class HesitantResponder(GatedResponder):
+    """Echo that answers its first row at once, and the others behind the gate."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        super().__init__(settings)
+        self._rows = itertools.count()
+
+    def replies(self, model: str, rows: Iterable[ChatRow]) -> Iterator[Answer | Refusal]:
+        for reply in self._echo.replies(model, rows):
+            if next(self._rows) > 0:
+                GATE.wait(100)
+            yield reply
 
 
 class TellingResponder:
