@@ -82,10 +82,10 @@ def answered(results: Path, design: Any) -> list[list[str]]:
 def test_the_truth_is_what_scores_come_to_on_the_average(lab: Any, name: str, tmp_path: Path) -> None:
     design = lab.designs()[name]
     lab.write_questions(design, tmp_path)
-    seen: dict[str, list[float]] = {}
+    truth, seen = lab.truth(design, EFFECT), dict[str, list[float]]()
     for seed in range(40):
         table = lab.score_table(design, lab.answers(design, lab.oracle_settings(tmp_path, EFFECT, seed)))
-        for metric in lab.truth(design, EFFECT):
+        for metric in truth:
             scores = table.metrics[metric]
             applies = scores == scores  # noqa: PLR0124 - NaN is what differs from itself
             means = [scores[applies & table.rows_of(arm)].mean() for arm in PAIR]
@@ -93,9 +93,7 @@ def test_the_truth_is_what_scores_come_to_on_the_average(lab: Any, name: str, tm
     assert "em" in seen
     for metric, differences in seen.items():
         error = statistics.stdev(differences) / len(differences) ** 0.5
-        assert statistics.fmean(differences) == pytest.approx(
-            lab.truth(design, EFFECT)[metric].difference, abs=4 * error
-        )
+        assert statistics.fmean(differences) == pytest.approx(truth[metric].difference, abs=4 * error)
 
 
 @pytest.mark.slow
