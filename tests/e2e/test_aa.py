@@ -125,7 +125,7 @@ def test_wrong_flags_are_refused(replicated: Project, flags: list[str], said: st
 
 
 def test_a_run_with_one_answer_an_item_has_nothing_to_split(project: Project) -> None:
-    project.finish()
+    project.given_run()
     outcome = project.call("aa", "r")
     assert outcome.code == 2
     assert "control has one answer to each item" in outcome.err
@@ -133,7 +133,7 @@ def test_a_run_with_one_answer_an_item_has_nothing_to_split(project: Project) ->
 
 
 def test_a_run_that_is_not_scored_says_how_to_go_on(project: Project) -> None:
-    assert project.run("--to_step", "build").code == 0
+    project.given_run("--to_step", "build")
     outcome = project.call("aa", "r")
     assert outcome.code == 2
     assert "are not scored yet" in outcome.err

@@ -30,7 +30,7 @@ PAST_THE_MANIFEST = 4_000
 @pytest.fixture
 def finished(project: Project) -> Project:
     """A project with a finished run."""
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 
@@ -107,7 +107,7 @@ def test_a_run_that_fails_is_not_archived(project: Project) -> None:
 
 
 def test_a_run_with_something_left_to_do_is_refused_unless_asked_for(project: Project) -> None:
-    assert project.run("--to_step", "parse").code == 0
+    project.given_run("--to_step", "parse")
     outcome = project.call("archive", "r")
     assert outcome.code == 1
     assert "run r is not complete:\n  score: " in outcome.err

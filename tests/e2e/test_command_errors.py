@@ -89,6 +89,6 @@ def test_stop_texts_from_the_environment_are_not_written_into_manifest_and_repor
 
 def test_a_moved_project_with_weights_of_its_own_keeps_its_requests(project: Project) -> None:
     project.write_config({"models": {"m1": {"id": "vendor/model-1", "path": "w.gguf"}}})
-    assert project.run().code == 0
+    project.given_run()
     again = project.run("--resume", "--plan_only", "--json", "--config", str(project.config.resolve()))
     assert {phase["action"] for phase in json.loads(again.out)["phases"]} == {"skip"}, again.err

@@ -42,9 +42,9 @@ def refused(project: Project, *arguments: str) -> Outcome:
 @pytest.fixture
 def two(project: Project) -> Project:
     """Runs ``a`` and ``b``, which differ in the treatment prompt alone."""
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     (project.root / "config" / "treatment.txt").write_text("Think twice, and be accurate.\n")
-    project.finish(run_id="b")
+    project.given_run(run_id="b")
     return project
 
 
@@ -53,7 +53,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_a_run_compared_with_itself_differs_in_nothing_and_passes_every_gate_with_a_margin(project: Project) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     gates = [
         flag
         for metric in registry.DEFAULT_PACK
@@ -146,9 +146,9 @@ DIFFERING: list[tuple[str, dict[str, Any], str]] = [
 def test_runs_that_cannot_be_compared_are_refused_by_name_and_digest_unless_forced(
     project: Project, aspect: str, change: dict[str, Any], said: str
 ) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     project.write_config(change)
-    project.finish(run_id="b")
+    project.given_run(run_id="b")
     outcome = refused(project, "a", "b", "--gate", "em >= -1")
     assert f"{aspect} differ" in outcome.err
     assert "SHA-256" in outcome.err
@@ -168,17 +168,17 @@ def test_runs_that_cannot_be_compared_are_refused_by_name_and_digest_unless_forc
 
 
 def test_an_item_whose_text_changed_is_not_paired(project: Project) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     closed = project.root / "config" / "closed.jsonl"
     closed.write_text(closed.read_text().replace("Question 3?", "Another question?"))
-    project.finish(run_id="b")
+    project.given_run(run_id="b")
     assert "1 have the same id but differ" in refused(project, "a", "b").err
     (pair,) = compared(project, "a", "b", "--force")["pairs"]
     assert pair["items"] == {"common": 13, "changed": 1, "only_a": 0, "only_b": 0}
 
 
 def test_runs_without_an_item_or_a_temperature_in_common_are_refused_even_by_force(project: Project) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     project.write_config({"temps": [0.7]})
     assert project.run(run_id="hot").code == 0
     assert "no temperature in common" in refused(project, "a", "hot", "--force").err
@@ -195,7 +195,7 @@ def test_runs_without_an_item_or_a_temperature_in_common_are_refused_even_by_for
 
 
 def test_trials_are_matched_by_name_or_named(project: Project) -> None:
-    assert project.run("--prompt_sets", "main,other", run_id="a").code == 0
+    project.given_run("--prompt_sets", "main,other", run_id="a")
     assert project.run("--prompt_sets", "other", run_id="b").code == 0
     other = SLUG.replace("main", "other")
     found = compared(project, "a", "b")
@@ -219,7 +219,7 @@ def test_a_trial_that_a_run_has_no_more_is_not_looked_at(two: Project) -> None:
 
 
 def test_a_run_that_is_not_there_or_not_analysed_is_refused_with_what_to_do(project: Project) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     assert "known runs: a" in refused(project, "a", "b").err
     assert project.run("--to_step", "score", run_id="b").code == 0
     assert "promptrial run --run_id b --resume" in refused(project, "a", "b").err
@@ -241,7 +241,7 @@ def test_a_run_that_is_not_there_or_not_analysed_is_refused_with_what_to_do(proj
     ],
 )
 def test_a_damaged_file_is_named_and_never_compared(project: Project, name: str) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     (project.run_root("a") / name).write_bytes(b"\xff{")
     outcome = project.call("compare", "a", "a")
     assert outcome.code == 1

@@ -52,7 +52,7 @@ def test_the_state_alone_knows_the_absolute_path_and_the_digest(project: Project
 
 
 def test_an_archive_does_not_know_where_the_configuration_stood(project: Project) -> None:
-    project.finish()
+    project.given_run()
     assert project.call("archive", "r", "--to", "kept").code == 0
     kept = project.root / "kept"
     assert not [path for path in kept.rglob("*") if path.is_file() and _names(path, project.root)]
@@ -105,7 +105,7 @@ def test_a_recorded_file_that_is_gone_is_not_replaced_by_another_of_its_name(
 def test_a_project_that_was_moved_with_its_runs_goes_on_by_its_own_file(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert project.run("--to_step", "poll").code == 0
+    project.given_run("--to_step", "poll")
     moved = Project(project.root / "moved")
     moved.root.mkdir()
     for name in ("config", "experiments"):
@@ -129,7 +129,7 @@ def test_a_restored_run_goes_on_by_its_own_copy_whatever_stands_here(
 
 
 def test_a_file_that_was_named_and_accepted_is_the_recorded_one_from_then_on(project: Project) -> None:
-    project.finish()
+    project.given_run()
     changed = project.root / "config/changed.yaml"
     changed.write_text(project.config.read_text() + "\nlimit_items: 2\n")
     assert project.run("--resume", "--force", "--config", "config/changed.yaml").code == 0
@@ -139,7 +139,7 @@ def test_a_file_that_was_named_and_accepted_is_the_recorded_one_from_then_on(pro
 
 
 def test_a_run_without_a_recorded_path_resumes_and_has_one_once_something_is_done(project: Project) -> None:
-    assert project.run("--to_step", "score").code == 0
+    project.given_run("--to_step", "score")
     path = project.run_root() / "run_state.json"
     state = state_of(project)
     del state["config_path"], state["config_sha256"]

@@ -46,7 +46,7 @@ def cut_off(project: Project, after: int = 9) -> None:
 
 
 def test_a_finished_run_is_healthy_and_its_disk_use_is_told_by_trial_and_phase(project: Project) -> None:
-    assert project.run("--prompt_sets", "main,other").code == 0
+    project.given_run("--prompt_sets", "main,other")
     document = examined(project)
     assert (document["healthy"], document["status"], document["findings"]) == (True, "finished", [])
     sizes = [path.stat().st_size for path in project.run_root().rglob("*") if path.is_file()]
@@ -62,7 +62,7 @@ def test_a_finished_run_is_healthy_and_its_disk_use_is_told_by_trial_and_phase(p
 
 @pytest.mark.parametrize("step", ["prepare", "build", "submit", "poll", "parse", "stats"])
 def test_a_run_that_was_left_after_any_step_has_nothing_to_mend(project: Project, step: str) -> None:
-    assert project.run("--to_step", step).code == 0
+    project.given_run("--to_step", step)
     assert findings(project) == []
 
 
@@ -77,7 +77,7 @@ def test_a_run_that_was_stopped_on_request_has_nothing_to_mend(project: Project)
 
 
 def test_there_has_to_be_such_a_run(project: Project) -> None:
-    project.finish(run_id="first")
+    project.given_run(run_id="first")
     outcome = project.call("doctor", "second")
     assert outcome.code == 2
     assert "known runs: first" in outcome.err
@@ -92,7 +92,7 @@ def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is
     project: Project, number: int, damage: str, stride: int
 ) -> None:
     """Each file once in ``make test``, with one kind of damage; with every kind among the slow tests."""
-    project.finish()
+    project.given_run()
     whole = project.root / "whole"
     shutil.copytree(project.run_root(), whole)
     before = fake_provider.CALLS.total()
@@ -119,7 +119,7 @@ def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is
 
 
 def test_what_was_set_aside_is_a_note_and_its_command_removes_it(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (results(project) / "costs.json").write_text("{")
     assert the_one(project, "artifact")["command"] == RESUME
     obey(project, the_one(project, "artifact"))
@@ -169,7 +169,7 @@ def test_a_damaged_row_of_unfinished_answers_is_found(project: Project) -> None:
 
 
 def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project: Project) -> None:
-    project.run("--to_step", "build")
+    project.given_run("--to_step", "build")
     path = project.run_root() / "batch_inputs" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
     found = the_one(project, "record")
@@ -180,7 +180,7 @@ def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project
 
 @pytest.mark.parametrize("name", ["batch_inputs/manifest.json", f"{SLUG}/results/trial_manifest.json"])
 def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: str) -> None:
-    project.finish()
+    project.given_run()
     path = project.run_root() / name
     path.unlink()
     path.mkdir()
@@ -191,7 +191,7 @@ def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: 
 
 
 def test_a_configuration_that_was_changed_by_hand_within_the_run_is_found(project: Project) -> None:
-    project.finish()
+    project.given_run()
     path = project.run_root() / "effective_config.yaml"
     path.write_text(path.read_text().replace("top_k: 50", "top_k: 51"))
     found = the_one(project, "record")
@@ -223,7 +223,7 @@ def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(pro
 def test_without_a_state_the_command_finishes_what_was_begun_though_its_configuration_has_changed(
     project: Project, damage: str
 ) -> None:
-    project.finish(run_id="whole")
+    project.given_run(run_id="whole")
     fake_provider.CALLS.clear()
     assert project.run("--to_step", "parse").code == 0
     before = fake_provider.CALLS.total()
@@ -255,7 +255,7 @@ def test_commands_name_the_folder_of_the_runs_where_it_is_not_the_usual_one(proj
 
 
 def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (results(project) / "costs.json").write_text("{")
     (project.run_root() / "STOP_REQUESTED").touch()
     outcome = project.call("doctor", "--run_id", "r")
@@ -270,7 +270,7 @@ def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> No
 
 
 def test_a_request_to_stop_without_a_process_is_stale_and_stops_nobody(project: Project) -> None:
-    project.run("--to_step", "parse")
+    project.given_run("--to_step", "parse")
     (project.run_root() / "STOP_REQUESTED").write_text("stop\n")
     found = the_one(project, "stop_sentinel")
     assert (found["file"], found["severity"], found["command"]) == ("STOP_REQUESTED", "note", RESUME)
@@ -342,7 +342,7 @@ def test_a_suspended_process_is_told_from_a_working_one_and_goes_on_by_the_comma
 def test_where_locks_cannot_be_asked_a_holder_that_fell_silent_blocks_nobody(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.run("--to_step", "parse")
+    project.given_run("--to_step", "parse")
     monkeypatch.setattr("promptrial.store.lock._HAS_FLOCK", False)
     lock = project.run_root() / ".state.lock"
     lock.write_text(json.dumps({"pid": 1, "host": "elsewhere.example", "since": "2026-01-01T00:00:00Z"}))
@@ -356,7 +356,7 @@ def test_where_locks_cannot_be_asked_a_holder_that_fell_silent_blocks_nobody(
 
 
 def test_a_phase_that_failed_is_told_with_its_reason(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
     (results(project) / "predictions.csv").mkdir()
     assert project.run("--resume").code == 1
     found = the_one(project, "failed")
@@ -368,7 +368,7 @@ def test_a_phase_that_failed_is_told_with_its_reason(project: Project) -> None:
 
 
 def test_a_failed_run_whose_configuration_has_changed_gets_the_one_command_that_works(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
     (results(project) / "predictions.csv").mkdir()
     assert project.run("--resume").code == 1
     (results(project) / "predictions.csv").rmdir()
@@ -382,7 +382,7 @@ def test_a_failed_run_whose_configuration_has_changed_gets_the_one_command_that_
 
 
 def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) -> None:
-    project.run("--to_step", "score")
+    project.given_run("--to_step", "score")
     path = project.run_root() / "run_state.json"
     state = json.loads(path.read_text())
     state["phases"]["stats"] |= {"status": "completed", "started_at": "2026-01-01T00:00:00Z"}
@@ -399,7 +399,7 @@ def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) 
 def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes_it_as_it_was_begun(
     project: Project,
 ) -> None:
-    project.finish(run_id="whole")
+    project.given_run(run_id="whole")
     project.run("--to_step", "parse")
     before = fake_provider.CALLS.total()
     (project.root / "config" / "treatment.txt").write_text("Something else.\n")
@@ -421,7 +421,7 @@ def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes
 
 
 def test_a_configuration_that_is_gone_or_broken_after_the_run_has_finished_is_a_note(project: Project) -> None:
-    project.finish()
+    project.given_run()
     whole = project.config.read_text()
     project.config.write_text("models: [\n")
     assert "can no longer be loaded" in the_one(project, "drift")["meaning"]
@@ -433,7 +433,7 @@ def test_a_configuration_that_is_gone_or_broken_after_the_run_has_finished_is_a_
 
 
 def test_questions_that_changed_are_a_note_because_the_run_keeps_its_own(project: Project) -> None:
-    project.finish()
+    project.given_run()
     with (project.root / "config" / "closed.jsonl").open("a") as file:
         file.write('{"id": "c99", "question": "One more?", "answers": ["x"]}\n')
     found = the_one(project, "drift")
@@ -444,7 +444,7 @@ def test_questions_that_changed_are_a_note_because_the_run_keeps_its_own(project
 def test_what_another_version_of_the_program_wrote_is_found_and_made_anew(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.finish()
+    project.given_run()
     monkeypatch.setattr(report, "__version__", "99.0")
     found = the_one(project, "drift")
     assert "report was made by another version of this program" in found["meaning"]
@@ -497,7 +497,7 @@ def test_a_value_of_the_environment_that_is_not_there_is_named(
 
 
 def test_too_little_room_for_what_is_left_is_found(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.run("--to_step", "build")
+    project.given_run("--to_step", "build")
     monkeypatch.setattr(space, "_free", lambda _folder: 1_000_000)
     found = the_one(project, "disk_space")
     assert (found["severity"], found["command"]) == ("error", RESUME)

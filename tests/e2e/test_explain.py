@@ -19,7 +19,7 @@ def explain(project: Project, *phase: str) -> list[str]:
 
 
 def test_the_arms_whose_answers_are_not_there_are_named(project: Project) -> None:
-    project.run("--to_step", "build")
+    project.given_run("--to_step", "build")
     lines = explain(project, "poll")
     assert lines[0].startswith("poll would run: ")
     assert [line for line in lines if "arm control: 2 of 2 parts have no answers yet" in line]
@@ -28,7 +28,7 @@ def test_the_arms_whose_answers_are_not_there_are_named(project: Project) -> Non
 
 
 def test_a_damaged_file_is_named(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     slug = project.trial_folder().name
     lines = explain(project, "score")
@@ -38,14 +38,14 @@ def test_a_damaged_file_is_named(project: Project) -> None:
 
 
 def test_a_phase_that_is_done_says_what_it_made(project: Project) -> None:
-    project.finish()
+    project.given_run()
     for phase in registry.PHASES:
         assert explain(project, phase)[0] == (f"{phase} would be skipped: its results exist and are up to date")
     assert any("per_item_scores" in line for line in explain(project, "score")[1:])
 
 
 def test_what_runs_again_for_another_phase_says_so(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     assert explain(project, "stats") == ["stats would run: score runs again", RESUME]
 
@@ -57,7 +57,7 @@ def test_a_phase_that_there_is_not_is_answered_with_the_nearest(project: Project
 
 
 def test_without_a_phase_all_are_explained_and_without_a_run_the_newest_which_is_said(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     lines = explain(project)
     assert [line.split(" ")[0] for line in lines if " would " in line] == [*registry.PHASES]
@@ -72,7 +72,7 @@ def test_without_a_phase_all_are_explained_and_without_a_run_the_newest_which_is
 
 
 def test_on_a_terminal_no_sentence_is_wider_than_it_and_the_command_is_whole(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     with at_a_terminal(project, "explain", "r", "score", columns=50) as terminal:
         assert terminal.end() == 0

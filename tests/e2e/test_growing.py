@@ -83,7 +83,7 @@ def like_a_fresh_run(project: Project, *flags: str) -> None:
 
 
 def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "parse").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "parse")
     first = requests(project.run_root())
     assert fake_provider.CALLS.total() == 2 * 4
     outcome = grow(project, "--limit_items", "4")
@@ -99,7 +99,7 @@ def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Proj
 
 
 def test_the_reports_name_each_growth_that_came_after_statistics_and_no_other(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "score").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "score")
     pages = [project.run_root() / "aggregate_report.md", project.trial_folder() / "reports/details.md"]
     grow(project, "--limit_items", "3")
     assert not any(b"the sample grew" in page.read_bytes() for page in pages)
@@ -115,7 +115,7 @@ def test_the_reports_name_each_growth_that_came_after_statistics_and_no_other(pr
 
 
 def test_a_resume_without_the_flag_keeps_the_grown_size(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     grow(project, "--limit_items", "4")
     assert state(project)["overrides"] == {"limit_items": 4}
     before = files(project.run_root())
@@ -180,7 +180,7 @@ def test_three_arms_grow_and_an_arm_that_joins_a_grown_run_is_asked_alone(projec
 
 
 def test_a_run_grows_and_is_scored_otherwise_in_one_resume(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     changed(project, scorers={"em": None, "f1": None})
     outcome = grow(project, "--limit_items", "4")
     assert "limit_items: 2 -> 4" in outcome.err
@@ -190,7 +190,7 @@ def test_a_run_grows_and_is_scored_otherwise_in_one_resume(project: Project) -> 
 
 
 def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_later(project: Project) -> None:
-    assert project.run("--limit_items", "7").code == 0
+    project.given_run("--limit_items", "7")
     grow(project, "--limit_items", "50")
     assert fake_provider.CALLS.total() == 2 * (6 + 8)
     grow(project, "--limit_items", "60")
@@ -199,7 +199,7 @@ def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_la
 
 
 def test_it_grows_before_anything_is_asked_and_keeps_the_requests_that_are_written(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "build").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "build")
     first = requests(project.run_root())
     grow(project, "--limit_items", "4")
     assert first.items() <= requests(project.run_root()).items()
@@ -207,7 +207,7 @@ def test_it_grows_before_anything_is_asked_and_keeps_the_requests_that_are_writt
 
 
 def test_before_requests_are_written_another_limit_is_no_growth(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "prepare").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "prepare")
     grow(project, "--limit_items", "4")
     assert "growth" not in state(project)
     assert len(requests(project.run_root())) == 4
@@ -234,7 +234,7 @@ def test_the_plan_says_how_much_is_new_and_changes_nothing(project: Project) -> 
 
 
 def test_the_plan_of_an_interrupted_growth_says_what_is_left(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "poll")
     grow(project, "--limit_items", "4", "--to_step", "prepare")
     assert "(limit_items: 2 -> 4): 4 new items, 8 new requests" in project.run("--resume", "--plan_only").prose
     grow(project, "--to_step", "build")
@@ -244,7 +244,7 @@ def test_the_plan_of_an_interrupted_growth_says_what_is_left(project: Project) -
 
 
 def test_a_stop_in_the_middle_of_a_growth_is_resumed_without_the_flag(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 13 else None)
     assert project.run("--resume", "--limit_items", "5").code == 5
@@ -258,7 +258,7 @@ def test_a_stop_in_the_middle_of_a_growth_is_resumed_without_the_flag(project: P
 
 @pytest.mark.parametrize("step", ["prepare", "build", "poll", "stats"])
 def test_a_run_that_is_not_grown_to_its_end_is_not_finished(project: Project, step: str) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     assert "run r: finished" in project.call("status", "--run_id", "r").out
     grow(project, "--limit_items", "4", "--to_step", step)
     assert "run r: incomplete" in project.call("status", "--run_id", "r").out
@@ -271,7 +271,7 @@ def test_a_run_that_is_not_grown_to_its_end_is_not_finished(project: Project, st
 
 @pytest.mark.parametrize("lost", ["run_state.json", "*/results/trial_manifest.json", "batch_inputs/manifest.json"])
 def test_a_grown_run_that_loses_a_record_keeps_its_parts(project: Project, lost: str) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     grow(project, "--limit_items", "4")
     before = requests(project.run_root())
     for path in project.run_root().glob(lost):
@@ -285,7 +285,7 @@ def test_a_grown_run_that_loses_a_record_keeps_its_parts(project: Project, lost:
 
 
 def test_the_growth_is_known_even_if_the_state_and_all_manifests_are_lost(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     grow(project, "--limit_items", "4")
     before = requests(project.run_root())
     for path in (project.run_root() / "run_state.json", *project.run_root().glob("*/results/trial_manifest.json")):
@@ -296,7 +296,7 @@ def test_the_growth_is_known_even_if_the_state_and_all_manifests_are_lost(projec
 
 
 def test_a_grown_run_is_archived_restored_compared_and_grows_again(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     grow(project, "--limit_items", "3")
     assert project.run("--limit_items", "3", run_id="fresh").code == 0
     compared = project.call("compare", "r", "fresh")
@@ -310,7 +310,7 @@ def test_a_grown_run_is_archived_restored_compared_and_grows_again(project: Proj
 
 
 def test_growth_after_a_forced_smaller_sample_asks_again_nothing_that_the_smaller_one_has(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "poll").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "poll")
     grow(project, "--limit_items", "3", "--to_step", "poll")
     grow(project, "--limit_items", "1", "--force", "--to_step", "poll")
     smaller = {name: data for name, data in requests(project.run_root()).items() if re.search("_p00[12]", name)}
@@ -325,7 +325,7 @@ def test_growth_after_a_forced_smaller_sample_asks_again_nothing_that_the_smalle
 
 
 def test_a_smaller_limit_and_another_seed_are_drift(project: Project) -> None:
-    assert project.run("--limit_items", "4", "--to_step", "poll").code == 0
+    project.given_run("--limit_items", "4", "--to_step", "poll")
     before = files(project.run_root())
     outcome = project.run("--resume", "--limit_items", "2")
     assert outcome.code == 3
@@ -340,7 +340,7 @@ def test_a_smaller_limit_and_another_seed_are_drift(project: Project) -> None:
 
 
 def test_a_changed_question_file_stops_growth_before_anything_is_recorded(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     before = files(project.run_root())
     path = project.root / "config/closed.jsonl"
     original = path.read_text()
@@ -360,7 +360,7 @@ def test_a_changed_question_file_stops_growth_before_anything_is_recorded(projec
 
 
 def test_a_changed_question_file_stops_growth_though_the_record_of_the_prepared_items_is_lost(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     (project.run_root() / "prepared/manifest.json").unlink()
     before = files(project.run_root())
     path = project.root / "config/closed.jsonl"
@@ -382,7 +382,7 @@ def test_a_changed_question_file_stops_growth_though_the_record_of_the_prepared_
 
 
 def test_a_run_does_not_grow_if_no_record_says_which_questions_it_was_prepared_from(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     for name in ("prepared", "batch_inputs"):
         (project.run_root() / name / "manifest.json").unlink()
     before = files(project.run_root())
@@ -399,7 +399,7 @@ def test_a_run_does_not_grow_if_no_record_says_which_questions_it_was_prepared_f
 
 
 def test_steps_that_draw_no_items_refuse_a_larger_sample(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     outcome = project.run("--resume", "--from_step", "score", "--limit_items", "4")
     assert outcome.code == 2
     assert "the sample would grow (limit_items: 2 -> 4)" in outcome.err

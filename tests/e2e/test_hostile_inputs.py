@@ -126,7 +126,7 @@ def test_a_file_where_runs_would_be_kept_is_refused_by_name(project: Project, co
 
 
 def test_an_archive_below_an_unknown_home_is_refused(project: Project) -> None:
-    project.finish()
+    project.given_run()
     error = sentence(project.call("archive", "r", "--to", "~nobody-has-this/r.tar.gz"))
     assert "the home folder is not known" in error
 
@@ -210,7 +210,7 @@ def test_no_command_waits_for_a_fifo_in_a_run(finished: Project) -> None:
 @pytest.mark.parametrize("command", ["resume", "status"])
 @pytest.mark.parametrize("name", ["prepared/manifest.json", "multi_trial_manifest.json", "run_state.json"])
 def test_a_folder_in_the_place_of_a_record_is_named_with_what_to_do(project: Project, name: str, command: str) -> None:
-    project.finish()
+    project.given_run()
     path = project.run_root() / name
     path.unlink()
     path.mkdir()
@@ -310,7 +310,7 @@ FORGED = ["../mine.txt", "reports/../../mine.txt", "{absolute}"]
 def test_a_forged_receipt_neither_moves_nor_reads_anything_outside_of_the_run(
     project: Project, record: str, sound: bool, forged: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.finish()
+    project.given_run()
     mine = _outside(project)
     path = project.trial_folder() / record.removeprefix("TRIAL/") if "TRIAL" in record else project.run_root() / record
     file = {"sha256": hashlib.sha256(b"mine").hexdigest() if sound else "0" * 64, "size": 4, "rows": None}
@@ -337,7 +337,7 @@ def test_a_forged_receipt_neither_moves_nor_reads_anything_outside_of_the_run(
 
 
 def test_a_forged_digest_of_requests_names_no_folder(project: Project) -> None:
-    project.finish()
+    project.given_run()
     path = project.trial_folder() / "results/trial_manifest.json"
 
     def forge(manifest: dict[str, Any]) -> None:
@@ -354,7 +354,7 @@ def test_a_forged_digest_of_requests_names_no_folder(project: Project) -> None:
 
 @pytest.mark.parametrize("key", ["part", "request_sha256"])
 def test_a_forged_line_of_a_journal_is_left_out(project: Project, key: str) -> None:
-    assert project.run("--to_step", "poll").code == 0
+    project.given_run("--to_step", "poll")
     event = {"part": "t0_control_p001", "status": "pending", "at": "now", key: "../../../../x"}
     journal = project.trial_folder() / "results/jobs.journal.jsonl"
     journal.write_text(json.dumps(event) + "\n")
@@ -367,7 +367,7 @@ def test_a_forged_line_of_a_journal_is_left_out(project: Project, key: str) -> N
 
 @pytest.mark.parametrize("key", ["trial_slug", "part"])
 def test_forged_names_of_trials_and_parts_are_no_paths(project: Project, key: str) -> None:
-    project.finish()
+    project.given_run()
     _change(project.run_root() / "batch_inputs/manifest.json", lambda m: m["facts"]["parts"][0].update({key: "../.."}))
     before = _others(project)
     assert project.call("status", "--run_id", "r").code == 0
@@ -377,7 +377,7 @@ def test_forged_names_of_trials_and_parts_are_no_paths(project: Project, key: st
 
 @pytest.mark.parametrize("folder", ["prepared", "batch_inputs", "TRIAL", "TRIAL/results", "TRIAL/reports"])
 def test_a_run_with_a_linked_folder_is_refused_and_nothing_is_written_there(project: Project, folder: str) -> None:
-    project.finish()
+    project.given_run()
     path = project.run_root() / folder.replace("TRIAL", project.trial_folder().name)
     elsewhere = project.root / "elsewhere"
     path.rename(elsewhere)
@@ -397,7 +397,7 @@ def test_a_run_with_a_linked_folder_is_refused_and_nothing_is_written_there(proj
 @pytest.mark.parametrize("name", [".state.lock", "run.log"])
 @pytest.mark.parametrize("command", [("run", "--run_id", "r", "--resume"), ("archive", "r", "--to", "kept")])
 def test_a_linked_lock_or_log_is_refused(project: Project, name: str, command: tuple[str, ...]) -> None:
-    project.finish()
+    project.given_run()
     mine, path = _outside(project), project.run_root() / name
     path.unlink(missing_ok=True)
     path.symlink_to(mine)
@@ -407,7 +407,7 @@ def test_a_linked_lock_or_log_is_refused(project: Project, name: str, command: t
 
 
 def test_a_linked_artifact_is_set_aside_and_made_again(project: Project) -> None:
-    project.finish()
+    project.given_run()
     whole = project.snapshot()
     path = project.trial_folder() / "results/significance.json"
     elsewhere = project.root / "elsewhere.json"
@@ -423,7 +423,7 @@ def test_a_linked_artifact_is_set_aside_and_made_again(project: Project) -> None
 
 
 def test_a_temporary_name_that_is_a_link_is_not_written_through(project: Project) -> None:
-    assert project.run("--to_step", "score").code == 0
+    project.given_run("--to_step", "score")
     mine = _outside(project)
     for folder in (project.run_root(), project.trial_folder() / "results", project.trial_folder() / "reports"):
         folder.mkdir(exist_ok=True)
@@ -435,7 +435,7 @@ def test_a_temporary_name_that_is_a_link_is_not_written_through(project: Project
 
 @pytest.mark.parametrize("name", [".run_new.tmp", ".run_new.0123456789abcdef.tmp"])
 def test_a_link_where_a_run_would_be_unpacked_is_refused(project: Project, name: str) -> None:
-    project.finish()
+    project.given_run()
     assert project.call("archive", "r", "--to", "kept").code == 0
     victim = project.root / "victim"
     victim.mkdir()
@@ -448,7 +448,7 @@ def test_a_link_where_a_run_would_be_unpacked_is_refused(project: Project, name:
 
 
 def test_a_link_where_an_archive_would_be_written_is_not_followed(project: Project) -> None:
-    project.finish()
+    project.given_run()
     victim = project.root / "victim"
     victim.mkdir()
     (victim / "file").write_text("mine")
@@ -459,7 +459,7 @@ def test_a_link_where_an_archive_would_be_written_is_not_followed(project: Proje
 
 def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project) -> None:
     """Whoever made the archive may have written a lock into it that names a process of this machine."""
-    project.finish()
+    project.given_run()
     run = RunDir(project.root / "experiments", "r")
     manifest, contents = contents_of(run, None, Completeness(complete=True, phases={}, left=()))
     lock = json.dumps({"pid": os.getpid(), "host": os.uname().nodename, "since": "now"}).encode()

@@ -221,7 +221,7 @@ def test_a_server_of_one_s_own_has_no_price_by_the_name_of_its_model(project: Pr
 
 def test_an_unpriced_model_is_said_to_be_so_in_costs_and_report_with_the_line_that_prices_it(project: Project) -> None:
     project.write_config({"pricing": None})
-    assert project.run().code == 0
+    project.given_run()
     assert costs(project)["priced"] is False
     said = costs(project)["unpriced"]["m1"]
     assert said.startswith("unpriced (no price list covers its server); its cost in USD is unknown, not 0")

@@ -78,7 +78,7 @@ def test_a_sheet_is_blind_and_has_every_arm_of_each_item(scored: Project) -> Non
 
 
 def test_whole_clusters_are_drawn_with_one_probability(project: Project) -> None:
-    project.finish()
+    project.given_run()
     rows = drawn(project, "--n", "5", "--measure", "abstain_rate")
     passages = {row["passage"] for row in rows if row["passage"]}
     for passage in passages:
@@ -185,7 +185,7 @@ def test_a_sheet_replaces_no_file_and_names_what_there_is(scored: Project) -> No
 
 def test_several_answers_to_an_item_are_not_labelled(project: Project) -> None:
     project.write_config({"temps": [0.0, 0.7], "samples_per_item": {"0.0": 1, "0.7": 2}})
-    assert project.run().code == 0
+    project.given_run()
     done = project.call("label", "r", "--temp", "0.7", "--out", "x.csv")
     assert (done.code, "labels are for one each" in done.err) == (2, True)
     project.write_config({"temps": [0.0, 0.7]})

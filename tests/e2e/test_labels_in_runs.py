@@ -182,7 +182,7 @@ def test_the_corrected_effect_takes_the_mean_of_peoples_labels(scored: Project) 
 
 
 def test_labels_are_no_deviation_from_a_sealed_plan(project: Project) -> None:
-    assert project.run("--to_step", "prepare").code == 0
+    project.given_run("--to_step", "prepare")
     assert project.call("seal", "--run_id", "r").code == 0
     assert project.run("--resume").code == 0
     labelled(project, some_labels(drawn(project)))

@@ -21,7 +21,7 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
     monkeypatch.chdir(tmp_path)
     project = judged_project(tmp_path, limit_items=None)
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 

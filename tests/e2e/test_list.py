@@ -33,7 +33,7 @@ def listed(project: Project) -> list[dict[str, Any]]:
 
 
 def test_a_list_says_how_far_each_run_is_and_what_it_cost(project: Project) -> None:
-    project.finish(run_id="done")
+    project.given_run(run_id="done")
     assert project.run("--to_step", "parse", run_id="half").code == 0
     half, done = listed(project)
     assert (half["run_id"], half["status"], half["phases"]) == ("half", "incomplete", "5/9 score 0 of 1 trials")
@@ -49,7 +49,7 @@ def test_a_list_says_how_far_each_run_is_and_what_it_cost(project: Project) -> N
 def test_the_cost_of_several_trials_is_their_sum_shared_once_and_unknown_if_that_of_one_is(
     project: Project,
 ) -> None:
-    assert project.run("--prompt_sets", "main,other").code == 0
+    project.given_run("--prompt_sets", "main,other")
     paths = sorted(project.run_root().glob("*/results/costs.json"))
     assert len(paths) == 2
     costs = [json.loads(path.read_text()) for path in paths]
@@ -64,14 +64,14 @@ def test_the_cost_of_several_trials_is_their_sum_shared_once_and_unknown_if_that
 
 def test_a_run_without_prices_has_no_cost_rather_than_none_at_all(project: Project) -> None:
     project.write_config({"pricing": None})
-    assert project.run().code == 0
+    project.given_run()
     assert listed(project)[0]["usd"] is None
     assert "finished" in project.call("list").out
 
 
 @pytest.mark.parametrize("damage", ["delete", "empty", "garble", "another"])
 def test_no_damaged_file_of_a_run_stops_the_list_or_status(project: Project, damage: str) -> None:
-    assert project.run("--to_step", "build").code == 0
+    project.given_run("--to_step", "build")
     assert project.run("--to_step", "costs", "--resume").code == 0
     whole = project.root / "whole"
     shutil.copytree(project.run_root(), whole)
@@ -90,7 +90,7 @@ def test_no_damaged_file_of_a_run_stops_the_list_or_status(project: Project, dam
 
 
 def test_a_built_manifest_without_its_facts_is_as_none(project: Project) -> None:
-    assert project.run("--to_step", "build").code == 0
+    project.given_run("--to_step", "build")
     path = project.run_root() / "batch_inputs" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
     assert listed(project)[0]["answers"] is None
@@ -109,7 +109,7 @@ def test_the_status_of_a_run_fits_its_schema_at_every_step(project: Project) -> 
 
 
 def test_two_hundred_runs_are_listed_at_once(project: Project) -> None:
-    project.finish()
+    project.given_run()
     for number in range(200):
         shutil.copytree(project.run_root(), project.run_root(f"copy{number:03d}"))
     began = time.process_time()
@@ -145,7 +145,7 @@ def test_every_command_that_looks_at_a_run_takes_the_one_that_changed_last_and_s
 
 
 def test_the_script_is_the_same_program(project: Project) -> None:
-    project.finish()
+    project.given_run()
     command = [
         sys.executable,
         "-m",
@@ -159,7 +159,7 @@ def test_the_script_is_the_same_program(project: Project) -> None:
 
 
 def test_a_trial_that_the_run_has_no_more_counts_for_nothing(project: Project) -> None:
-    project.finish()
+    project.given_run()
     usd = listed(project)[0]["usd"]
     manifest = project.trial_folder() / "results" / "trial_manifest.json"
     left = project.run_root() / "left-behind" / "results"

@@ -194,7 +194,7 @@ def test_a_run_without_questions_says_where_to_name_them(project: Project, copie
 
 
 def test_resuming_by_id_alone_goes_on_with_a_run_of_our_own(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
     assert (project.run_root() / "aggregate_report.md").exists()

@@ -44,7 +44,7 @@ def make_newer(project: Project, name: str) -> Path:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_of_a_newer_version_is_refused_everywhere_and_never_set_aside(project: Project, name: str) -> None:
-    project.finish()
+    project.given_run()
     path = make_newer(project, RECORDS[name])
     before = project.snapshot()
     for command, words in (COMMANDS | READERS).items():
@@ -61,7 +61,7 @@ def test_a_record_of_a_newer_version_is_refused_everywhere_and_never_set_aside(p
 
 
 def test_a_list_shows_a_run_of_a_newer_version_among_the_others(project: Project) -> None:
-    project.finish()
+    project.given_run()
     assert project.run(run_id="whole").code == 0
     make_newer(project, "run_state.json")
     outcome = project.call("list", "--json")
@@ -92,7 +92,7 @@ def test_a_comparison_refuses_documents_of_a_newer_version(project: Project, nam
 
 @pytest.mark.parametrize("command", [("verify", "kept"), ("unarchive", "kept", "--run_id", "new")])
 def test_an_archive_of_a_newer_version_is_refused(project: Project, command: tuple[str, ...]) -> None:
-    project.finish()
+    project.given_run()
     assert project.call("archive", "r", "--to", "kept").code == 0
     path = project.root / "kept/archive_manifest.json"
     path.write_text(json.dumps({"schema_version": 99, "files": "of another kind"}))
@@ -103,7 +103,7 @@ def test_an_archive_of_a_newer_version_is_refused(project: Project, command: tup
 
 
 def test_a_run_of_another_version_with_more_phases_and_stages_resumes_and_keeps_them(project: Project) -> None:
-    assert project.run("--to_step", "score").code == 0
+    project.given_run("--to_step", "score")
     state, manifest = project.run_root() / "run_state.json", project.trial_folder() / "results/trial_manifest.json"
     for path, key in ((state, "phases"), (manifest, "stage_status")):
         record = json.loads(path.read_text())

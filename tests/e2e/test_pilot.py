@@ -137,7 +137,7 @@ def test_a_pilot_within_a_limit_grows_to_the_limit(project: Project) -> None:
 
 
 def test_a_run_that_was_begun_without_a_pilot_gets_none(project: Project) -> None:
-    assert project.run("--to_step", "build").code == 0
+    project.given_run("--to_step", "build")
     outcome = project.run("--resume", "--pilot", "2")
     assert outcome.code == 2
     assert "--pilot: run r was started without a pilot" in outcome.err

@@ -130,7 +130,7 @@ def test_what_is_no_run_is_refused_in_a_sentence(project: Project, path: str) ->
 
 
 def test_an_unfinished_run_says_how_to_go_on(project: Project) -> None:
-    assert project.run("--to_step", "parse").code == 0
+    project.given_run("--to_step", "parse")
     with pytest.raises(UsageError, match="is not finished") as found:
         promptrial.load_run(project.run_root())
     assert "--resume" in str(found.value.hint)

@@ -49,7 +49,7 @@ def reword(project: Project) -> None:
 
 @pytest.mark.parametrize("lost", [(MANIFEST,), (MANIFEST, BUILT), (MANIFEST, REQUESTS), (MANIFEST, BUILT, REQUESTS)])
 def test_what_was_answered_before_records_were_lost_is_not_asked_again(project: Project, lost: tuple[str, ...]) -> None:
-    project.finish(run_id="whole")
+    project.given_run(run_id="whole")
     fake_provider.CALLS.clear()
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 9 else None)
@@ -66,7 +66,7 @@ def test_what_was_answered_before_records_were_lost_is_not_asked_again(project: 
 
 
 def test_a_manifest_that_is_made_again_says_all_that_the_lost_one_said(project: Project) -> None:
-    project.finish()
+    project.given_run()
     before = without_times(project.run_root())
     lose(project.run_root(), MANIFEST)
     assert project.run("--resume").code == 0
@@ -76,7 +76,7 @@ def test_a_manifest_that_is_made_again_says_all_that_the_lost_one_said(project: 
 
 
 def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_was_lost(project: Project) -> None:
-    project.finish()
+    project.given_run()
     lose(project.run_root(), BUILT)
     plan = project.run("--plan_only").out
     assert plan.count("to do (re-asks only requests that changed)") == 2
@@ -86,7 +86,7 @@ def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_
 
 
 def test_no_report_is_written_while_it_is_not_on_record_who_answered(project: Project) -> None:
-    project.finish()
+    project.given_run()
     report = project.run_root() / "aggregate_report.md"
     before = report.read_bytes()
     manifest = json.loads((project.run_root() / MANIFEST).read_text())
@@ -112,7 +112,7 @@ def test_a_step_does_not_fail_for_a_summary_that_cannot_be_given(project: Projec
 @pytest.mark.parametrize("built", [True, False])
 def test_answers_to_another_prompt_are_never_taken_up(project: Project, lost: tuple[str, ...], built: bool) -> None:
     """Nothing in a row says which prompt it answers; a change that was forced may be built already, or not yet."""
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
     reword(project)
     if built:
         assert project.run("--only_step", "build", "--force").code == 0
@@ -126,7 +126,7 @@ def test_answers_to_another_prompt_are_never_taken_up(project: Project, lost: tu
 
 
 def test_answers_to_a_prompt_that_was_forced_and_submitted_are_taken_up(project: Project) -> None:
-    project.finish()
+    project.given_run()
     reword(project)
     assert project.run("--resume", "--force").code == 0
     fake_provider.CALLS.clear()
@@ -140,7 +140,7 @@ def test_answers_to_a_prompt_that_was_forced_and_submitted_are_taken_up(project:
 def test_answers_of_a_run_of_which_no_record_is_left_are_not_taken_for_those_of_a_prompt_that_was_forced(
     project: Project, damage: str, cut_short: bool
 ) -> None:
-    project.finish()
+    project.given_run()
     reword(project)
     assert project.run("--resume", "--force", "--to_step", "build").code == 0
     for name in ("run_state.json", MANIFEST):

@@ -48,7 +48,7 @@ def data_of(project: Project, run_id: str = "r") -> dict[str, str]:
 )
 @pytest.mark.parametrize("damage", ["tear", "empty", "garble"])
 def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artifact: str, damage: str) -> None:
-    project.finish()
+    project.given_run()
     before = data_of(project)
     path = project.run_root() / artifact
     wreck = {"tear": path.read_bytes()[:-20], "empty": b"", "garble": b"\x00{garbled"}[damage]
@@ -63,7 +63,7 @@ def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artif
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int) -> None:
-    assert project.run("--prompt_sets", "main,other").code == 0
+    project.given_run("--prompt_sets", "main,other")
     before = data_of(project)
     fake_provider.CALLS.clear()
     sorted(project.run_root().glob("*/results/trial_manifest.json"))[which].unlink()
@@ -74,7 +74,7 @@ def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int
 
 
 def test_answers_are_not_read_by_questions_that_are_damaged(project: Project) -> None:
-    project.finish(run_id="whole")
+    project.given_run(run_id="whole")
     project.run("--to_step", "poll")
     questions = project.run_root() / "prepared/closed_book.jsonl"
     questions.write_bytes(questions.read_bytes().replace(b'"id"', b'"ie"', 1))
@@ -88,7 +88,7 @@ def test_answers_are_not_read_by_questions_that_are_damaged(project: Project) ->
 
 
 def test_an_artifact_that_a_new_configuration_remakes_is_not_called_damaged(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     assert project.run("--resume", "--force").code == 0
     assert not list(project.run_root().glob(f"{RESULTS}/*.corrupt.*"))
@@ -118,7 +118,7 @@ def test_a_damaged_line_of_the_journal_costs_nothing_that_the_other_lines_say(pr
 
 
 def test_too_little_room_is_said_before_a_phase_begins(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.run("--to_step", "build")
+    project.given_run("--to_step", "build")
     monkeypatch.setattr(space, "_free", lambda _folder: 1_000_000)
     outcome = project.run("--resume")
     assert outcome.code == 1
@@ -130,7 +130,7 @@ def test_too_little_room_is_said_before_a_phase_begins(project: Project, monkeyp
 
 
 def test_a_folder_where_a_file_should_be_is_named(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
     (project.run_root() / RESULTS / "predictions.csv").mkdir()
     outcome = project.run("--resume")
     assert outcome.code == 1
@@ -140,7 +140,7 @@ def test_a_folder_where_a_file_should_be_is_named(project: Project) -> None:
 
 
 def test_a_clock_that_is_set_back_changes_no_byte_of_data(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.finish(run_id="whole")
+    project.given_run(run_id="whole")
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 33 else None)
     assert project.run().code == 5
@@ -189,7 +189,7 @@ def progress_of(project: Project, phase: str) -> object:
 
 
 def test_status_tells_the_progress_of_each_phase(project: Project) -> None:
-    project.run("--to_step", "build", "--prompt_sets", "main,other", "--no_sharing")
+    project.given_run("--to_step", "build", "--prompt_sets", "main,other", "--no_sharing")
     assert progress_of(project, "submit") == {"done": 0, "total": 8, "unit": "parts"}
     seen = []
     fake_provider.BEFORE_ROW.append(lambda _: seen.append(progress_of(project, "poll")))
@@ -214,7 +214,7 @@ def test_a_process_that_has_not_shown_itself_is_called_stalled(project: Project)
 
 
 def test_watching_ends_when_no_process_works_on_the_run(project: Project) -> None:
-    project.finish()
+    project.given_run()
     outcome = project.call("status", "--run_id", "r", "--watch", "--json")
     assert outcome.code == 0
     assert [json.loads(line)["status"] for line in outcome.out.splitlines()] == ["finished"]

@@ -9,7 +9,7 @@ from tests.support.project import PASSAGES, Project
 
 @pytest.fixture
 def finished(project: Project) -> Project:
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_there_a_folder_that_is_not_and_the_run_itself_are_refuse
 
 
 def test_a_run_that_is_not_finished_says_how_to_resume_it(project: Project) -> None:
-    assert project.run("--to_step", "score").code == 0
+    project.given_run("--to_step", "score")
     outcome = project.call("report", "r")
     assert outcome.code == 2
     assert "run r is not finished" in outcome.err

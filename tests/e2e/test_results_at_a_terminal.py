@@ -33,7 +33,7 @@ _CODES: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 @pytest.fixture
 def finished(project: Project) -> Project:
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 

@@ -18,12 +18,12 @@ from tests.support.terminals import at_a_terminal
 
 @pytest.fixture
 def run(project: Project) -> Path:
-    assert project.run("--to_step", "build").code == 0
+    project.given_run("--to_step", "build")
     return project.run_root()
 
 
 def test_a_run_is_removed_with_its_size_said_and_nothing_else(project: Project, run: Path) -> None:
-    project.run("--to_step", "build", run_id="other")
+    project.given_run("--to_step", "build", run_id="other")
     files = [path for path in run.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     outcome = project.call("rm", "r", "--yes")
@@ -86,7 +86,7 @@ def test_a_run_with_jobs_in_flight_is_not_removed(project: Project, monkeypatch:
 
 
 def test_a_damaged_manifest_may_hide_jobs(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
     (project.trial_folder() / "results/trial_manifest.json").write_text("{")
     outcome = project.call("rm", "r", "--yes")
     assert outcome.code == 2

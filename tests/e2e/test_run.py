@@ -92,7 +92,7 @@ def test_a_run_goes_from_questions_to_a_report(project: Project) -> None:
 
 
 def test_a_finished_run_resumed_changes_no_byte_of_data_and_exits_0(project: Project) -> None:
-    project.finish()
+    project.given_run()
     before = project.snapshot()
     outcome = project.run("--resume")
     after = project.snapshot()
@@ -102,7 +102,7 @@ def test_a_finished_run_resumed_changes_no_byte_of_data_and_exits_0(project: Pro
 
 
 def test_the_same_configuration_gives_the_same_bytes_but_for_the_run_id(project: Project) -> None:
-    assert project.run(run_id="id-1").code == 0
+    project.given_run(run_id="id-1")
     assert project.run(run_id="id-2").code == 0
     for name in ("results/predictions.csv", "results/per_item_scores.csv", "results/significance.json",
                  "results/costs.json", "reports/report.md"):  # fmt: skip
@@ -115,7 +115,7 @@ def test_the_same_configuration_gives_the_same_bytes_but_for_the_run_id(project:
 def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
     project: Project, artifact: str, phase: str, damage: str
 ) -> None:
-    project.finish()
+    project.given_run()
     before = project.snapshot()
     path = project.run_root() / artifact
     data = path.read_bytes()
@@ -137,7 +137,7 @@ def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
 
 
 def test_only_the_damaged_part_is_asked_for_again(project: Project) -> None:
-    project.finish()
+    project.given_run()
     fake_provider.CALLS.clear()
     (project.run_root() / RESULTS / "t0_control_p002" / "results.jsonl").write_text("garbled\n")
     assert project.run("--resume").code == 0
@@ -154,7 +154,7 @@ def test_a_plan_changes_nothing_and_works_before_the_run_exists(project: Project
 
 
 def test_steps_are_selected_by_flags(project: Project) -> None:
-    assert project.run("--to_step", "poll").code == 0
+    project.given_run("--to_step", "poll")
     assert not (project.run_root() / RESULTS / "predictions.csv").exists()
     assert project.run("--only_step", "parse").code == 0
     assert (project.run_root() / RESULTS / "predictions.csv").exists()
@@ -187,7 +187,7 @@ def test_resuming_a_run_without_state_exits_3_and_says_what_to_do(project: Proje
 
 
 def test_starting_a_run_that_exists_is_refused(project: Project) -> None:
-    project.finish()
+    project.given_run()
     outcome = project.run()
     assert outcome.code == 2
     assert "--resume" in outcome.err
@@ -206,7 +206,7 @@ def test_starting_a_run_that_exists_is_refused(project: Project) -> None:
 def test_a_changed_configuration_is_refused_as_drift_that_names_the_key(
     project: Project, change: dict[str, object] | str, key: str
 ) -> None:
-    project.finish()
+    project.given_run()
     before = project.snapshot()
     if change == "prompt":
         (project.root / "config/treatment.txt").write_text("Something else.\n")
@@ -227,13 +227,13 @@ def test_a_changed_configuration_is_refused_as_drift_that_names_the_key(
 
 
 def test_a_prompt_that_no_trial_uses_may_change(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.root / "config/other.txt").write_text("Changed.\n")
     assert project.run("--resume").code == 0
 
 
 def test_flags_given_at_the_start_are_remembered(project: Project) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "build").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "build")
     assert project.run("--resume").code == 0
     assert len(rows(project.run_root() / RESULTS / "predictions.csv")) == 2 * (2 + 2)
     drifted = project.run("--resume", "--limit_items", "1")
@@ -242,7 +242,7 @@ def test_flags_given_at_the_start_are_remembered(project: Project) -> None:
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one(project: Project) -> None:
-    project.run("--limit_items", "2", "--to_step", "prepare", run_id="two")
+    project.given_run("--limit_items", "2", "--to_step", "prepare", run_id="two")
     project.run("--limit_items", "4", "--to_step", "prepare", run_id="four")
     for name in ("open_book.jsonl", "closed_book.jsonl"):
         two, four = ((project.run_root(run) / "prepared" / name).read_text().splitlines() for run in ("two", "four"))
@@ -266,7 +266,7 @@ def test_a_request_that_fails_is_counted_and_never_scored_as_0(project: Project)
 
 def test_replicates_and_temperatures_multiply_the_requests(project: Project) -> None:
     project.write_config({"temps": [0.0, 0.7], "samples_per_item": {"0.7": 3}})
-    assert project.run().code == 0
+    project.given_run()
     predictions = rows(project.run_root() / RESULTS / "predictions.csv")
     assert len(predictions) == 2 * 14 * (1 + 3)
     scores = rows(project.run_root() / RESULTS / "per_item_scores.csv")
@@ -291,7 +291,7 @@ def test_a_sweep_makes_several_trials_and_one_aggregate(project: Project) -> Non
 
 
 def test_the_effective_configuration_reads_back_to_the_same_hash(project: Project) -> None:
-    project.finish()
+    project.given_run()
     project.config.unlink()
     outcome = project.run("--resume")
     assert outcome.code == 0, outcome.err
@@ -329,7 +329,7 @@ def test_a_stop_keeps_every_finished_row_and_a_resume_asks_only_for_the_rest(pro
 
 
 def test_status_says_where_a_run_is(project: Project) -> None:
-    project.run("--to_step", "parse")
+    project.given_run("--to_step", "parse")
     outcome = project.call("status", "--run_id", "r", "--json")
     phases = json.loads(outcome.out)["phases"]
     assert (phases["parse"]["status"], phases["score"]["status"]) == ("completed", "not_started")
@@ -353,7 +353,7 @@ def test_flags_can_come_from_the_environment(project: Project, monkeypatch: pyte
 
 @pytest.mark.parametrize("damage", ["delete", "garble"])
 def test_a_lost_manifest_is_rebuilt_from_the_results_without_asking_again(project: Project, damage: str) -> None:
-    project.finish()
+    project.given_run()
     before = project.snapshot()
     fake_provider.CALLS.clear()
     path = project.run_root() / RESULTS / "trial_manifest.json"
@@ -389,7 +389,7 @@ def test_a_value_from_the_environment_is_used_and_never_written_down(
 
 
 def test_a_damaged_part_of_one_trial_leaves_the_other_trial_alone(project: Project) -> None:
-    assert project.run("--prompt_sets", "main,other").code == 0
+    project.given_run("--prompt_sets", "main,other")
     other = project.run_root() / "m1-other-tp1-tk50-mx64-64/results"
     before = {path.name: path.stat().st_mtime_ns for path in other.iterdir() if path.is_file()}
     (project.run_root() / RESULTS / "t0_control_p001/results.jsonl").unlink()
@@ -427,7 +427,7 @@ def test_one_arm_alone_runs_to_a_report_without_effects(project: Project) -> Non
 
 
 def test_answers_of_one_model_are_never_taken_for_those_of_another(project: Project) -> None:
-    project.finish()
+    project.given_run()
     project.write_config({"models": {"m1": {"id": "vendor/model-2"}}})
     assert project.run("--resume").code == 3
     assert project.run("--resume", "--force").code == 0
@@ -449,7 +449,7 @@ def test_a_changed_value_of_the_environment_is_drift(project: Project, monkeypat
 
 
 def test_a_plan_says_so_where_a_forced_change_would_make_requests_anew(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     assert planned(project)["poll"] == "execute"
     fake_provider.CALLS.clear()
@@ -467,7 +467,7 @@ def test_a_trial_filter_given_twice_finds_nothing_left_and_claims_nothing_more(p
 
 @pytest.mark.parametrize("damage", ["garble", "delete"])
 def test_a_lost_state_is_rebuilt_from_the_receipts(project: Project, damage: str) -> None:
-    project.finish()
+    project.given_run()
     fake_provider.CALLS.clear()
     path = project.run_root() / "run_state.json"
     if damage == "garble":
@@ -484,7 +484,7 @@ def test_a_lost_state_is_rebuilt_from_the_receipts(project: Project, damage: str
 
 
 def test_without_its_state_a_run_still_refuses_another_configuration(project: Project) -> None:
-    project.finish()
+    project.given_run()
     (project.run_root() / "run_state.json").unlink()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     outcome = project.run()
@@ -528,7 +528,7 @@ def test_a_run_that_lost_its_state_goes_on_as_what_it_was_started_as(project: Pr
 
 def test_a_plan_sees_a_run_that_lost_its_state_as_a_resume_does(project: Project) -> None:
     project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
-    assert project.run("--prompt_sets", "main", "--limit_items", "2").code == 0
+    project.given_run("--prompt_sets", "main", "--limit_items", "2")
     lose(project, "run_state.json")
     commands = (("run", "--run_id", "r", "--plan_only"), ("plan", "--run_id", "r"), ("resume", "r", "--plan_only"))
     outcomes = [project.call(*words) for words in commands]
@@ -542,7 +542,7 @@ def test_a_plan_sees_a_run_that_lost_its_state_as_a_resume_does(project: Project
 def test_beginning_a_run_that_lost_its_state_as_another_names_the_command_that_goes_on_with_it(
     project: Project,
 ) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     lose(project, "run_state.json")
     outcome = project.run()
     assert outcome.code == 3
@@ -557,7 +557,7 @@ def test_beginning_a_run_that_lost_its_state_as_another_names_the_command_that_g
 @pytest.mark.parametrize("damage", ["garble", "delete"])
 def test_a_run_of_which_nothing_says_what_it_is_does_not_become_another(project: Project, damage: str) -> None:
     project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
-    assert project.run("--prompt_sets", "main", "--to_step", "submit").code == 0
+    project.given_run("--prompt_sets", "main", "--to_step", "submit")
     lose(project, OWN_COPY, MANIFEST)
     path = project.run_root() / "run_state.json"
     path.write_text("{") if damage == "garble" else path.unlink()
@@ -583,7 +583,7 @@ def test_what_the_configuration_names_is_found_though_the_state_and_the_file_are
 def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no_other_is_known(
     project: Project,
 ) -> None:
-    assert project.run("--limit_items", "2", "--to_step", "build").code == 0
+    project.given_run("--limit_items", "2", "--to_step", "build")
     lose(project, "run_state.json", "prepared/manifest.json", MANIFEST)
     for _ in range(2):
         outcome = project.call("resume", "r")
@@ -596,7 +596,7 @@ def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no
 def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
     project: Project, monkeypatch: pytest.MonkeyPatch, until: str
 ) -> None:
-    assert project.run("--to_step", until).code == 0
+    project.given_run("--to_step", until)
     lose(project, "run_state.json")
     with monkeypatch.context() as patch:
         patch.setattr(Engine, "run", interrupt)
@@ -611,7 +611,7 @@ def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
 def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
     project: Project, lost: tuple[str, ...]
 ) -> None:
-    project.finish()
+    project.given_run()
     before = state_of(project)["config_hash"]
     lose(project, *lost)
     (project.root / "config/treatment.txt").write_text("Something else.\n")
@@ -657,14 +657,14 @@ def test_steps_that_go_on_with_a_run_do_not_begin_one(project: Project) -> None:
 
 @pytest.mark.parametrize("lost", ["significance.json", "costs.json", "parse_report.json"])
 def test_a_step_alone_on_a_run_that_lost_something_is_no_traceback(project: Project, lost: str) -> None:
-    project.finish()
+    project.given_run()
     (project.run_root() / RESULTS / lost).unlink()
     outcome = project.run("--only_step", "prepare")
     assert outcome.code == 0, outcome.err
 
 
 def test_an_engine_that_changed_half_way_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    project.run("--to_step", "submit")
+    project.given_run("--to_step", "submit")
     monkeypatch.setattr(
         fake_provider.FakeProvider, "fingerprint", lambda _self, model: {"engine": "newer", "model": model.shown_id}
     )
@@ -694,7 +694,7 @@ def test_a_stale_sentinel_never_stops_a_first_run(project: Project) -> None:
 
 
 def test_stopping_a_run_that_does_not_run_or_does_not_exist_says_so(project: Project) -> None:
-    project.run("--to_step", "build")
+    project.given_run("--to_step", "build")
     outcome = project.call("stop", "--run_id", "r")
     assert (outcome.code, "not running" in outcome.out) == (0, True)
     assert not (project.run_root() / "STOP_REQUESTED").exists()
@@ -736,7 +736,7 @@ def test_a_run_that_has_made_nothing_yet_takes_a_corrected_configuration(project
 
 
 def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_have_changed(project: Project) -> None:
-    project.finish()
+    project.given_run()
     assert "nothing was left to do" in project.run("--resume").err
     path = project.root / "config/closed.jsonl"
     with path.open("a") as file:
@@ -748,7 +748,7 @@ def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_hav
 
 
 def test_what_comes_after_the_answers_needs_no_key(project: Project) -> None:
-    project.run("--to_step", "poll")
+    project.given_run("--to_step", "poll")
 
     def no_key(*_: object) -> None:
         raise AssertionError("an adapter was opened")

@@ -80,7 +80,7 @@ CHANGES: list[tuple[str, Change]] = [
 @pytest.fixture
 def sealed(project: Project) -> Project:
     """A project with a run that is prepared and sealed."""
-    assert project.run("--to_step", "prepare").code == 0
+    project.given_run("--to_step", "prepare")
     assert project.call("seal", "r").code == 0
     return project
 
@@ -196,7 +196,7 @@ def test_a_plan_that_was_written_again_is_not_the_sealed_one(sealed: Project) ->
 
 
 def test_a_seal_comes_before_the_first_request(project: Project) -> None:
-    assert project.run("--to_step", "submit").code == 0
+    project.given_run("--to_step", "submit")
     outcome = project.call("seal", "r")
     assert outcome.code == 2
     assert "has already sent requests" in outcome.err
@@ -230,7 +230,7 @@ def test_a_plan_cannot_be_sealed_once_more_than_the_pilot_was_asked(project: Pro
 
 
 def test_a_finished_run_whose_prompt_was_edited_since_is_refused_for_what_it_has_asked(project: Project) -> None:
-    project.finish()
+    project.given_run()
     rewritten("treatment.txt", "Be accurate", "Be exact")(project)
     outcome = project.call("seal", "r")
     assert outcome.code == 2
@@ -239,7 +239,7 @@ def test_a_finished_run_whose_prompt_was_edited_since_is_refused_for_what_it_has
 
 
 def test_a_configuration_that_the_run_does_not_go_by_yet_is_not_sealed(project: Project) -> None:
-    assert project.run("--to_step", "prepare").code == 0
+    project.given_run("--to_step", "prepare")
     edited(limit_items=4)(project)
     outcome = project.call("seal", "r")
     assert outcome.code == 2
@@ -267,7 +267,7 @@ def test_a_changed_run_cannot_be_sealed_again(sealed: Project) -> None:
 
 
 def test_a_run_without_a_seal_cannot_be_checked_and_its_archive_says_nothing_of_one(project: Project) -> None:
-    project.finish()
+    project.given_run()
     outcome = project.call("seal", "r", "--check")
     assert outcome.code == 2
     assert "is not sealed" in outcome.err

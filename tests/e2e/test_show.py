@@ -17,7 +17,7 @@ from tests.support.project import Outcome, Project
 
 @pytest.fixture
 def finished(project: Project) -> Project:
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 
@@ -39,7 +39,7 @@ def test_without_an_item_every_item_has_a_line_and_one_for_each_answer(finished:
 
 
 def test_while_a_run_works_show_and_compare_say_to_wait(project: Project) -> None:
-    project.finish(run_id="a")
+    project.given_run(run_id="a")
     seen: list[Outcome] = []
 
     def look(_: object) -> None:
@@ -87,7 +87,7 @@ def test_json_has_the_answers_and_scores_of_the_tables(finished: Project) -> Non
 
 def test_the_number_of_a_line_means_that_item_and_temperature_everywhere(project: Project) -> None:
     project.write_config({"temps": [0.0, 0.7]})
-    assert project.run().code == 0
+    project.given_run()
     found = items(project)
     numbers = [each["number"] for each in found]
     assert numbers == [*range(1, 29)]
@@ -161,7 +161,7 @@ def test_unknown_names_are_answered_in_a_line_with_what_is_meant(finished: Proje
 
 
 def test_a_run_of_several_trials_asks_which(project: Project) -> None:
-    assert project.run("--prompt_sets", "main,other").code == 0
+    project.given_run("--prompt_sets", "main,other")
     outcome = project.call("show", "r")
     assert outcome.code == 2
     assert "--trial_filter" in outcome.err
@@ -169,7 +169,7 @@ def test_a_run_of_several_trials_asks_which(project: Project) -> None:
 
 
 def test_a_run_that_is_not_scored_says_how_to_go_on(project: Project) -> None:
-    assert project.run("--to_step", "parse").code == 0
+    project.given_run("--to_step", "parse")
     outcome = project.call("show", "r")
     assert outcome.code == 2
     assert "not scored yet" in outcome.err

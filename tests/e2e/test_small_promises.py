@@ -57,20 +57,20 @@ def test_a_correction_that_was_cut_short_is_no_damage_either(project: Project, m
 
 
 def test_once_anything_was_asked_the_same_change_is_drift(project: Project) -> None:
-    assert project.run("--to_step", "submit").code == 0
+    project.given_run("--to_step", "submit")
     (project.root / "config/treatment.txt").write_text("Be accurate.\n")
     assert project.run("--resume").code == 3
 
 
 def test_a_damaged_copy_of_the_configuration_is_set_aside_also_before_anything_was_asked(project: Project) -> None:
-    assert project.run("--to_step", "build").code == 0
+    project.given_run("--to_step", "build")
     (project.run_root() / "effective_config.yaml").write_text("[")
     assert project.run("--resume").code == 0
     assert (project.run_root() / "effective_config.yaml.corrupt.1").read_text() == "["
 
 
 def test_a_prompt_that_no_trial_uses_may_be_deleted_between_start_and_resume(project: Project) -> None:
-    assert project.run("--to_step", "poll").code == 0
+    project.given_run("--to_step", "poll")
     (project.root / "config/other.txt").unlink()
     outcome = project.run("--resume")
     assert outcome.code == 0, outcome.err
@@ -154,7 +154,7 @@ def test_two_runs_that_take_one_name_at_the_same_moment_both_run(
 
 
 def test_a_name_that_was_given_is_never_changed(project: Project) -> None:
-    assert project.run("--to_step", "prepare").code == 0
+    project.given_run("--to_step", "prepare")
     outcome = project.run("--json")
     assert (outcome.code, "run r already exists" in outcome.err) == (2, True)
 
@@ -163,7 +163,7 @@ def test_a_name_that_was_given_is_never_changed(project: Project) -> None:
 
 
 def test_nothing_was_left_to_do_is_said_only_of_a_run_that_is_done(project: Project) -> None:
-    assert project.run("--to_step", "score").code == 0
+    project.given_run("--to_step", "score")
     outcome = project.run("--resume", "--only_step", "score")
     assert "nothing was left to do in the selected phases; not done: stats, costs, report" in outcome.err
     project.run("--resume")

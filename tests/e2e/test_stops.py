@@ -43,7 +43,7 @@ def test_a_plan_is_made_while_the_run_is_asked_to_stop(project: Project) -> None
 
 
 def test_what_a_filter_left_out_is_no_crash(project: Project) -> None:
-    assert project.run("--prompt_sets", "main,other", "--trial_filter", "m1-main").code == 0
+    project.given_run("--prompt_sets", "main,other", "--trial_filter", "m1-main")
     assert json.loads(project.call("status", "r", "--json").out)["status"] == "incomplete"
     state = json.loads((project.run_root() / "run_state.json").read_text())
     assert state["phases"]["poll"]["status"] == "stopped"

@@ -24,7 +24,7 @@ SAID = "8 of 24 answers; these results are from before the sample grew"
 @pytest.fixture
 def grown(project: Project) -> Project:
     """Results of four questions, and twelve that are prepared, of which eight have no answer yet."""
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     assert project.run("--resume", "--limit_items", "6", "--to_step", "submit").code == 0
     return project
 
@@ -69,7 +69,7 @@ def test_compare_refuses_results_of_an_earlier_size_even_with_force(grown: Proje
 
 
 def test_view_offers_no_old_report_and_warns_above_the_items(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     with viewing(project.root) as seen:
         assert "4 items" in seen.get("/run/r/items").text
         assert seen.get("/run/r/report").status_code == 200
@@ -89,7 +89,7 @@ def test_view_offers_no_old_report_and_warns_above_the_items(project: Project) -
 
 
 def test_whatever_is_lacking_is_said_until_the_run_is_whole_again(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     assert not warned(project)
     for step, said in (("prepare", "8 of 8"), ("build", "8 of 24"), ("poll", "24 of 24"), ("score", "24 of 24")):
         flags = ("--limit_items", "6") if step == "prepare" else ()
@@ -126,7 +126,7 @@ def files(project: Project) -> dict[str, bytes]:
 
 
 def test_each_report_on_disk_begins_by_saying_so_until_it_is_written_again(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     before = reports(project)
     assert {*before} == {"report.md", "details.md", "aggregate_report.md", "report.html"}
     assert project.run("--resume", "--limit_items", "6", "--to_step", "submit").code == 0
@@ -143,7 +143,7 @@ def test_each_report_on_disk_begins_by_saying_so_until_it_is_written_again(proje
 
 
 def test_a_growth_that_was_interrupted_ends_with_the_bytes_of_one_that_was_not(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     shutil.copytree(project.root / "experiments", project.root / "kept")
     assert project.run("--resume", "--limit_items", "6").code == 0
     undisturbed = files(project)
@@ -185,7 +185,7 @@ def test_a_kill_while_reports_are_marked_leaves_none_unmarked_and_marks_none_twi
     project: Project, number: int
 ) -> None:
     """They are four, then there is the receipt of those of the whole run, and the manifest that knows of the growth."""
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     grow_and_kill(project, number)
     assert project.run("--resume", "--to_step", "submit").code == 0
     assert [text.count("A resume replaces this report") for text in reports(project).values()] == [1] * 4
@@ -197,7 +197,7 @@ def test_a_kill_while_reports_are_marked_leaves_none_unmarked_and_marks_none_twi
 
 
 def test_a_report_that_is_lost_or_no_file_keeps_no_run_from_growing(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     (project.run_root() / "report.html").unlink()
     page = project.run_root() / "aggregate_report.md"
     page.unlink()
@@ -210,7 +210,7 @@ def test_a_report_that_is_lost_or_no_file_keeps_no_run_from_growing(project: Pro
 
 
 def test_a_growth_that_is_refused_marks_no_report(project: Project) -> None:
-    assert project.run("--limit_items", "2").code == 0
+    project.given_run("--limit_items", "2")
     before = reports(project)
     path = project.root / "config/closed.jsonl"
     path.write_text(path.read_text().replace("Question 1?", "Question one?"))

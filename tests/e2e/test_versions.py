@@ -41,7 +41,7 @@ def inputs(project: Project, stage: str) -> dict[str, Any]:
 
 @pytest.fixture
 def finished(project: Project) -> Project:
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 

@@ -21,7 +21,7 @@ from tests.support.viewing import LOOK_S, viewing
 
 @pytest.fixture
 def finished(project: Project) -> Project:
-    assert project.run().code == 0
+    project.given_run()
     return project
 
 

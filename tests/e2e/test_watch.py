@@ -58,7 +58,7 @@ def test_a_watcher_agrees_with_the_run_through_a_stop_a_kill_and_a_resume(projec
 
 
 def test_ctrl_c_ends_the_watch_and_not_the_run(project: Project) -> None:
-    project.run("--to_step", "build")
+    project.given_run("--to_step", "build")
     with at_a_terminal(project, "status", "--run_id", "r", "--watch") as watch:
         watch.wait_until_on_screen("[3/9] sending jobs")
         watch.type("\x03")

@@ -227,7 +227,7 @@ def test_try_and_init_lead_to_a_verdict_with_nothing_but_a_file_of_questions(ins
     tried = call(installed, tmp_path, "try", *prompts, "--questions", "q.csv", "--max_tokens", "4")
     assert tried.returncode == 0, tried.stderr
     assert "Effects, " in tried.stdout
-    made = call(installed, tmp_path, "init", "mine")
+    made = call(installed, tmp_path, "init", "mine", "--max_tokens", "4")
     assert made.returncode == 0, made.stderr
     ran = call(installed, tmp_path, "run", "--config", "mine/eval_config.yaml", "--limit_items", "1")
     assert ran.returncode == 0, ran.stderr

@@ -1,13 +1,14 @@
-"""Finished runs of small projects, each made once in this process and copied for every test that begins with one.
+"""Runs of small projects that ended well, each made once in this process and copied for every test that begins so.
 
-What a run on the fake provider makes is decided by the files of its configuration, by its flags and by its id; only its
-state says where it stands. Tests of how a run is made, or that have changed something of the program before, make
-their own.
+What a run on the fake provider makes is decided by the files of its configuration, by its flags (also those of the
+environment) and by its id; only its state says where it stands. Tests of how a run is made, or that have changed
+something of the program before, make their own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from tests.support import fake_provider
 if TYPE_CHECKING:
     from tests.support.project import Outcome, Project
 
-__all__ = ["finish"]
+__all__ = ["given_run"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class _Kept:
 _KEPT: Final[dict[str, _Kept]] = {}
 
 
-def finish(project: Project, flags: tuple[str, ...], run_id: str) -> Outcome:
+def given_run(project: Project, flags: tuple[str, ...], run_id: str) -> Outcome:
     """Put a run that ended well into a project, and return how it ended: a copy, if the same was made before."""
     assert [*fake_provider.FAILING, *fake_provider.BEFORE_ROW] == [], "what the provider meets decides: make this run"
     key, target = _key(project, flags, run_id), project.run_root(run_id)
@@ -61,4 +62,5 @@ def _key(project: Project, flags: tuple[str, ...], run_id: str) -> str:
     files = sorted(path for path in (project.root / "config").rglob("*") if path.is_file())
     texts = [(path.relative_to(project.root).as_posix(), path.read_bytes()) for path in files]
     tables = [dict(getattr(registry, name)) for name in ("PROVIDERS", "SCORERS", "STATISTICS", "PHASES")]
-    return hashlib.sha256(repr((texts, flags, run_id, tables)).encode()).hexdigest()
+    named = sorted((name, value) for name, value in os.environ.items() if name.startswith("PROMPTRIAL_"))
+    return hashlib.sha256(repr((texts, flags, named, run_id, tables)).encode()).hexdigest()

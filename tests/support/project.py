@@ -124,9 +124,9 @@ class Project:
     def run(self, *flags: str, run_id: str = "r") -> Outcome:
         return self.call("run", "--run_id", run_id, *flags)
 
-    def finish(self, *flags: str, run_id: str = "r") -> Outcome:
-        """Put a finished run here for a test that begins with one: as ``run``, or as a copy (``kept_runs``)."""
-        return kept_runs.finish(self, flags, run_id)
+    def given_run(self, *flags: str, run_id: str = "r") -> Outcome:
+        """Put a run that ended well here, for a test that begins with one: as ``run``, or as a copy (``kept_runs``)."""
+        return kept_runs.given_run(self, flags, run_id)
 
     def trial_folder(self, run_id: str = "r") -> Path:
         return next(path.parent for path in sorted(self.run_root(run_id).glob("*/results")))
