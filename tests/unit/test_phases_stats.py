@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from promptrial.documents.scorers import Declaration
 from promptrial.model import ids
 from promptrial.phases.prepared import all_items
 from promptrial.phases.scorers import declared
-from promptrial.phases.stats import PlannedItems, planned_items, read_scores
+from promptrial.phases.stats import PlannedItems, WorstScores, planned_items, read_scores
 from promptrial.scoring.base import load_scorers
 from promptrial.scoring.panel import worst_scores
 from promptrial.stats.score_table import ScoreTable, is_nothing
@@ -62,7 +63,7 @@ def columns_of(table: ScoreTable) -> dict[str, Any]:
         "temp": table.temp.tolist(),
         "n_samples": table.n_samples.tolist(),
         **{
-            name: {each: column.tolist() for each, column in getattr(table, name).items()}
+            name: {each: column.tolist() for each, column in dict(getattr(table, name)).items()}
             for name in ("metrics", "deviations", "worst")
         },
         "unanswerable": table.unanswerable.tolist(),
@@ -90,6 +91,16 @@ def test_of_a_trial_that_stopped_early_items_that_were_not_asked_are_not_planned
     some = planned_items(spec.run, kept)
     assert isinstance(some, PlannedItems)
     assert list(some.keys) == [key for key, is_kept in zip(whole.keys, kept, strict=True) if is_kept]
-    np.testing.assert_equal(some.worst, {name: column[np.array(kept)] for name, column in whole.worst.items()})
+    np.testing.assert_equal(dict(some.worst), {name: column[np.array(kept)] for name, column in whole.worst.items()})
     np.testing.assert_equal(some.unanswerable, whole.unanswerable[np.array(kept)])
     assert list(planned_items(spec.run, [False] * len(kept)).keys) == []
+
+
+def test_worst_scores_are_those_of_the_kind_of_an_item_unless_a_scorer_gives_its_own() -> None:
+    worst = WorstScores(np.array([0, 1, 0]), {"em": np.array([0.0, 1.0]), "f1": np.array([0.0, math.nan])})
+    own = replace(worst, of_items={"mine": np.array([5.0, 6.0, 7.0]), "em": np.array([9.0, 9.0, 9.0])})
+    np.testing.assert_equal(dict(worst), {"em": [0.0, 1.0, 0.0], "f1": [0.0, math.nan, 0.0]})
+    np.testing.assert_equal(dict(own), {"em": [9.0, 9.0, 9.0], "f1": [0.0, math.nan, 0.0], "mine": [5.0, 6.0, 7.0]})
+    assert len(own) == 3
+    assert "mine" in own
+    assert "mine" not in worst

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptrial.phases.cell_rows import CellRows
 from promptrial.phases.judgement_rows import Judgement, JudgementRows
 from promptrial.store.row_groups import RowReader
-from promptrial.store.tables import column_names, read_columns
+from promptrial.store.tables import StoredColumns, column_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,6 @@ _TEXT: Final = "response_text"
 _READ: Final = (_TEXT, "error", "finish_reason", "prompt_tokens", "completion_tokens", "reasoning")
 """The columns of an answer, in the order of its fields; the last is there in some tables alone."""
 _SAMPLE: Final = "sample_index"
-_WHERE: Final = ("dataset", "item_id", "condition", "temp", _SAMPLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,9 @@ def _places(path: Path, cells_of: Callable[..., npt.NDArray[np.int64]]) -> tuple
     """Return the cell and the replicate of each row."""
     import pyarrow.compute as pc
 
-    table = read_columns(path, _WHERE, categories=("condition", "temp"))
-    key = pc.binary_join_element_wise(table.column("dataset"), table.column("item_id"), "|")
-    return cells_of(key, table.column("temp"), table.column("condition")), table.column(_SAMPLE).to_numpy()
+    stored = StoredColumns(path, categories=("condition", "temp"))
+    key = pc.binary_join_element_wise(stored.column("dataset"), stored.column("item_id"), "|")
+    return cells_of(key, stored.column("temp"), stored.column("condition")), stored.column(_SAMPLE).to_numpy()
 
 
 def _columns(rows: pa.Table) -> Iterator[list[Any]]:

@@ -5,9 +5,8 @@ Reads and writes; the arithmetic is ``promptrial.stats``.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from promptrial.documents.significance import Significance, StatsSettings
     from promptrial.stats.pairing import ScoreTable
 
-__all__ = ["AGREEMENT", "PHASE", "PlannedItems", "planned_items", "read_scores", "table_of"]
+__all__ = ["AGREEMENT", "PHASE", "PlannedItems", "WorstScores", "planned_items", "read_scores", "table_of"]
 
 AGREEMENT: Final = "agreement.json"
 """How far measures agree with people, and judges with each other; there only if anything is known of that."""
@@ -52,15 +51,45 @@ _CATEGORIES: Final = ("dataset", "type", "cluster", "condition", "temp")
 
 
 @dataclass(frozen=True, slots=True)
+class WorstScores(Mapping[str, Any]):
+    """By scorer, an array of the scores that missing answers of the items have where they count as failures.
+
+    NaN is where the scorer does not apply. An array is made when it is asked for: there are few kinds of items.
+
+    Parameters
+    ----------
+    kinds : ndarray of int, shape (n_items,)
+    of_kinds : mapping of str to ndarray of float, shape (n_kinds,)
+    of_items : mapping of str to ndarray of float, shape (n_items,)
+        Of the scorers that do not go by the kind of the item.
+    """
+
+    kinds: Any
+    of_kinds: Mapping[str, Any]
+    of_items: Mapping[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - an array
+        return self.of_items[name] if name in self.of_items else self.of_kinds[name][self.kinds]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.of_items or name in self.of_kinds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.of_kinds, **self.of_items})
+
+    def __len__(self) -> int:
+        return len({**self.of_kinds, **self.of_items})
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedItems:
     """The items of a run, in order, as the statistics need to know them before any answer is seen.
 
-    ``worst`` has by scorer an array of the scores that missing answers of the items have where they count as failures,
-    NaN where the scorer does not apply. ``unanswerable`` is an array that says which items have no answer.
+    ``unanswerable`` is an array that says which items have no answer.
     """
 
     keys: Texts
-    worst: dict[str, Any]
+    worst: WorstScores
     unanswerable: Any
 
 
@@ -76,7 +105,7 @@ def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedIte
 
     scorers = load_scorers()
     codes, worst = dict[tuple[bool, ...], int](), list[tuple[float, ...]]()
-    kinds, unanswerable = array("i"), bytearray()
+    kinds, unanswerable = bytearray(), bytearray()
 
     def keys() -> Iterator[str]:
         for position, item in enumerate(all_items(run)):
@@ -92,9 +121,10 @@ def planned_items(run: RunDir, kept: Sequence[bool] | None = None) -> PlannedIte
 
     named = Texts.of(keys())
     of_kinds = np.array(worst, dtype=np.float64).reshape(-1, len(scorers))
-    places = np.frombuffer(kinds, dtype=np.int32)
-    of_items = {name: of_kinds[:, at][places] for at, name in enumerate(scorers)}
-    return PlannedItems(named, of_items, np.frombuffer(unanswerable, dtype=np.bool_))
+    by_scorer = {name: of_kinds[:, at] for at, name in enumerate(scorers)}
+    return PlannedItems(
+        named, WorstScores(np.frombuffer(kinds, np.uint8), by_scorer), np.frombuffer(unanswerable, np.bool_)
+    )
 
 
 def _kind(item: Item) -> tuple[bool, ...]:
@@ -144,8 +174,6 @@ def table_of(
         return column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
 
     def worst_of(name: str) -> Any:  # noqa: ANN401 - likewise
-        if f"{name}_worst" not in table.column_names:
-            return planned.worst[name]
         worst = np.full(len(planned.keys), np.nan)
         worst[item] = floats(f"{name}_worst")
         return worst
@@ -156,6 +184,7 @@ def table_of(
     cluster, cluster_names = codes("cluster")
     temp, temps = codes("temp")
     subgroups = {column: codes(name) for name in table.column_names if (column := subgroup_of(name)) is not None}
+    own = {name: worst_of(name) for name in scorers if f"{name}_worst" in table.column_names}
     return ScoreTable(
         item_keys=planned.keys,
         dataset_names=list(dataset_names),
@@ -174,7 +203,7 @@ def table_of(
         planned_samples={
             (code, float(each)): n for code in range(len(arm_names)) for each, n in samples_per_item.items()
         },
-        worst={name: worst_of(name) for name in scorers},
+        worst=replace(planned.worst, of_items=own),
         roles={role: name for role in ROLES if (name := with_role(scorers, role)) is not None},
         unanswerable=planned.unanswerable,
         subgroups={column: (list(names), of_rows) for column, (of_rows, names) in subgroups.items()},

@@ -337,7 +337,7 @@ def _arm(table: ScoreTable, metric: str, rows: BoolArray) -> Arm:
     n_items = len(table.item_keys)
     items = table.item[rows]
     score, deviation = np.full(n_items, np.nan), nothing(n_items)
-    n_samples = np.zeros(n_items, dtype=np.int64)
+    n_samples = np.zeros(n_items, dtype=table.n_samples.dtype)
     score[items] = table.metrics[metric][rows]
     n_samples[items] = table.n_samples[rows]
     if metric in table.deviations and not is_nothing(table.deviations[metric]):
