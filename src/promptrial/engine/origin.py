@@ -133,8 +133,13 @@ def own_copy(run: RunDir) -> dict[str, Any] | None:
 
 
 def is_legacy_config(config: object) -> bool:
-    """Return whether a configuration is of the predecessor: it names a model by id alone, and prompts by path."""
-    return isinstance(config, dict) and "models" in config and "task_instructions" not in config
+    """Return whether a configuration is of the predecessor: it names a model by id alone, and prompts by path.
+
+    One whose models are a number is damaged, whoever wrote it.
+    """
+    if not isinstance(config, dict) or "models" not in config or "task_instructions" in config:
+        return False
+    return not isinstance(config["models"], int | float)
 
 
 def is_not_migrated(run: RunDir) -> bool:
