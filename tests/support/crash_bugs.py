@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from promptrial.design.plan import Fact
 from promptrial.engine import facts, loop, manifests, session
+from promptrial.jobs.work import PartWork
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -81,8 +82,10 @@ def existing_files_are_done() -> None:
     """Skip the receipts: a phase is done when a file of it exists."""
     real = facts.facts_of
 
-    def trusting(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
-        for fact in real(spec, services, phase):
+    def trusting(
+        spec: RunSpec, services: Services, phase: Phase, work: Sequence[PartWork] | None = None
+    ) -> Iterator[Fact]:
+        for fact in real(spec, services, phase, work):
             proof = spec.run.root / _PROOF.get(phase.name, "none").format(fact.unit.trial)
             yield dataclasses.replace(fact, missing="") if proof.exists() else fact
 

@@ -24,8 +24,8 @@ def digested(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the files that are digested; every digest is worth being kept."""
     names: list[str] = []
 
-    def noted(path: Path, *, follow_links: bool = True) -> FileDigest:
-        names.append(path.name)
+    def noted(path: Path | str, *, follow_links: bool = True) -> FileDigest:
+        names.append(Path(path).name)
         return digest(path, follow_links=follow_links)
 
     monkeypatch.setattr(jsonl, "digest", noted)

@@ -57,3 +57,10 @@ def test_the_digest_is_that_of_the_bytes(tmp_path: Path) -> None:
     data = b"x" * 3_000_000
     (tmp_path / "a").write_bytes(data)
     assert jsonl.digest(tmp_path / "a") == (hashlib.sha256(data).hexdigest(), 3_000_000)
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 16) - 1, 1 << 16, (1 << 16) + 1, 3 << 20])
+def test_a_digest_is_that_of_all_bytes_whatever_the_size(tmp_path: Path, size: int) -> None:
+    data = (b"0123456789abcde" * (size // 15 + 1))[:size]
+    (tmp_path / "file").write_bytes(data)
+    assert jsonl.digest(tmp_path / "file") == (hashlib.sha256(data).hexdigest(), size)

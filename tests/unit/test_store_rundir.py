@@ -134,6 +134,27 @@ def test_an_unchanged_file_is_read_once(run: RunDir, monkeypatch: pytest.MonkeyP
     assert run.file_problem("a", record) == ""
 
 
+def test_a_command_that_changes_nothing_looks_at_results_once(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, lost = put(run, "t/results/p/results.jsonl", b"12"), FileRecord("0" * 64, 2)
+    run.look_once()
+    looked: list[str] = []
+    real = os.lstat
+
+    def noted(path: str) -> os.stat_result:
+        looked.append(path.removeprefix(f"{run.root}/"))
+        return real(path)
+
+    monkeypatch.setattr(os, "lstat", noted)
+    found = [
+        [run.file_problem(f"t/results/{part}/results.jsonl", file) for part, file in (("p", whole), ("q", lost))]
+        for _ in range(3)
+    ]
+    assert found == [["", "results.jsonl missing"]] * 3
+    assert sorted(looked) == sorted({*looked})
+    assert "t/results" in looked
+    assert run.file_problem("t/results/p/results.jsonl", lost) == "results.jsonl damaged"  # is another question
+
+
 def test_a_file_replaced_by_one_of_the_same_size_and_time_is_noticed(run: RunDir) -> None:
     record = put(run, "a", b"one")
     times = (run.root / "a").stat()

@@ -22,6 +22,7 @@ _ABSENT: Final = object()
 _LONG: Final = 80
 _BEFORE: Final = 25
 """How much is shown before a difference in a long text."""
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 
 
@@ -105,7 +106,7 @@ def _put_back(branch: Any, key: Any, text: str) -> None:  # noqa: ANN401 - a tre
 
 def canonical_json(value: object) -> bytes:
     """Return the one JSON text of a value: sorted keys, no spaces, UTF-8."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _CANONICAL.encode(value).encode()
 
 
 def config_hash(tree: dict[str, Any]) -> str:

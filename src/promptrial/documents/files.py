@@ -24,6 +24,7 @@ __all__ = [
     "open_csv",
     "open_regular",
     "open_to_write",
+    "open_unbuffered",
     "path_problem",
     "read_bytes",
     "read_text",
@@ -54,8 +55,19 @@ class FileTooLargeError(OSError):
     """A file is larger than the reader accepts."""
 
 
-def open_regular(path: Path, *, follow_links: bool = True) -> io.BufferedReader:
+def open_regular(path: Path | str, *, follow_links: bool = True) -> io.BufferedReader:
     """Open a regular file for reading bytes, without ever waiting for it.
+
+    Raises
+    ------
+    OSError
+        As ``open_unbuffered``.
+    """
+    return io.BufferedReader(open_unbuffered(path, follow_links=follow_links), _CHUNK)
+
+
+def open_unbuffered(path: Path | str, *, follow_links: bool = True) -> io.FileIO:
+    """Open a regular file for reading bytes, without ever waiting for it; each ``read`` asks the system.
 
     Parameters
     ----------
@@ -72,7 +84,7 @@ def open_regular(path: Path, *, follow_links: bool = True) -> io.BufferedReader:
     NotARegularFileError
         If it is anything else than a regular file.
     """
-    _check_kind(path.stat(follow_symlinks=follow_links).st_mode, path)  # opening some devices has effects
+    _check_kind(os.stat(path, follow_symlinks=follow_links).st_mode, path)  # noqa: PTH116 - opening some devices has effects
     try:
         fd = os.open(path, _FLAGS | (0 if follow_links else _NO_LINKS))
     except OSError as error:
@@ -81,7 +93,7 @@ def open_regular(path: Path, *, follow_links: bool = True) -> io.BufferedReader:
         raise
     try:
         _check_kind(os.fstat(fd).st_mode, path)
-        return io.BufferedReader(io.FileIO(fd), _CHUNK)
+        return io.FileIO(fd)
     except BaseException:
         os.close(fd)
         raise
@@ -98,8 +110,8 @@ def open_csv(path: Path) -> TextIO:
     return io.TextIOWrapper(open_regular(path), encoding="utf-8", newline="")
 
 
-def check_regular(path: Path) -> None:
-    """Look whether a path is a regular file itself, and not a link to one.
+def check_regular(path: Path | str) -> os.stat_result:
+    """Return what the system says of a path that is a regular file itself, and not a link to one.
 
     Raises
     ------
@@ -108,7 +120,9 @@ def check_regular(path: Path) -> None:
     FileNotFoundError
         If nothing does.
     """
-    _check_kind(path.lstat().st_mode, path)
+    found = os.lstat(path)
+    _check_kind(found.st_mode, path)
+    return found
 
 
 def open_to_write(path: Path, flags: int) -> int:
@@ -204,12 +218,12 @@ def name_problem(name: str) -> str:
     return "a name with a slash" if "/" in name else path_problem(name)
 
 
-def _linked(path: Path) -> NotARegularFileError:
+def _linked(path: Path | str) -> NotARegularFileError:
     """Return the error for a link that was put there a moment ago: after its kind was checked."""
     return NotARegularFileError(errno.ELOOP, "a link, not a regular file", str(path))
 
 
-def _check_kind(mode: int, path: Path) -> None:
+def _check_kind(mode: int, path: Path | str) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(mode):

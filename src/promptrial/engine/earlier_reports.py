@@ -12,9 +12,9 @@ from typing import Final
 
 from promptrial.documents.files import NotARegularFileError, read_bytes
 from promptrial.phases import report
-from promptrial.phases.base import load_manifest
 from promptrial.store import atomic
 from promptrial.store.change_records import Growth
+from promptrial.store.manifests import load_manifest
 from promptrial.store.part_records import listed
 from promptrial.store.records import Origin, TrialManifest
 from promptrial.store.rundir import RunDir

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 from promptrial import registry
 from promptrial.design.plan import Fact, FactsOf
 from promptrial.jobs.work import PartWork
 from promptrial.model.units import RUN, Unit
-from promptrial.phases.base import Phase, load_manifest
+from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.versions import input_kind
-from promptrial.phases.work import part_names, worklist
+from promptrial.phases.work import open_work, part_names, planned_work
 from promptrial.registry import PartState
+from promptrial.store.manifests import load_manifest
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Receipt
 from promptrial.store.rundir import changed_inputs, digest_of
@@ -27,9 +28,10 @@ def phases() -> tuple[Phase, ...]:
     return tuple(registry.load("phase", name) for name in registry.PHASES)
 
 
-def all_facts(spec: RunSpec, services: Services) -> list[Fact]:
-    """Return the facts of every phase."""
-    return [fact for phase in phases() for fact in facts_of(spec, services, phase)]
+def all_facts(spec: RunSpec, services: Services, work: Sequence[PartWork] | None = None) -> list[Fact]:
+    """Return the facts of every phase; ``work`` is what ``planned_work`` gives of all trials, if it is at hand."""
+    work = planned_work(spec, services, spec.trials) if work is None else work
+    return [fact for phase in phases() for fact in facts_of(spec, services, phase, work)]
 
 
 def facts_now(spec: RunSpec, services: Services) -> FactsOf:
@@ -42,10 +44,11 @@ def facts_now(spec: RunSpec, services: Services) -> FactsOf:
     return read
 
 
-def facts_of(spec: RunSpec, services: Services, phase: Phase) -> Iterator[Fact]:
-    """Yield the facts of one phase, unit by unit, in the order in which it works on them."""
+def facts_of(spec: RunSpec, services: Services, phase: Phase, work: Sequence[PartWork] | None = None) -> Iterator[Fact]:
+    """Yield the facts of one phase, unit by unit, in the order in which it works on them; ``work`` as above."""
     if phase.part_state is not None:
-        yield from _part_facts(spec, services, phase, phase.part_state)
+        work = planned_work(spec, services, spec.trials) if work is None else work
+        yield from _part_facts(spec, services, phase, open_work(spec, work), phase.part_state)
         return
     code = phase.code(spec)  # the same for every unit
     for unit in phase.units(spec):
@@ -99,8 +102,8 @@ def artifacts_of(spec: RunSpec, services: Services, upstream: Phase, unit: Unit)
         if made_for.overlaps(unit):
             receipt = receipt_of(spec, services, upstream, made_for)
             found |= receipt.artifacts if receipt else {}
-    others = [trial.slug for trial in spec.trials if not Unit(trial.slug).overlaps(unit)]
-    return {path: file for path, file in found.items() if not path.startswith(tuple(map(_requests_of, others)))}
+    others = tuple(_requests_of(trial.slug) for trial in spec.trials if not Unit(trial.slug).overlaps(unit))
+    return {path: file for path, file in found.items() if not path.startswith(others)} if others else found
 
 
 def _requests_of(slug: str) -> str:
@@ -118,13 +121,15 @@ def _part_receipt(spec: RunSpec, services: Services, unit: Unit) -> Receipt:
     return Receipt(records, {})
 
 
-def _part_facts(spec: RunSpec, services: Services, phase: Phase, state: PartState) -> Iterator[Fact]:
+def _part_facts(
+    spec: RunSpec, services: Services, phase: Phase, work: Iterable[PartWork], state: PartState
+) -> Iterator[Fact]:
     by_trial: dict[str, list[PartWork]] = {trial.slug: [] for trial in spec.trials}
-    for work in worklist(spec, services, spec.trials):
-        by_trial[work.folder.slug].append(work)
+    for each in work:
+        by_trial[each.folder.slug].append(each)
     begun = any(services.manifest(slug).parts for slug in by_trial)
     for slug, parts in by_trial.items():
-        unit, left = Unit(slug), sum(not work.reached(state) for work in parts)
+        unit, left = Unit(slug), sum(not part.reached(state) for part in parts)
         if not parts:  # of what was begun, nothing may be left once the same requests are built again
             yield Fact(phase.name, unit, "requests not built yet", unsettled=begun)
         elif not left and (lacking := phase.lacking(spec, services.manifest(slug), spec.trial(slug))):

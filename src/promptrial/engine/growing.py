@@ -17,11 +17,11 @@ from promptrial.config.effective import config_hash
 from promptrial.engine.origin import holds_answers, own_copy, trial_manifests
 from promptrial.errors import ConfigDriftError
 from promptrial.phases import stats
-from promptrial.phases.base import load_manifest
 from promptrial.phases.build import requests_per_item
 from promptrial.phases.sources import knows_sources, missing_sources, most_items
 from promptrial.phases.spec import RunSpec
 from promptrial.store.change_records import Growth, SampleSize
+from promptrial.store.manifests import load_manifest
 from promptrial.store.part_records import listed
 from promptrial.store.records import Origin, RunState
 from promptrial.store.rundir import RunDir

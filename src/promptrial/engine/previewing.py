@@ -23,6 +23,7 @@ from promptrial.engine.serving import served, unservable
 from promptrial.engine.session import Invocation, narrowed, priced_spec, providers_of, services_of, with_corrections
 from promptrial.engine.starting import look_at_questions
 from promptrial.errors import PromptrialError
+from promptrial.jobs.work import PartWork
 from promptrial.model.units import Unit
 from promptrial.phases import build, prepare
 from promptrial.phases.copied import copied
@@ -35,6 +36,7 @@ from promptrial.phases.quoted import Quote
 from promptrial.phases.reuse_ahead import reusable_ahead
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.work import planned_work
 from promptrial.store.awaited import awaited_by
 from promptrial.store.change_records import Correction
 
@@ -96,7 +98,9 @@ def preview(
     require_lenders(spec, request.reuse)
     load_manifests(spec, services, read_only=True)
     corrected = _as_corrected(spec, services, opened)
-    facts = all_facts(corrected, services)
+    spec.run.look_once()
+    work = planned_work(corrected, services, corrected.trials)
+    facts = all_facts(corrected, services, work)
     actions = decide([phase.planned for phase in phases()], selection, facts)
     begins = any(action.phase == prepare.PHASE.name and not action.done for action in actions)
     checked = (
@@ -119,7 +123,8 @@ def preview(
     )
     active = tuple(trial for trial in spec.trials if selection.wants(Unit(trial.slug)))
     with closing(providers):  # a model may be loaded for its tokenizer
-        return _quoted(planned, replace(corrected, active=active), services, facts, assumed) if quotes else planned
+        spec = replace(corrected, active=active)
+        return _quoted(planned, spec, services, facts, work, assumed) if quotes else planned
 
 
 def _unaskable(opened: Opened, env: Mapping[str, str], actions: Sequence[Action]) -> Checked | None:
@@ -131,16 +136,21 @@ def _unaskable(opened: Opened, env: Mapping[str, str], actions: Sequence[Action]
 
 
 def _quoted(
-    planned: Planned, spec: RunSpec, services: Services, facts: Sequence[Fact], assumed: Assumed | None
+    planned: Planned,
+    spec: RunSpec,
+    services: Services,
+    facts: Sequence[Fact],
+    work: Sequence[PartWork],
+    assumed: Assumed | None,
 ) -> Planned:
-    """Return a plan with what will be asked and what that can show, or why it is not known; ``facts`` are all."""
+    """Return a plan with what will be asked and what that can show, or why it is not known; facts and work are all."""
     prepared, built = (
         all(fact.done for fact in facts if fact.phase == phase.name) for phase in (prepare.PHASE, build.PHASE)
     )
     try:
         drawn = items_planned(spec, services, prepared=prepared)
         reusable = reusable_ahead(spec, services, drawn.items)
-        found = quote(spec, services, drawn=drawn, built=prepared and built, reusable=reusable)
+        found = quote(spec, services, drawn=drawn, work=work if prepared and built else None, reusable=reusable)
         power = planned_power(spec, services, drawn.items, drawn.absent, assumed)
     except PromptrialError as error:
         return replace(planned, unquoted=error.message)

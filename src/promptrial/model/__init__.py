@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -271,7 +271,7 @@ class Trial:
         return 0 < len(self.second_asks) == len(contrasts_of(self.arms_run))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """One shard of a resume key: items ``start`` to ``stop``, one arm, one temperature.
 
@@ -293,9 +293,9 @@ class Part:
         """Temperature and arm: ``t07_short``."""
         return _resume_key(self.temp, self.condition)
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """Resume key and number: ``t07_short_p001``."""
+        """Resume key and number: ``t07_short_p001``. Kept, for it is asked for all the time (so there are no slots)."""
         return f"{self.resume_key}_p{self.index:03d}"
 
 

@@ -18,7 +18,8 @@ from promptrial.documents.ledger import Ledger
 from promptrial.errors import CorruptRecordError, PromptrialError
 from promptrial.model.arms import ArmName, is_judge, judge_name
 from promptrial.phases.ledger import judge_part_names, run_ledger
-from promptrial.store.records import Manifest, RunState, TrialManifest, load
+from promptrial.store.manifests import load_manifest
+from promptrial.store.records import RunState, TrialManifest, load
 from promptrial.store.rundir import RunDir
 
 if TYPE_CHECKING:  # pydantic is slow to import, and most runs have a costs.json
@@ -68,9 +69,8 @@ def is_dry_run(run: RunDir) -> bool:
 
 def _cut(run: RunDir) -> dict[str, set[str]] | None:
     """Return the names of the parts that the run has now, by trial, in order; None before *build*."""
-    try:
-        built = load(run.batch_inputs / "manifest.json", Manifest)
-    except (FileNotFoundError, CorruptRecordError):
+    built = load_manifest(run.batch_inputs / "manifest.json")
+    if built is None:
         return None
     cut: dict[str, set[str]] = {}
     for row in built.facts["parts"]:

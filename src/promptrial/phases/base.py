@@ -8,26 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from promptrial import registry
 from promptrial.design.plan import PhaseSpec
-from promptrial.errors import CorruptRecordError
 from promptrial.model import Trial
 from promptrial.model.units import RUN, Unit
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.registry import PartState
 from promptrial.store.part_records import FileRecord
-from promptrial.store.records import Manifest, TrialManifest, load
-from promptrial.store.unchanged import Unchanged
+from promptrial.store.records import TrialManifest
 
 if TYPE_CHECKING:
     from promptrial.reporting.facts import TrialResult
 
-__all__ = ["Manifests", "Phase", "Produced", "load_manifest"]
+__all__ = ["Manifests", "Phase", "Produced"]
 
 Manifests = Mapping[str, TrialManifest]
 """Slug -> manifest of a trial."""
@@ -134,18 +131,3 @@ class Phase:
             return self.run_whole(spec, services)
         assert self.run_trial is not None  # noqa: S101 - likewise
         return self.run_trial(spec, services, spec.trial(unit.trial))
-
-
-def load_manifest(path: Path) -> Manifest | None:
-    """Return a folder's manifest, or None if it is not there or damaged (its phase then runs again).
-
-    One that is unchanged is read once: a plan asks for it thirty times, and it has a line for each part. Nobody may
-    change what is returned.
-    """
-    try:
-        return _MANIFESTS(path)
-    except (FileNotFoundError, CorruptRecordError):
-        return None
-
-
-_MANIFESTS: Final = Unchanged(partial(load, kind=Manifest))

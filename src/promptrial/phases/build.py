@@ -22,7 +22,7 @@ from promptrial.design.trials import described_model, own_of, templates_of
 from promptrial.design.waves import wave_settings
 from promptrial.model import Item, Part, TaskTemplates, Trial
 from promptrial.model.units import RUN
-from promptrial.phases.base import Manifests, Phase, Produced, load_manifest
+from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.cutting import Cutter, as_recorded, own_limits
 from promptrial.phases.prepared import ItemKey, ItemReader, item_keys
 from promptrial.phases.sample import added_items, cut_by, steps
@@ -33,6 +33,7 @@ from promptrial.phases.work import part_row, parts_on_record
 from promptrial.providers.request_rows import encode_request_row
 from promptrial.store import jsonl
 from promptrial.store.atomic import AtomicFile
+from promptrial.store.manifests import load_manifest
 from promptrial.store.part_records import FileRecord
 
 __all__ = ["PHASE", "parts_written", "requests_per_item"]

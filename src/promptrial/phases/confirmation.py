@@ -26,6 +26,7 @@ from promptrial.phases.quote import quote
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.spending import attempts_gone
+from promptrial.phases.work import planned_work
 from promptrial.store.change_records import Consent
 
 __all__ = ["require_consent"]
@@ -187,7 +188,8 @@ def _source(spec: RunSpec, model: ModelSpec) -> str:
 
 def _as_quoted(spec: RunSpec, services: Services, bills: Sequence[ModelBill]) -> list[ModelBill]:
     """Return bills with what their requests are expected to cost, as the plan quotes them."""
-    arms = quote(spec, services, drawn=items_planned(spec, services, prepared=True)).asked
+    work = planned_work(spec, services, spec.trials)
+    arms = quote(spec, services, drawn=items_planned(spec, services, prepared=True), work=work).asked
     costs = {bill.model: [arm.usd for arm in arms if arm.model == bill.model] for bill in bills}
     return [replace(bill, about=_total(costs[bill.model])) for bill in bills]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from promptrial.config.sample import copied_words
-from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
 from promptrial.store import jsonl
+from promptrial.store.manifests import load_manifest
 
 __all__ = ["copied"]
 

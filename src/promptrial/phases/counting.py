@@ -113,8 +113,11 @@ def counted(
 def _asking(parts: Iterable[PartWork]) -> Iterator[PartWork]:
     """Yield of parts that ask the same the one whose requests are sent: that has a job of its own, else the first."""
     groups: dict[str, list[PartWork]] = {}
-    for number, work in enumerate(parts):
-        groups.setdefault(work.request_sha256 if work.duplicates else str(number), []).append(work)
+    for work in parts:
+        if work.duplicates:
+            groups.setdefault(work.request_sha256, []).append(work)
+        else:
+            yield work
     for group in groups.values():
         yield next((work for work in group if work.has_job and not _is_copy(work)), group[0])
 

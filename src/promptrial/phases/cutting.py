@@ -19,10 +19,10 @@ from promptrial.design.trials import models_asked
 from promptrial.errors import ConfigError
 from promptrial.model import Item, ModelSpec, Part, Trial
 from promptrial.model.instances import Limits
-from promptrial.phases.base import load_manifest
 from promptrial.phases.money_limit import MoneyLimit, TooDear
 from promptrial.phases.spec import RunSpec
 from promptrial.providers.capabilities import LengthensRows, LimitsJobs
+from promptrial.store.manifests import load_manifest
 from promptrial.store.part_records import FileRecord
 
 __all__ = ["Cutter", "JobLimits", "as_recorded", "limit_notes", "limits_of", "own_limits"]

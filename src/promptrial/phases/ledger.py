@@ -62,19 +62,22 @@ def run_ledger(
     """
     arms: dict[str, dict[ArmName, _Arm]] = {}
     paid: dict[str, dict[str, list[LedgerLine]]] = {}  # by what was asked, and by the trial that paid
-    for slug, name, part in _parts(manifests):
+    parts = [*_parts(manifests)]
+    for slug, name, part in parts:
         now = cut is None or name in cut.get(slug, ())
         if not (now or part.ledger):
             continue
         arm = arm_of(part.resume_key)
-        of = PartOf(slug, arm, name, price_of(slug, arm) if part.ledger else None)
         found = arms.setdefault(slug, {}).setdefault(arm, _Arm())
+        if not part.ledger:
+            continue
+        of = PartOf(slug, arm, name, price_of(slug, arm))
         for intent in part.ledger:
             line = _line(of, part, intent, now=now)
             found.lines.append(line)
             if line.fate in {"used", "reused", "unrecorded"} and intent.request_sha256 is not None:
                 paid.setdefault(intent.request_sha256, {}).setdefault(slug, []).append(line)
-    for slug, name, part in _parts(manifests):
+    for slug, name, part in parts:
         if part.request_sha256 is None or part.status != "downloaded" or not (cut is None or name in cut.get(slug, ())):
             continue
         found, rows = arms[slug][arm_of(part.resume_key)], 0 if part.results is None else part.results.rows or 0

@@ -13,9 +13,9 @@ from typing import Any, Final
 from promptrial.documents.scorers import Need
 from promptrial.errors import DataError
 from promptrial.model import Item
-from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.contract import item_tests
+from promptrial.store.manifests import load_manifest
 
 __all__ = ["LackCheck", "check_recorded", "lack_facts"]
 

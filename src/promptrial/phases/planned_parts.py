@@ -6,7 +6,7 @@ and which other trials ask the same, is found by the functions that a run uses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -15,15 +15,15 @@ from typing import Any, NamedTuple
 from promptrial.design.prompts import requests_of
 from promptrial.jobs.work import PartWork
 from promptrial.model import Item, Part, RequestId, Trial
-from promptrial.phases.base import load_manifest
 from promptrial.phases.build import parts_written
 from promptrial.phases.cutting import Cutter
 from promptrial.phases.sample import added_items
 from promptrial.phases.services import Services
 from promptrial.phases.sizing import Members, part_bytes, request_ids
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import part_row, planned_work, requests_name, work_on
+from promptrial.phases.work import part_row, requests_name, work_on
 from promptrial.providers.request_rows import decode_request_row, encode_request_row
+from promptrial.store.manifests import load_manifest
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Manifest, Receipt
 from promptrial.store.rundir import digest_of
@@ -46,16 +46,19 @@ class PlannedPart(NamedTuple):
         return request_ids(self.members.items, self.trial, self.work.part)
 
 
-def built_parts(spec: RunSpec, services: Services, items: Sequence[Item]) -> list[PlannedPart]:
+def built_parts(spec: RunSpec, planned: Iterable[PartWork], items: Sequence[Item]) -> list[PlannedPart]:
     """Return the parts as *build* has written them, given the prepared items in order; none before it has run."""
     manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
     if manifest is None:
         return []
     added, held = added_items(spec, items), dict[_Span, Members]()
     found = []
-    for work in planned_work(spec, services, spec.trials):
+    for work in planned:
         part = work.part
-        members = held.setdefault(_span(part), Members([items[at] for at in added[part.step][part.start : part.stop]]))
+        span = _span(part)
+        members = held.get(span)
+        if members is None:
+            members = held[span] = Members([items[at] for at in added[part.step][part.start : part.stop]])
         file = manifest.receipt.artifacts.get(requests_name(part))
         trial = spec.trial(part.trial_slug)
         size = part_bytes(members, trial, part) if file is None else file.size

@@ -20,6 +20,7 @@ from promptrial.costs.characters import RequestSize
 from promptrial.costs.durations import at_rate, of_batches, side_by_side
 from promptrial.costs.tokens import MIN_MEASURED, Measured, input_tokens, output_tokens
 from promptrial.documents.cost_report import Price
+from promptrial.jobs.work import PartWork
 from promptrial.model import Arm, Item, ModelSpec, Trial
 from promptrial.model.arms import ArmName
 from promptrial.phases.counting import Counted, counted
@@ -49,7 +50,7 @@ def quote(
     services: Services,
     *,
     drawn: DrawnNow,
-    built: bool = True,
+    work: Sequence[PartWork] | None,
     reusable: Reusable = lambda _part: frozenset(),
 ) -> Quote:
     """Return what a run will ask, take and cost, of the trials that it was asked to work on.
@@ -61,8 +62,9 @@ def quote(
         With the manifest of every trial.
     drawn : DrawnNow
         Its items; see ``items_planned``.
-    built : bool
-        Whether *prepare* and *build* are done, so that items and requests are those on disk.
+    work : sequence of PartWork or None
+        What ``planned_work`` gives of all trials, if *prepare* and *build* are done, so that items and requests are
+        those on disk.
     reusable : Reusable
 
     Raises
@@ -73,8 +75,8 @@ def quote(
     if drawn.absent:
         return _without_questions(spec, drawn.absent)
     items = drawn.items
-    spec = spec if built else _with_longest_prompt(spec, items)
-    parts = built_parts(spec, services, items) if built else parts_to_build(spec, services, items)
+    spec = _with_longest_prompt(spec, items) if work is None else spec
+    parts = parts_to_build(spec, services, items) if work is None else built_parts(spec, work, items)
     held = _by_arm(spec, counted(parts, reusable, [trial.slug for trial in _active(spec)]))
     usage = _UsageByArm(held, services)
     arms = tuple(_quoted(spec, trial, trial.arm(name), held[trial.slug, name], usage) for trial, name in _arms(spec))
@@ -261,6 +263,8 @@ def _seconds(spec: RunSpec, held: Sequence[Counted]) -> Band | None:
 
     Each provider works beside the others.
     """
+    if not any(_is_left(each) for each in held):
+        return NOTHING
     lanes: dict[str, list[Counted]] = {}
     for each in held:
         lanes.setdefault(each.part.work.model.provider if each.part.work.paid else _COMPUTED_HERE, []).append(each)
@@ -273,8 +277,12 @@ def _seconds(spec: RunSpec, held: Sequence[Counted]) -> Band | None:
     return found
 
 
+def _is_left(part: Counted) -> bool:
+    return bool(part.requests.new or part.requests.in_flight)
+
+
 def _lane_seconds(spec: RunSpec, held: Sequence[Counted]) -> Band | None:
-    left = [each for each in held if each.requests.new or each.requests.in_flight]
+    left = [each for each in held if _is_left(each)]
     if not left:
         return NOTHING
     work = left[0].part.work

@@ -15,7 +15,6 @@ from promptrial.documents import cost_report, judges, labels, significance
 from promptrial.documents.files import read_bytes
 from promptrial.model import Trial
 from promptrial.model.arms import ArmName
-from promptrial.phases.base import load_manifest
 from promptrial.phases.copied import copied
 from promptrial.phases.latency import latencies
 from promptrial.phases.older import older_figures
@@ -43,6 +42,7 @@ from promptrial.reporting.facts import (
     UnfinishedFacts,
 )
 from promptrial.scoring.normalize import EvaluationRules
+from promptrial.store.manifests import load_manifest
 from promptrial.store.records import load
 
 __all__ = ["marked", "run_facts", "trial_result"]

@@ -69,7 +69,7 @@ def grown_late(spec: RunSpec) -> tuple[GrowthFacts, ...]:
     return tuple(found)
 
 
-def parts_in_table_order(spec: RunSpec, trial: Trial) -> list[Part]:
+def parts_in_table_order(spec: RunSpec, trial: Trial) -> Sequence[Part]:
     """Return the parts that a fresh run of this size would have: tables have their rows in the order of these.
 
     A run that never grew has these very parts, unless they were cut smaller for their provider: that changes no table.

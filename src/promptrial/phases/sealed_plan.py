@@ -19,11 +19,11 @@ from promptrial.errors import CorruptRecordError
 from promptrial.model import Arm, Trial
 from promptrial.model.arms import contrasts_of
 from promptrial.phases import versions
-from promptrial.phases.base import load_manifest
 from promptrial.phases.looks_taken import look_deviations
 from promptrial.phases.scorers import described_scorers
 from promptrial.phases.settings import evaluation_rules
 from promptrial.phases.spec import RunSpec, SealedPlan
+from promptrial.store.manifests import load_manifest
 from promptrial.store.rundir import digest_of
 
 __all__ = ["analysis_plan", "deviations"]

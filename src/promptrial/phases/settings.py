@@ -10,9 +10,9 @@ from promptrial.config.schema import ExperimentConfig
 from promptrial.design.trials import asked_of
 from promptrial.documents.scorers import Declaration
 from promptrial.model import Arm, Trial
-from promptrial.phases.base import load_manifest
 from promptrial.phases.spec import RunSpec
 from promptrial.scoring.normalize import EvaluationRules, rules_for
+from promptrial.store.manifests import load_manifest
 from promptrial.store.rundir import digest_of
 
 if TYPE_CHECKING:

@@ -15,10 +15,11 @@ from promptrial.design.growth import last_step
 from promptrial.design.waves import wave_settings
 from promptrial.errors import ConfigError, DataError
 from promptrial.model import Item, Trial
-from promptrial.phases.base import Manifests, load_manifest
+from promptrial.phases.base import Manifests
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import jsonl
+from promptrial.store.manifests import load_manifest
 from promptrial.store.rundir import digest_of
 
 if TYPE_CHECKING:

@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Self
-
-import msgspec
 
 from promptrial.config.effective import canonical_json
 from promptrial.config.instances import instance_of
@@ -20,7 +19,6 @@ from promptrial.design.trials import asked_of
 from promptrial.jobs.work import PartWork
 from promptrial.model import Arm, ModelSpec, Part, Trial
 from promptrial.model.instances import Limits
-from promptrial.phases.base import load_manifest
 from promptrial.phases.estimates import part_estimate
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -28,6 +26,7 @@ from promptrial.phases.waves import open_waves, planned_waves
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row
 from promptrial.store import jsonl
+from promptrial.store.manifests import load_manifest
 from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import TrialDir, digest_of
 
@@ -86,7 +85,7 @@ def _is_within(step: int, waves: int | None) -> bool:
 
 def work_on(spec: RunSpec, services: Services, manifest: Manifest) -> list[PartWork]:
     """Return the parts of all trials as a manifest of *build* has them, in order, with their duplicates."""
-    cut = _parts_by_trial(manifest)
+    cut = manifest.parts_by_trial
     shares = spec.config.execution.share_identical_arms
     work = []
     for trial in spec.trials:
@@ -161,8 +160,8 @@ def _request_sha256(manifest: Manifest, part: Part, asked_of_model: bytes) -> st
 
 @lru_cache(maxsize=1 << 16)
 def _digest_of_asked(asked: str, of_model: bytes) -> str:
-    """Return the digest of requests and of their model, given as JSON: it is asked for several times."""
-    return digest_of([asked, *msgspec.json.decode(of_model)])
+    """Return the digest of requests and of their model, given as the canonical JSON of a list: it is needed often."""
+    return sha256(b"[" + canonical_json(asked) + b"," + of_model.removeprefix(b"[")).hexdigest()
 
 
 @lru_cache(maxsize=1 << 16)
@@ -171,8 +170,12 @@ def job_key(run_id: str, request_sha256: str, slug: str | None) -> str:
 
     Letters, digits and hyphens, and so short that every provider takes it with what is added to it.
     """
-    name = re.sub(r"[^a-z0-9]+", "-", run_id.lower()).strip("-")[:20].strip("-")
-    return f"pt-{name}-{digest_of([run_id, request_sha256, slug])[:16]}"
+    return f"pt-{_key_name(run_id)}-{digest_of([run_id, request_sha256, slug])[:16]}"
+
+
+@lru_cache(maxsize=1)
+def _key_name(run_id: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", run_id.lower()).strip("-")[:20].strip("-")
 
 
 def shared_key(spec: RunSpec, work: PartWork) -> str:
@@ -209,7 +212,7 @@ def _introduce_twins(work: list[PartWork]) -> None:
     for each in work:
         groups.setdefault(each.request_sha256, []).append(each)
     for group in groups.values():
-        for each in group:
+        for each in group if len(group) > 1 else ():
             each.duplicates.extend(other for other in group if other is not each)
 
 
@@ -217,9 +220,9 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
     """Return, for each trial, how many of its requests are asked for an earlier trial already, and so only once."""
     manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
     shared = {trial.slug: 0 for trial in spec.trials}
-    if manifest is None or not spec.config.execution.share_identical_arms:
+    if manifest is None or len(shared) == 1 or not spec.config.execution.share_identical_arms:
         return shared
-    cut, first = _parts_by_trial(manifest), dict[str, str]()
+    cut, first = manifest.parts_by_trial, dict[str, str]()
     for trial in spec.trials:
         models = {arm.name: canonical_json(asked_of(arm.model)) for arm in trial.arms}
         for part in cut.get(trial.slug, ()):
@@ -229,15 +232,15 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
     return shared
 
 
-def parts_of(spec: RunSpec, trial: Trial) -> list[Part]:
+def parts_of(spec: RunSpec, trial: Trial) -> Sequence[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
-    return _parts_by_trial(built(spec)).get(trial.slug, [])
+    return built(spec).parts_by_trial.get(trial.slug, ())
 
 
-def parts_on_record(spec: RunSpec) -> dict[str, list[Part]]:
+def parts_on_record(spec: RunSpec) -> Mapping[str, Sequence[Part]]:
     """Return the parts of each trial that requests were written for last; none where that is not known."""
     manifest = load_manifest(spec.run.batch_inputs / "manifest.json")
-    return {} if manifest is None else _parts_by_trial(manifest)
+    return {} if manifest is None else manifest.parts_by_trial
 
 
 def built(spec: RunSpec) -> Manifest:
@@ -269,14 +272,6 @@ def part_names(spec: RunSpec, trials: tuple[Trial, ...]) -> list[tuple[str, str]
         for row in rows
         if (slug := row["trial_slug"]) in most and _is_within(row.get("step", 0), most[slug])
     ]
-
-
-def _parts_by_trial(manifest: Manifest) -> dict[str, list[Part]]:
-    cut: dict[str, list[Part]] = {}
-    for row in manifest.facts["parts"]:
-        part = msgspec.convert(row, Part)
-        cut.setdefault(part.trial_slug, []).append(part)
-    return cut
 
 
 def _part_reader(folder: TrialDir, part: str) -> Callable[[], Iterator[RequestRow]]:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from promptrial.documents.files import open_regular
+from promptrial.documents.files import open_regular, open_unbuffered
 from promptrial.store import atomic
 
 __all__ = ["FileDigest", "count", "digest", "lines", "numbered_lines", "repair_tail"]
 
 _CHUNK = 1 << 20
+_SMALL = 1 << 16
 
 
 class FileDigest(NamedTuple):
@@ -70,8 +71,11 @@ def repair_tail(path: Path) -> int:
     return size - keep
 
 
-def digest(path: Path, *, follow_links: bool = True) -> FileDigest:
-    """Return the SHA-256 and the size of a regular file, read in chunks."""
-    with open_regular(path, follow_links=follow_links) as file:
+def digest(path: Path | str, *, follow_links: bool = True) -> FileDigest:
+    """Return the SHA-256 and the size of a regular file: in chunks, but a small one whole: there may be thousands."""
+    with open_unbuffered(path, follow_links=follow_links) as file:
+        if os.fstat(file.fileno()).st_size <= _SMALL:
+            data = file.readall()
+            return FileDigest(hashlib.sha256(data).hexdigest(), len(data))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         return FileDigest(sha256, file.tell())

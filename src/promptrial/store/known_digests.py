@@ -62,14 +62,14 @@ class KnownDigests:
         self._settled: dict[str, _Known] = {}
         self._kept: dict[str, _Known] = {}
 
-    def sha256(self, path: Path) -> str:
-        """Return the SHA-256 (hex) of a regular file."""
+    def sha256(self, path: Path | str, found: os.stat_result | None = None) -> str:
+        """Return the SHA-256 (hex) of a regular file; ``found`` is what the system says of it now, if it was asked."""
         text = str(path)
-        stat = stat_of(text)
+        stat = stat_of(text) if found is None else _stat(found)
         known = self._seen.get(text)
         if known is None or known.stat != stat:
             began = SystemClock().timestamp()
-            known = _Known(stat, jsonl.digest(path, follow_links=False).sha256)
+            known = _Known(stat, jsonl.digest(text, follow_links=False).sha256)
             self._seen[text] = known
             self._settled.pop(text, None)
             if stat.settled_at(began):
@@ -106,10 +106,14 @@ class KnownDigests:
 
 
 def _below(root: Path, files: Mapping[str, _Known]) -> Iterator[tuple[str, _Known]]:
-    return ((str(root / relative), known) for relative, known in files.items() if not path_problem(relative))
+    start = f"{root}{os.sep}"  # as text, for there may be thousands
+    return ((start + relative, known) for relative, known in files.items() if not path_problem(relative))
 
 
 def stat_of(path: str, *, follow_links: bool = False) -> Stat:
     """Return what the file system says of a file; of what a link leads to only if links are followed."""
-    found = os.stat(path, follow_symlinks=follow_links)  # noqa: PTH116 - as text, for there may be thousands
+    return _stat(os.stat(path, follow_symlinks=follow_links))  # noqa: PTH116 - as text, for there may be thousands
+
+
+def _stat(found: os.stat_result) -> Stat:
     return Stat(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)

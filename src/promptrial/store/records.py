@@ -7,7 +7,8 @@ of a newer version is refused (``NewerVersionError``) and left as it is; a damag
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -18,6 +19,7 @@ from promptrial.config.environment import place_flag
 from promptrial.documents import schemas
 from promptrial.documents.files import name_problem, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError
+from promptrial.model import Part
 from promptrial.model.arms import is_judge
 from promptrial.store import atomic
 from promptrial.store.arm_records import ArmRecord
@@ -64,6 +66,14 @@ class Manifest(msgspec.Struct, kw_only=True, dict=True):
     schema_version: Literal[1] = 1
     receipt: Receipt
     facts: dict[str, Any] = {}
+
+    @cached_property
+    def parts_by_trial(self) -> Mapping[str, Sequence[Part]]:
+        """The parts that *build* cut the run into, in order, by trial; worked out once, for there may be thousands."""
+        cut: dict[str, list[Part]] = {}
+        for part in msgspec.convert(self.facts["parts"], list[Part]):
+            cut.setdefault(part.trial_slug, []).append(part)
+        return cut
 
 
 class StageRecord(msgspec.Struct, frozen=True):

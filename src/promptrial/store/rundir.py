@@ -68,6 +68,8 @@ class RunDir:
         self.root = experiments / f"run_{run_id}"
         self._root_text = str(self.root)
         self._digests = KnownDigests(self.root)
+        self._looked: dict[str, tuple[FileRecord, str]] | None = None
+        self._real: set[str] = set()
 
     def __eq__(self, other: object) -> bool:
         """Whether both are the same folder."""
@@ -145,7 +147,7 @@ class RunDir:
             return "not done yet"
         if changed := changed_inputs(receipt, inputs):
             return f"{', '.join(changed)} changed"
-        real: set[str] = set()
+        real = self._folders_looked_at()
         found = (self._file_problem(path, file, real) for path, file in receipt.artifacts.items())
         return next(filter(None, found), "")
 
@@ -157,25 +159,38 @@ class RunDir:
         PromptrialError
             If a folder on the way to it is a link: nothing is read or moved there.
         """
-        return self._file_problem(relative, expected, set())
+        if self._looked is None:
+            return self._file_problem(relative, expected, set())
+        known = self._looked.get(relative)
+        if known is None or known[0] != expected:
+            known = self._looked[relative] = expected, self._file_problem(relative, expected, self._real)
+        return known[1]
+
+    def look_once(self) -> None:
+        """Look at no part's results and no folder again from now on: for a command that changes nothing on disk."""
+        self._looked = {}
+
+    def _folders_looked_at(self) -> set[str]:
+        """Return the folders that need not be looked at, for they are no links; whoever looks at others adds them."""
+        return set() if self._looked is None else self._real
 
     def _file_problem(self, relative: str, expected: FileRecord, real: set[str]) -> str:
         """Return the same; ``real`` are the folders that were looked at just now and are no links."""
-        text = os.path.join(self._root_text, relative)  # noqa: PTH118 - as text, for there may be thousands
+        text = f"{self._root_text}{os.sep}{relative}"  # as text, for there may be thousands
         self._check_folders(text, real)
         if self._digests.is_known(text, expected.size, expected.sha256):
             return ""
-        path = Path(text)
+        name = relative.rpartition("/")[2]
         try:
-            check_regular(path)
-            if path.stat().st_size != expected.size or self._digests.sha256(path) != expected.sha256:
-                return f"{path.name} damaged"
+            found = check_regular(text)
+            if found.st_size != expected.size or self._digests.sha256(text, found) != expected.sha256:
+                return f"{name} damaged"
         except NotARegularFileError as error:
-            return f"{path.name} is {error.strerror}"
+            return f"{name} is {error.strerror}"
         except (FileNotFoundError, NotADirectoryError):
-            return f"{path.name} missing"
+            return f"{name} missing"
         except IsADirectoryError:
-            return f"{path.name} damaged"
+            return f"{name} damaged"
         return ""
 
     def check_links(self) -> None:
