@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from promptrial.errors import CorruptRecordError
 from promptrial.model import Item
 from promptrial.model.arms import Contrast
 from promptrial.phases.prepared import encode_item, positions_with, prepared_files
-from promptrial.phases.side_by_side import OUTCOMES, SideBySide, outcome_codes
+from promptrial.phases.side_by_side import OUTCOMES, Answer, SideBySide, outcome_codes
 from promptrial.store.rundir import RunDir
 from tests.support.project import Project
 
@@ -51,6 +51,17 @@ def test_every_item_stands_there_once_at_each_temperature_in_prepared_order(fini
 def test_items_can_be_read_in_any_order(finished: SideBySide) -> None:
     assert finished.item(9).id == opened_key(finished, 9)
     assert finished.item(2).id == opened_key(finished, 2)
+
+
+@pytest.mark.parametrize("numbers", [[], [3], [0, 1, 2], [12, 13, 14, 15], [27, 5, 5, 19], range(28)])
+def test_several_items_and_their_answers_are_those_that_are_read_one_by_one(
+    finished: SideBySide, numbers: Sequence[int]
+) -> None:
+    assert finished.items_of(numbers) == [finished.item(number) for number in numbers]
+    found = finished.answer_values_of(numbers)
+    assert [[[Answer(*values) for values in arm] for arm in arms] for arms in found] == [
+        [*finished.answers(number).values()] for number in numbers
+    ]
 
 
 def opened_key(found: SideBySide, number: int) -> str:

@@ -39,7 +39,7 @@ DESCRIPTION = "Run an experiment, or resume one. Without flags, runs the experim
 
 NAMES_TRIED = 100
 """How many names are tried for a run that was given none."""
-_WITH_TABLES = frozenset({"parse", "score", "stats", "costs"})
+_WITH_TABLES = frozenset({"parse", "score", "stats", "costs", "report"})
 """Phases that write tables, or read them."""
 
 

@@ -7,8 +7,8 @@ where they stand; their texts are read when they are asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
+from itertools import islice, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-__all__ = ["Answer", "AnswerRows"]
+__all__ = ["Answer", "AnswerRows", "AnswerValues"]
 
 _TEXT: Final = "response_text"
 _READ: Final = (_TEXT, "error", "finish_reason", "prompt_tokens", "completion_tokens", "reasoning")
@@ -41,6 +41,10 @@ class Answer:
     completion_tokens: int | None
     reasoning: str | None = None
     judgements: tuple[Judgement, ...] = ()
+
+
+AnswerValues = tuple[str | None, str | None, str | None, int | None, int | None, str | None, tuple[Judgement, ...]]
+"""The fields of an ``Answer``, in order."""
 
 
 class AnswerRows:
@@ -80,15 +84,19 @@ class AnswerRows:
 
     def of(self, cells: npt.NDArray[np.int64]) -> list[list[Answer]]:
         """Return the answers of some cells, replicate by replicate; an empty list where nothing came back."""
+        return [[Answer(*values) for values in found] for found in self.values_of(cells)]
+
+    def values_of(self, cells: npt.NDArray[np.int64]) -> list[list[AnswerValues]]:
+        """Return the same as plain tuples, which is quicker: a page has tens of thousands."""
         where, counts = self._where.of(cells)
         rows = self._reader.take(where)
-        answers = [Answer(*values) for values in zip(*_columns(rows), strict=True)]
+        columns = [*_columns(rows)]
         if self._judgements is None:
-            found = iter(answers)
-            return [list(islice(found, n)) for n in counts]
-        numbered = zip(rows.column(_SAMPLE).to_pylist(), answers, strict=True)
+            found = zip(*columns, repeat((), len(rows)), strict=True)
+            return [[*islice(found, n)] for n in counts]
+        numbered = zip(rows.column(_SAMPLE).to_pylist(), zip(*columns, strict=True), strict=True)
         return [
-            [replace(answer, judgements=said.get(sample, ())) for sample, answer in islice(numbered, n)]
+            [(*values, said.get(sample, ())) for sample, values in islice(numbered, n)]
             for n, said in zip(counts, self._judgements.of(cells), strict=True)
         ]
 

@@ -37,5 +37,6 @@ class CellRows:
         import numpy as np
 
         starts, stops = self._bounds[cells], self._bounds[cells + 1]
-        places = [np.arange(start, stop) for start, stop in zip(starts, stops, strict=True)]
-        return self._rows[np.concatenate(places)] if places else self._rows[:0], (stops - starts).tolist()
+        counts = stops - starts
+        before = np.cumsum(counts) - counts  # of each cell, how many rows there are of the cells before it
+        return self._rows[np.repeat(starts - before, counts) + np.arange(counts.sum())], counts.tolist()

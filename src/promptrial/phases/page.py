@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from promptrial.documents.scorers import with_role
 from promptrial.model.arms import Contrast
+from promptrial.phases.answer_rows import AnswerValues
 from promptrial.phases.power_curves import power_curves
-from promptrial.phases.side_by_side import OUTCOMES, Answer, Outcome, SideBySide
+from promptrial.phases.side_by_side import OUTCOMES, Outcome, SideBySide
 from promptrial.phases.spec import RunSpec
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.page.content import Distribution, TrialPage
@@ -112,24 +112,39 @@ def _common(sides: SideBySide, result: TrialResult) -> PageScores:
 
 
 def _items(sides: SideBySide, numbers: Sequence[int], codes: Sequence[npt.NDArray[np.int64]]) -> Iterator[PageItem]:
+    import numpy as np
+
     for at in range(0, len(numbers), _AT_ONCE):
         block = numbers[at : at + _AT_ONCE]
-        scores = {name: column[block].round(_DIGITS).tolist() for name, column in sides.scores.items()}
-        for place, (number, found) in enumerate(zip(block, sides.answers_of(block), strict=True)):
+        names, columns = [*sides.scores], [_rounded(column[block]) for column in sides.scores.values()]
+        outcomes = np.array([code[block] for code in codes], dtype=np.int64).reshape(len(codes), len(block)).T.tolist()
+        found = zip(block, sides.items_of(block), outcomes, sides.answer_values_of(block), strict=True)
+        for place, (number, item, outcome, answers) in enumerate(found):
             yield PageItem(
                 number + 1,
-                sides.item(number),
+                item,
                 sides.unit(number).temp,
-                tuple(int(code[number]) for code in codes),
-                {name: [None if math.isnan(score) else score for score in of[place]] for name, of in scores.items()},
-                [[_answer(each) for each in answers] for answers in found.values()],
+                tuple(outcome),
+                {name: column[place] for name, column in zip(names, columns, strict=True)},
+                [[_answer(each) for each in of_arm] for of_arm in answers],
             )
 
 
-def _answer(each: Answer) -> PageAnswer:
-    judged = [(said.scorer, said.said, said.reason) for said in each.judgements]
-    tokens = each.prompt_tokens, each.completion_tokens
-    return each.text, each.error, each.finish_reason, *tokens, each.reasoning, judged
+def _rounded(scores: npt.NDArray[np.float64]) -> list[list[float | None]]:
+    """Return scores with few digits; None where there is none."""
+    import numpy as np
+
+    rounded = scores.round(_DIGITS)
+    missing = np.isnan(rounded)
+    found = rounded.astype(object)
+    found[missing] = None
+    values: list[list[float | None]] = found.tolist()
+    return values
+
+
+def _answer(values: AnswerValues) -> PageAnswer:
+    *_, judgements = values
+    return (*values[:-1], [(said.scorer, said.said, said.reason) for said in judgements] if judgements else ())
 
 
 def _printed(sides: SideBySide) -> Iterator[int]:

@@ -16,7 +16,7 @@ from promptrial.documents.scorers import Declaration, with_role
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Item, Trial, ids
 from promptrial.model.arms import ArmName, Contrast, contrasts_of
-from promptrial.phases.answer_rows import Answer, AnswerRows
+from promptrial.phases.answer_rows import Answer, AnswerRows, AnswerValues
 from promptrial.phases.judgement_rows import JUDGEMENTS, JudgementRows
 from promptrial.phases.prepared import ItemReader, item_keys, positions_with, prepared_rows
 from promptrial.phases.scorers import declared, judges_in
@@ -169,17 +169,29 @@ class SideBySide:
         CorruptRecordError
             If other items are prepared by now than were scored.
         """
+        return self.items_of([number])[0]
+
+    def items_of(self, numbers: Sequence[int]) -> list[Item]:
+        """Return the same of several units, which is quicker than one by one.
+
+        Raises
+        ------
+        CorruptRecordError
+            As ``item``.
+        """
         if self._reader is None:
             self._reader = ItemReader(self.run)
-        position = self.unit(number).position
-        place = self.places[position] if position < len(self.places) else position
-        found = self._reader.take(place, place + 1)
-        if not found or ids.item_key(found[0].dataset, found[0].id) != self._known_keys[position].as_py():
+        positions = _as_range([number % self.n_items for number in numbers])
+        n_places = len(self.places)
+        places = [self.places[position] if position < n_places else position for position in positions]
+        found = self._reader.at(_as_range(places))
+        keys = [ids.item_key(item.dataset, item.id) for item in found]
+        if keys != _taken(self._known_keys, positions).to_pylist():
             raise CorruptRecordError(
                 f"{self.run.prepared}: its items are not those that were scored",
                 hint=f"score them: {self.run.resume_command}",
             )
-        return found[0]
+        return found
 
     def answers(self, number: int) -> dict[ArmName, list[Answer]]:
         """Return what each arm answered, replicate by replicate; an empty list where nothing came back."""
@@ -187,12 +199,20 @@ class SideBySide:
 
     def answers_of(self, numbers: Sequence[int]) -> list[dict[ArmName, list[Answer]]]:
         """Return the same of several units, which is quicker than one by one."""
+        lists, width = self._answers.of(self._cells_of(numbers)), len(self.arms)
+        return [dict(zip(self.arms, lists[at : at + width], strict=True)) for at in range(0, len(lists), width)]
+
+    def answer_values_of(self, numbers: Sequence[int]) -> list[list[list[AnswerValues]]]:
+        """Return the same as plain tuples, of each unit arm by arm."""
+        lists, width = self._answers.values_of(self._cells_of(numbers)), len(self.arms)
+        return [lists[at : at + width] for at in range(0, len(lists), width)]
+
+    def _cells_of(self, numbers: Sequence[int]) -> npt.NDArray[np.int64]:
+        """Return the cells of units: of each, one for each arm."""
         import numpy as np
 
         width = len(self.arms)
-        cells = (np.asarray(numbers, dtype=np.int64)[:, None] * width + np.arange(width)).ravel()
-        lists = self._answers.of(cells)
-        return [dict(zip(self.arms, lists[at : at + width], strict=True)) for at in range(0, len(lists), width)]
+        return (np.asarray(numbers, dtype=np.int64)[:, None] * width + np.arange(width)).ravel()
 
     def positions_that_say(self, words: str) -> set[int]:
         """Return the positions of the items that hold some words, or to which any answer does, whatever their case."""
@@ -285,6 +305,16 @@ class SideBySide:
         import numpy as np
 
         yield from map(int, np.flatnonzero(self.outcomes(contrast) == OUTCOMES.index(outcome)))
+
+
+def _as_range(places: Sequence[int]) -> Sequence[int]:
+    """Return places as a range if they follow one another, for those are read at once."""
+    found = range(places[0], places[0] + len(places)) if places else range(0)
+    return found if places == [*found] else places
+
+
+def _taken(values: pa.Array, places: Sequence[int]) -> pa.Array:
+    return values.slice(places.start, len(places)) if isinstance(places, range) else values.take(places)
 
 
 def outcome_codes(

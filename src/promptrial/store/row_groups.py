@@ -47,6 +47,8 @@ class RowReader:
         import pyarrow as pa
 
         groups = np.searchsorted(self._starts, rows, side="right") - 1
+        if len(groups) and (groups == groups[0]).all():  # mostly: rows near each other
+            return self._of_group(int(groups[0]), rows)
         places = [np.flatnonzero(groups == group) for group in np.unique(groups)]
         found = [self._of_group(int(groups[at[0]]), rows[at]) for at in places]
         if not found:

@@ -32,7 +32,7 @@ WORDS: Final = {
     "truncated": "truncated",
     "": "all",
 }
-_ALL, _NO_REASONING, _NO_REASONS = range(3)
+_ALL, _NO_REASONING, _NO_REASONS = range(_N_LEVELS := 3)
 """What is left out: nothing, then reasoning, then the reasons of judges too."""
 _WITHOUT: Final = 5
 """Fields of an answer without reasoning and judgements."""
@@ -100,7 +100,7 @@ def packed_items(common: PageScores, items: Iterable[PageItem], *, largest: int 
     packs = {_ALL: Pack(_head(common), b"]}", largest)}  # in step until an item has what one of them leaves out
     passages: dict[bytes, int] = {}
     for each in items:
-        for level in _levels_of(each):
+        for level in _levels_of(each) if len(packs) < _N_LEVELS else ():
             if level not in packs:
                 packs[level] = packs[max(known for known in packs if known < level)].copy()
         row = _row(each, passages)
@@ -200,7 +200,9 @@ def _answers(each: PageItem, level: int) -> list[list[tuple[object, ...]]]:
 
 
 def _answer(answer: PageAnswer, level: int) -> tuple[object, ...]:
-    *_, reasoning, judgements = answer
+    reasoning, judgements = answer[-2:]
+    if reasoning is None and not judgements:
+        return answer[:_WITHOUT]
     if judgements and level < _NO_REASONS:
         return answer if level < _NO_REASONING else (*answer[:_WITHOUT], None, judgements)
     return answer[:-1] if reasoning is not None and level < _NO_REASONING else answer[:_WITHOUT]
@@ -208,8 +210,12 @@ def _answer(answer: PageAnswer, level: int) -> tuple[object, ...]:
 
 def _levels_of(each: PageItem) -> Iterator[int]:
     """Yield what could be left out of an item, in order."""
-    answers = [answer for found in each.answers for answer in found]
-    if any(answer[-2] is not None for answer in answers):
+    has_reasoning = has_judgements = False
+    for found in each.answers:
+        for answer in found:
+            has_reasoning |= answer[-2] is not None
+            has_judgements |= bool(answer[-1])
+    if has_reasoning:
         yield _NO_REASONING
-    if any(answer[-1] for answer in answers):
+    if has_judgements:
         yield _NO_REASONS
