@@ -74,7 +74,7 @@ HOLDS: Final = {
     "src/promptrial/store/lock.py": r"^_TRIES_S: Final",
     "src/promptrial/costs/catalogue.py": r"^class _Listed\b",
     "src/promptrial/design/spread.py": r"^def estimated\(pairs",
-    "src/promptrial/stats/usual.py": r"^POWER: Final",
+    "src/promptrial/documents/usual.py": r"^POWER: Final",
     "src/promptrial/providers/http_outcomes.py": r"^def explained\(",
     "src/promptrial/runtime/workers.py": r"^class Processes\b",
     "docs/generate.py": r"^def _type\(annotation",

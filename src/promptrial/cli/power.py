@@ -13,9 +13,9 @@ from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.power_flags import impossible_discordance
 from promptrial.cli.prose import print_prose
 from promptrial.cli.values import number, share
+from promptrial.documents.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
-from promptrial.stats.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 
 if TYPE_CHECKING:
     from promptrial.reporting.curves import Curve

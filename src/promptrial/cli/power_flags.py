@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import share
+from promptrial.documents.usual import largest_discordance
 from promptrial.errors import UsageError
-from promptrial.stats.usual import largest_discordance
 
 if TYPE_CHECKING:
     from promptrial.design.power import Assumed

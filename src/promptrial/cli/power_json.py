@@ -14,7 +14,7 @@ from promptrial.documents.plan import (
     ItemsNeeded,
     PowerDocument,
 )
-from promptrial.stats.usual import DIFFERENCES
+from promptrial.documents.usual import DIFFERENCES
 
 if TYPE_CHECKING:
     from promptrial.phases.planned_power import PlannedPower

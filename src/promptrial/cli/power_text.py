@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from promptrial.design.power import POWERS, PowerRow
+from promptrial.documents.usual import DIFFERENCES
 from promptrial.stats.student import normal_quantile
-from promptrial.stats.usual import DIFFERENCES
 
 if TYPE_CHECKING:
     from promptrial.phases.planned_power import PlannedPower

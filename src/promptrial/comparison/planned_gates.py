@@ -18,13 +18,13 @@ from promptrial.config.schema import ExperimentConfig
 from promptrial.design.power import Assumed, PlannedEndpoint, PlannedScores
 from promptrial.documents.significance import Scope
 from promptrial.documents.subgroups import subgroup_column
+from promptrial.documents.usual import POWER
 from promptrial.model import Item, Trial
 from promptrial.phases.planned_power import planned_scores
 from promptrial.phases.subgroups import levels_of
 from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters
 from promptrial.stats.student import normal_cdf, normal_quantile
 from promptrial.stats.unconditional import unchanged_pairs_needed
-from promptrial.stats.usual import POWER
 
 __all__ = ["PlannedGate", "planned_gates"]
 

@@ -15,9 +15,9 @@ from typing import Final
 
 from promptrial.design.spread import Estimated
 from promptrial.documents.scorers import Scale
+from promptrial.documents.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters, unchanged_pairs
 from promptrial.stats.planning import Design, detectable, questions_needed
-from promptrial.stats.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 
 __all__ = [
     "POWERS",

@@ -37,9 +37,9 @@ def _expected(spec: RunSpec, waves: Waves, n_items: int) -> Iterator[str]:
     rule = spec.config.stopping.rule
     if rule == "evalue" or rule == "none" or not spec.config.stopping.efficacy:  # noqa: PLR1714 - so that types follow
         return
+    from promptrial.documents.usual import POWER
     from promptrial.stats.alpha_spending import bounds, crossings, fractions_of
     from promptrial.stats.student import normal_quantile
-    from promptrial.stats.usual import POWER
 
     alpha, fractions = spec.config.stats.alpha, fractions_of(waves.clusters)
     critical = bounds(rule, fractions, alpha)

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import Final
 
 from promptrial.documents.significance import DETECTABLE, Estimate, Significance
+from promptrial.documents.usual import POWER
 from promptrial.reporting.cells import temperature
 from promptrial.reporting.powered import PowerCurve, PowerPoint, differences_around, spread_of
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.tables import primary_endpoints
 from promptrial.reporting.tables.contrasts import contrast_suffix
 from promptrial.stats.planning import Design, detectable, power_at
-from promptrial.stats.usual import POWER
 
 __all__ = ["power_curves"]
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from promptrial.documents.significance import DETECTABLE, Endpoint, Estimate, Significance
+from promptrial.documents.usual import POWER
 from promptrial.reporting.cells import MISSING, Table, count, rate
 from promptrial.reporting.tables.words import metric_text, score_unit
-from promptrial.stats.usual import POWER
 
 __all__ = [
     "PowerCurve",

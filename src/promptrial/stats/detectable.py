@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
+from promptrial.documents.usual import POWER
 from promptrial.stats.difference import decided_by_score
 from promptrial.stats.effective import INTERVAL_SLOPE, density, effective_pairs
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.power import minimum_detectable_effect
 from promptrial.stats.risk_difference import score_p_value
-from promptrial.stats.usual import POWER
 
 __all__ = ["detectable_difference", "smallest_p_value"]
 

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import special
 
 from promptrial.documents.significance import StatsSettings
+from promptrial.documents.usual import POWER
 from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.difference import decided_by_score, few_clusters
 from promptrial.stats.effective import EffectivePairs, density, effective_pairs
@@ -24,7 +25,6 @@ from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.risk_difference import paired_table
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, sign_flips
 from promptrial.stats.unconditional import exact_lower_limit, exact_margin_p, unchanged_pairs_needed
-from promptrial.stats.usual import POWER
 
 __all__ = [
     "MarginTest",

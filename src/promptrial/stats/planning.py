@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from promptrial.documents.usual import POWER
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.score_power import score_test_power
 from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
-from promptrial.stats.usual import POWER
 
 __all__ = ["Design", "detectable", "power_at", "questions_needed"]
 

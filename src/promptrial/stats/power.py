@@ -9,9 +9,9 @@ from typing import Final, Literal
 import numpy as np
 from scipy import special
 
+from promptrial.documents.usual import POWER
 from promptrial.stats.binomial import half_binomial_critical_values
 from promptrial.stats.pairing import IntArray
-from promptrial.stats.usual import POWER
 
 __all__ = [
     "connor_sample_size",

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from promptrial.documents.usual import POWER
 from promptrial.reporting.cells import count, rate
 from promptrial.reporting.plots.canvas import COLOURS, Canvas
 from promptrial.reporting.plots.frame import WIDE, Frame
 from promptrial.reporting.powered import PowerCurve, difference_text, power_text
 from promptrial.reporting.tables.words import listing
-from promptrial.stats.usual import POWER
 
 __all__ = ["power_plot"]
 
