@@ -55,7 +55,7 @@ class Watched:
         """Return the text of each element."""
         return self.page.locator(selector).all_inner_texts()
 
-    def wait(self, selector: str, text: str, seconds: float = 5.0) -> None:
+    def wait(self, selector: str, text: str, seconds: float = 30.0) -> None:
         """Wait until a text stands in the only element of a selector."""
         from playwright.sync_api import expect
 
