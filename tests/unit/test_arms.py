@@ -2,8 +2,17 @@
 
 import pytest
 
-from promptrial.model import Part, arm_of
-from promptrial.model.arms import ARM_PATTERN, CONTROL, HASHED_CODE, Contrast, arm_code, arms_by_code, contrasts_of
+from promptrial.model import Part
+from promptrial.model.arms import (
+    ARM_PATTERN,
+    CONTROL,
+    HASHED_CODE,
+    Contrast,
+    arm_code,
+    arm_of,
+    arms_by_code,
+    contrasts_of,
+)
 
 
 def test_the_two_arms_of_earlier_runs_keep_their_codes() -> None:

@@ -11,8 +11,7 @@ from typing import Literal
 from promptrial import registry
 from promptrial.care.near_runs import no_such_run
 from promptrial.errors import CorruptRecordError, CostCapReached, UsageError
-from promptrial.model import arm_of
-from promptrial.model.arms import is_judge
+from promptrial.model.arms import arm_of, is_judge
 from promptrial.runtime.clock import Clock
 from promptrial.store import jsonl, records
 from promptrial.store.awaited import awaited_by

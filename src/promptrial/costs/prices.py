@@ -9,10 +9,10 @@ import msgspec
 
 from promptrial import registry
 from promptrial.documents.cost_report import Price
-from promptrial.model import ModelSpec
 
 if TYPE_CHECKING:
     from promptrial.config.pricing import PriceConfig, ProviderPricing
+    from promptrial.model import ModelSpec
 
 __all__ = ["listed_price", "price_for", "usd", "usd_of"]
 

@@ -20,6 +20,7 @@ __all__ = [
     "ArmName",
     "Contrast",
     "arm_code",
+    "arm_of",
     "arms_by_code",
     "compared_arms",
     "contrasts_of",
@@ -150,3 +151,8 @@ def arms_by_code(names: Iterable[ArmName]) -> Mapping[str, ArmName]:
         if other != name:
             raise ValueError(f"the arms {other!r} and {name!r} have the same code in request ids: rename one of them")
     return found
+
+
+def arm_of(resume_key: str) -> ArmName:
+    """Return the arm of a resume key: of ``t07_short`` it is ``short``."""
+    return resume_key.partition("_")[2]

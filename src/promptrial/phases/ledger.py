@@ -12,8 +12,7 @@ import msgspec
 from promptrial.costs.ledger import Attempt, PartOf, decimal_usd, line_of, spending
 from promptrial.documents.cost_report import Price
 from promptrial.documents.ledger import ArmSpending, Fate, Ledger, LedgerLine, Tokens
-from promptrial.model import arm_of
-from promptrial.model.arms import ArmName, is_judge
+from promptrial.model.arms import ArmName, arm_of, is_judge
 from promptrial.store.part_records import BilledTokens, Intent, PartRecord, ReusedAnswers
 from promptrial.store.records import TrialManifest
 

@@ -14,7 +14,8 @@ from promptrial.config.environment import place_flag
 from promptrial.design.trials import asked_of
 from promptrial.documents.printable import escaped
 from promptrial.errors import CorruptRecordError, UsageError
-from promptrial.model import ModelSpec, arm_of
+from promptrial.model import ModelSpec
+from promptrial.model.arms import arm_of
 from promptrial.store import records
 from promptrial.store.part_records import FileRecord, Intent, PartRecord, ReusedAnswers
 from promptrial.store.records import Manifest, RunState, TrialManifest

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
-from promptrial.model import Item, RequestId, Trial, arm_of, ids
-from promptrial.model.arms import compared_arms
+from promptrial.model import Item, RequestId, Trial, ids
+from promptrial.model.arms import arm_of, compared_arms
 from promptrial.phases.lending import LentPart
 from promptrial.phases.prepared import ItemKey
 from promptrial.phases.scorers import made_by

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from promptrial import registry
-from promptrial.model import ModelSpec
+
+if TYPE_CHECKING:
+    from promptrial.model import ModelSpec
 
 __all__ = ["ArmRecord"]
 

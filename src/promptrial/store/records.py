@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -19,7 +19,6 @@ from promptrial.config.environment import place_flag
 from promptrial.documents import schemas
 from promptrial.documents.files import name_problem, path_problem, read_bytes
 from promptrial.errors import CorruptRecordError
-from promptrial.model import Part
 from promptrial.model.arms import is_judge
 from promptrial.store import atomic
 from promptrial.store.arm_records import ArmRecord
@@ -27,6 +26,9 @@ from promptrial.store.change_records import Consent, Correction, Drift, Growth, 
 from promptrial.store.facts import Facts, check_trial, checked_facts
 from promptrial.store.part_records import FileRecord, PartRecord, PartStatus
 from promptrial.store.unknown_keys import keep_unknown, with_unknown
+
+if TYPE_CHECKING:
+    from promptrial.model import Part
 
 __all__ = [
     "Checkpoint",
@@ -70,6 +72,8 @@ class Manifest(msgspec.Struct, kw_only=True, dict=True):
     @cached_property
     def parts_by_trial(self) -> Mapping[str, Sequence[Part]]:
         """The parts that *build* cut the run into, in order, by trial; worked out once, for there may be thousands."""
+        from promptrial.model import Part
+
         cut: dict[str, list[Part]] = {}
         for part in msgspec.convert(self.facts["parts"], list[Part]):
             cut.setdefault(part.trial_slug, []).append(part)

@@ -17,8 +17,7 @@ from promptrial.config.effective import canonical_json
 from promptrial.config.environment import place_flag
 from promptrial.documents.files import NotARegularFileError, check_regular
 from promptrial.errors import PromptrialError, UsageError
-from promptrial.model import arm_of
-from promptrial.model.arms import is_judge
+from promptrial.model.arms import arm_of, is_judge
 from promptrial.store.journal import Journal, fold
 from promptrial.store.known_digests import KnownDigests
 from promptrial.store.part_records import FileRecord

@@ -16,8 +16,7 @@ from promptrial import registry
 from promptrial.care.doctor.document import Finding, Kind, Severity
 from promptrial.care.doctor.sight import Sight, file_problem, quoted
 from promptrial.care.status import cap_reached, pilot_ended
-from promptrial.model import arm_of
-from promptrial.model.arms import ArmName
+from promptrial.model.arms import ArmName, arm_of
 from promptrial.providers.base import BatchProvider
 from promptrial.store import breadcrumbs
 from promptrial.store.breadcrumbs import Breadcrumb
