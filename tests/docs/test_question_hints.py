@@ -1,4 +1,4 @@
-"""Every error in a question file ends in the section of the documentation that says more."""
+"""Every error in a question file ends in the section of the documentation that says more, and that page is current."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import promptrial.datasets
 from promptrial import registry
 from promptrial.datasets.base import DatasetFormat
+from promptrial.datasets.columns import WELL_KNOWN
 
 FOLDER = Path(promptrial.datasets.__file__).parent
 ENDS = re.compile(r"(^|; )see docs/(questions|question_files)\.md#[a-z-]+$")
@@ -64,3 +65,11 @@ def test_what_to_do_about_an_id_that_stands_twice_leaves_room_for_the_section() 
     for name in registry.DATASETS:
         format_: DatasetFormat = registry.load("dataset format", name)
         assert "docs/" not in format_.duplicate_hint
+
+
+def test_the_page_lists_the_names_by_which_each_column_is_found_in_their_order() -> None:
+    page = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
+    table = page.partition("| role | well-known names |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (`.+?) \| ", table, re.MULTILINE)
+    listed = {role: tuple(re.findall(r"`(\w{2,})`", cell)) for role, cell in rows}
+    assert listed == WELL_KNOWN
