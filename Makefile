@@ -65,9 +65,8 @@ soak: $(VENV)/.ready-dev ## interrupt N real runs at random times, resume each, 
 	@$(BIN)/python -m tests.soak.soak --rounds $(or $(N),200) --seed $(or $(SEED),1) --jobs $(or $(JOBS),2) $(if $(ROUND),--round $(ROUND))
 
 check: $(VENV)/.ready-dev ## lint (Python and the scripts of pages), formats, types, import layers, size and shape of the code
-	@failed=0; for tool in "ruff check ." "ruff format --check ." mypy lint-imports "oxlint src" "python -m tests.support.shape"; do \
-		$(BIN)/$$tool || failed=1; \
-	done; exit $$failed
+	@failed=0; for tool in "$(BIN)/ruff check ." "$(BIN)/ruff format --check ." "$(BIN)/mypy" "$(BIN)/lint-imports" \
+		"$(BIN)/oxlint src" "$(BIN)/python -m tests.support.shape"; do $$tool || failed=1; done; exit $$failed
 
 smoke: $(VENV)/.ready ## stop dry runs of hosted jobs at four points, resume them, and compare: no key, no cost
 	@$(BIN)/python -m scripts.smoke_orchestration --n 3 --prompt_set operational_only --dry_run

@@ -122,7 +122,9 @@ def test_the_package_of_the_engine_serves_a_file_as_the_page_shows() -> None:
     (block,) = blocks("Start", "python", OWN_SERVER)
     weights = weights_path(ModelSpec("small", "smollm2-135m-instruct", "embedded"))
     program = block.replace("qwen3-8b.gguf", str(weights)).replace("8080", "0")
-    served = f"{program}print(server.listening_address)\n"
+    # A server of the engine that is ended before it has begun to serve waits for itself for ever.
+    serves = "urllib.request.urlopen(server.listening_address + '/health'); print(server.listening_address); input("
+    served = f"import urllib.request\n{program.replace('input(', serves)}"
     done = subprocess.run([sys.executable, "-c", served], input="\n", capture_output=True, text=True, check=True)
     assert "http://127.0.0.1:" in done.stdout
 

@@ -61,6 +61,21 @@ def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artif
     assert "nothing was left to do" in project.run("--resume").err
 
 
+@pytest.mark.parametrize("verb", ["run", "resume"])
+@pytest.mark.parametrize("left", ["models", "prompt_sets", "task_instructions"])
+def test_a_copy_of_the_configuration_that_is_cut_off_at_any_key_is_no_run_of_the_predecessor(
+    project: Project, left: str, verb: str
+) -> None:
+    project.given_run()
+    before, path = data_of(project), project.run_root() / "effective_config.yaml"
+    text = path.read_text()
+    path.write_text(text[: text.index(f"\n{left}:") + len(f"\n{left}:")] + "\n")
+    outcome = project.run("--resume") if verb == "run" else project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert "predecessor" not in outcome.err
+    assert data_of(project) == before
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int) -> None:
     project.given_run("--prompt_sets", "main,other")

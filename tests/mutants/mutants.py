@@ -3018,8 +3018,8 @@ MUTANTS: Final = (
     Mutant(
         "a plan counts an arm that two trials share twice",
         "phases/counting.py",
-        "groups.setdefault(work.request_sha256 if work.duplicates else str(number), [])",
-        "groups.setdefault(str(number), [])",
+        "groups.setdefault(work.request_sha256, []).append(work)",
+        "groups.setdefault(str(id(work)), []).append(work)",
         _QUOTE,
     ),
     Mutant(
@@ -3602,8 +3602,8 @@ MUTANTS: Final = (
     Mutant(
         "an answer beside another question",
         "phases/side_by_side.py",
-        "if not found or ids.item_key(found[0].dataset, found[0].id) != self._known_keys[position].as_py():",
-        "if not found:",
+        "if keys != _taken(self._known_keys, positions).to_pylist():",
+        "if len(keys) != len(positions):",
         _SIDES,
     ),
     Mutant(

@@ -133,13 +133,11 @@ def own_copy(run: RunDir) -> dict[str, Any] | None:
 
 
 def is_legacy_config(config: object) -> bool:
-    """Return whether a configuration is of the predecessor: it names a model by id alone, and prompts by path.
+    """Return whether a configuration is of the predecessor: it names one model for all trials, ``model_id``, and first.
 
-    One whose models are a number is damaged, whoever wrote it.
+    No part of ours has that key, so that a copy of ours that is cut off anywhere is none of the predecessor's.
     """
-    if not isinstance(config, dict) or "models" not in config or "task_instructions" in config:
-        return False
-    return not isinstance(config["models"], int | float)
+    return isinstance(config, dict) and isinstance(config.get("model_id"), str)
 
 
 def is_not_migrated(run: RunDir) -> bool:
