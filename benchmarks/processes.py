@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,7 +37,8 @@ def taken(arguments: Sequence[str], env: Mapping[str, str] | None = None, cwd: P
 
     Python may keep what it compiled, as in any installation.
     Memory is the largest sum over all its processes of the memory that is theirs (a page that two share counts half for
-    each), looked at 20 times a second; where the system does not say that, the peak of the largest process.
+    each), looked at 20 times a second; where the system does not say that, the peak of the largest process. A system
+    that says no less of a process than what the one that started it once held is not believed.
     """
     env = {name: value for name, value in {**os.environ, **(env or {})}.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
@@ -52,7 +54,8 @@ def taken(arguments: Sequence[str], env: Mapping[str, str] | None = None, cwd: P
     watch.join()
     if status:
         raise SystemExit(error.decode())
-    peak = max(watch.most, usage.ru_maxrss * _KB)
+    said, ours = usage.ru_maxrss, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = watch.most if watch.most and said <= ours else max(watch.most, said * _KB)
     return Taken(wall, usage.ru_utime + usage.ru_stime, peak / 1e6)
 
 
@@ -69,8 +72,8 @@ class _Memory(threading.Thread):
         """Look until the end."""
         while not self.ended.wait(_LOOK_EVERY_S):
             family = _family(self.pid)
-            if len(family) > 1:  # of a single process the system knows the peak
-                self.most = max(self.most, sum(map(_proportional_bytes, family)))
+            held = sum(map(_proportional_bytes, family)) if len(family) > 1 else _peak_bytes(self.pid)
+            self.most = max(self.most, held)
 
 
 def _family(pid: int) -> list[int]:
@@ -90,8 +93,16 @@ def _parent(stat: Path) -> int:
 
 
 def _proportional_bytes(pid: int) -> int:
+    return _bytes_of(Path(f"/proc/{pid}/smaps_rollup"), "Pss:")
+
+
+def _peak_bytes(pid: int) -> int:
+    return _bytes_of(Path(f"/proc/{pid}/status"), "VmHWM:")
+
+
+def _bytes_of(path: Path, name: str) -> int:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        lines = path.read_text().splitlines()
     except OSError:  # it has ended
         return 0
-    return sum(int(line.split()[1]) * _KB for line in lines if line.startswith("Pss:"))
+    return sum(int(line.split()[1]) * _KB for line in lines if line.startswith(name))

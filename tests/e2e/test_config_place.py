@@ -52,7 +52,7 @@ def test_the_state_alone_knows_the_absolute_path_and_the_digest(project: Project
 
 
 def test_an_archive_does_not_know_where_the_configuration_stood(project: Project) -> None:
-    project.given_run()
+    assert project.run().code == 0
     assert project.call("archive", "r", "--to", "kept").code == 0
     kept = project.root / "kept"
     assert not [path for path in kept.rglob("*") if path.is_file() and _names(path, project.root)]

@@ -38,6 +38,7 @@ _KEPT: Final[dict[str, _Kept]] = {}
 
 def given_run(project: Project, flags: tuple[str, ...], run_id: str) -> Outcome:
     """Put a run that ended well into a project, and return how it ended: a copy, if the same was made before."""
+    assert not {"--reuse", "--config"} & {*flags}, "other files decide too: make this run"
     assert [*fake_provider.FAILING, *fake_provider.BEFORE_ROW] == [], "what the provider meets decides: make this run"
     key, target = _key(project, flags, run_id), project.run_root(run_id)
     kept = _KEPT.get(key)
@@ -61,6 +62,8 @@ def given_run(project: Project, flags: tuple[str, ...], run_id: str) -> Outcome:
 def _key(project: Project, flags: tuple[str, ...], run_id: str) -> str:
     files = sorted(path for path in (project.root / "config").rglob("*") if path.is_file())
     texts = [(path.relative_to(project.root).as_posix(), path.read_bytes()) for path in files]
-    tables = [dict(getattr(registry, name)) for name in ("PROVIDERS", "SCORERS", "STATISTICS", "PHASES")]
+    tables = [(name, repr(value)) for name, value in vars(registry).items() if name.isupper()]
+    answering = [id(value) for of in (fake_provider, fake_provider.FakeProvider) for value in vars(of).values()]
     named = sorted((name, value) for name, value in os.environ.items() if name.startswith("PROMPTRIAL_"))
-    return hashlib.sha256(repr((texts, flags, named, run_id, tables)).encode()).hexdigest()
+    made_of = (texts, flags, named, run_id, tables, answering, fake_provider._ANSWERS)
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import threading
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import httpx
 
 from promptrial.model import ModelSpec
 from promptrial.providers.embedded_weights import weights_path
@@ -47,7 +48,7 @@ def llama_server(
     params.port = port
     params.ui = False
     server: Any = llama.Server(params)
-    urllib.request.urlopen(f"{server.listening_address}/health").close()  # one that has not begun to serve never ends
+    httpx.get(f"{server.listening_address}/health")  # one that has not begun to serve never ends
     yield f"{server.listening_address}/v1"
     del server  # which ends it
 

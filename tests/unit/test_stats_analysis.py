@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import _thread
 import itertools
 import json
 import math
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import jsonschema
 import msgspec
@@ -487,10 +490,7 @@ class Backwards:
 
     def __init__(self, _threads: int) -> None: ...
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
+    def shutdown(self, **_: object) -> None: ...
 
     def map(self, call: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
         return [call(piece) for piece in reversed([*pieces])][::-1]
@@ -506,6 +506,19 @@ def test_the_document_does_not_depend_on_the_threads_in_which_its_pieces_are_mad
     assert significance.encode(analyse(table, settings, threads=4)) == alone
     monkeypatch.setattr(analysis, "ThreadPoolExecutor", Backwards)
     assert significance.encode(analyse(table, settings, threads=2)) == alone
+
+
+def test_who_interrupts_statistics_waits_for_no_thread() -> None:
+    ended = threading.Event()
+
+    def interrupt() -> Any:
+        _thread.interrupt_main()
+        ended.wait(60)
+
+    with pytest.raises(KeyboardInterrupt):
+        analysis._done([interrupt, *[partial(ended.wait, 60)] * 8], 2)  # type: ignore[list-item]  # it finds nothing
+    assert not ended.is_set()
+    ended.set()
 
 
 @pytest.mark.parametrize("missing", ["exclude", "failure"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import pickle
@@ -31,7 +32,7 @@ from promptrial.phases.work import parts_of
 from promptrial.runtime import workers
 from promptrial.runtime.workers import Workers, in_order
 from promptrial.scoring import base, support
-from promptrial.stats import bootstrap
+from promptrial.stats import analysis, bootstrap
 from promptrial.store import tables
 from tests.support.project import Project
 from tests.support.ray_tasks import OnlyHere
@@ -235,6 +236,7 @@ def test_statistics_in_threads_have_the_bytes_of_one_thread(answered: Project, m
         return compute(*asked)
 
     monkeypatch.setattr(bootstrap._Statistic, "compute", noted)
+    monkeypatch.setattr(analysis, "analyse", inspect.unwrap(analysis.analyse))  # others may have asked the same
     written = []
     for n_workers in (1, 3):
         threads.append(set())

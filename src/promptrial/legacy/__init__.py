@@ -1,1 +1,1 @@
-"""Runs of promptrial's predecessor: reading them, and migrating them. Nothing else knows that they exist."""
+"""Runs of promptrial's predecessor: reading them, and migrating them. Others know no more than one key of theirs."""

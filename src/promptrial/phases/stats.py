@@ -246,7 +246,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
             trend=stats.trend,
             pooled=stats.pooled,
             looked_at=None if looks is None else looks.metric,
-            threads=threads_for(spec, len(table.item)),
+            threads=threads_for(spec, int(table.n_samples.sum())),
         )
         task.advance()
     if trial.second_asks and services.manifest(trial.slug).older is msgspec.UNSET:  # what an older tool has made stays

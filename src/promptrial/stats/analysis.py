@@ -160,15 +160,20 @@ class _Found:
 
 
 _Subset = tuple[Scope, str, BoolArray | None]
+_Attrition = dict[tuple[bytes, bool], AttritionTest]
+"""Tests of missing answers, by the items and whether any two share a cluster."""
 _MARGIN_TESTS: tuple[Hypothesis, ...] = ("equivalence", "non_inferiority")
 
 
 def _done(pieces: Iterable[Callable[[], _Found]], threads: int) -> list[_Found]:
-    """Do pieces of work, and return what each has found, in their order."""
+    """Do pieces of work, and return what each has found, in their order; who interrupts it waits for none of them."""
     if threads < 2:
         return [piece() for piece in pieces]
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         return list(pool.map(operator.call, pieces))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class _Work:
@@ -191,14 +196,12 @@ class _Work:
         for contrast in self._table.contrasts:
             both = all(self._table.rows_of(arm).any() for arm in contrast)
             for temp in self._table.temps:
-                known: dict[bytes, AttritionTest] | None = {} if both else None
+                known: _Attrition | None = {} if both else None
                 for name in self._table.metrics:
                     yield partial(self._of_metric, name, temp, contrast, known)
                 yield partial(self._selective, temp, contrast)
 
-    def _of_metric(
-        self, name: str, temp: float, contrast: Contrast, known: dict[bytes, AttritionTest] | None
-    ) -> _Found:
+    def _of_metric(self, name: str, temp: float, contrast: Contrast, known: _Attrition | None) -> _Found:
         pairing = pairing_of(self._table, name, temp, contrast, self._settings)
         return _Analyst(pairing, self._settings, self._statistics, known).found(self._subsets)
 
@@ -240,7 +243,7 @@ class _Analyst:
         pairing: Pairing,
         settings: StatsSettings,
         statistics: Sequence[Statistic],
-        attrition_tests: dict[bytes, AttritionTest] | None,
+        attrition_tests: _Attrition | None,
     ) -> None:
         self._pairing = pairing
         self._decided = under_rule(pairing, settings.missing)
@@ -293,15 +296,17 @@ class _Analyst:
             tests += [raw_test(row, name, self._settings) for name in _MARGIN_TESTS for row in _of_quantity(rows, name)]
         return tests
 
-    def _attrition_test(self, subset: _Subset, known: dict[bytes, AttritionTest]) -> AttritionTest:
-        chosen, applicable = subset[2], self._pairing.applicable
-        key = _digest(np.flatnonzero(applicable if chosen is None else applicable & chosen))  # the pairs of the shares
+    def _attrition_test(self, subset: _Subset, known: _Attrition) -> AttritionTest:
+        applicable = self._pairing.applicable
+        chosen = applicable if subset[2] is None else applicable & subset[2]
+        items = _digest(np.flatnonzero(chosen))  # the pairs of the shares
+        key = items, self._pairing.is_clustered(chosen)
         if key not in known:
             known[key] = attrition_test(
                 answered_shares(self._pairing).sample(*subset),
                 self._pairing.planned,
                 self._settings.alpha,
-                lambda sample: _deciding_row(sample, self._settings, key.hex()),
+                lambda sample: _deciding_row(sample, self._settings, items.hex()),
             )
         return known[key]
 
