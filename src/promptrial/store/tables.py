@@ -43,6 +43,7 @@ Column = tuple[str, Literal["text", "category", "int", "float"]]
 BATCH_ROWS: Final = 16_384
 _BATCH_CHARACTERS: Final = 1 << 25
 """How much text a row group may hold: rows with long texts make smaller ones, so that memory stays bounded."""
+_CSV_BYTES: Final = 1 << 22
 _PERHAPS_UNSAFE: Final = r"[\x00-\x08\x0b-\x1f\x7f-\x{9f}\x{202a}-\x{202e}\x{2066}-\x{2069}]"
 _CONTROL: Final = bytes(code for code in range(128) if code not in b"\t\n" and (code < 32 or code == 127))
 """Those of these that are ASCII."""
@@ -233,10 +234,11 @@ class TableWriter:
         """Make a table of the rows that were added one by one, and write them as CSV."""
         if self._pending:
             table = _table(self._schema, self._pending)
-            self._files[1].write(_csv_lines(table))
+            self._pending.clear()  # its texts are in the table
+            for lines in _csv_blocks(table):
+                self._files[1].write(lines)
             self._tables.append(table)
-            self._in_tables += len(self._pending)
-            self._pending.clear()
+            self._in_tables += len(table)
 
     def _flush(self) -> None:
         """Write a row group."""
@@ -252,9 +254,10 @@ class TableWriter:
 
 
 def _csv_blocks(table: pa.Table) -> Iterator[bytes]:
-    """Yield a table as lines of CSV, so many rows at a time that the memory is bounded."""
-    for start in range(0, len(table), BATCH_ROWS):
-        yield _csv_lines(table.slice(start, BATCH_ROWS))
+    """Yield a table as lines of CSV, so many rows at a time that little of it is in memory once more."""
+    rows = min(BATCH_ROWS, len(table) * _CSV_BYTES // (table.nbytes or 1)) or 1
+    for start in range(0, len(table), rows):
+        yield _csv_lines(table.slice(start, rows))
 
 
 def _csv_lines(table: pa.Table) -> bytes:
