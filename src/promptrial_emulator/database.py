@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -21,6 +22,8 @@ from promptrial.store import atomic
 __all__ = ["Collection", "Database", "Stored"]
 
 _VERSION: Final = 1
+_REMEMBERED: Final = 1 << 15
+"""Objects of a kind that a list need not read again."""
 _SCHEMA: Final = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE objects (kind TEXT, id TEXT, serial INTEGER NOT NULL, open INTEGER NOT NULL, document BLOB NOT NULL,
@@ -168,6 +171,7 @@ class Collection(Generic[_T]):
         self._database = database
         self._kind = kind
         self._decoder = msgspec.json.Decoder(of)
+        self._decoded = lru_cache(maxsize=_REMEMBERED)(self._decoder.decode)
 
     def find(self, name: str) -> _T | None:
         """Return one, or None."""
@@ -177,6 +181,10 @@ class Collection(Generic[_T]):
     def all(self) -> list[_T]:
         """Return all of them."""
         return self._select("1")
+
+    def to_look_at(self) -> list[_T]:
+        """Return all of them, not to be changed: what did not change since it was last looked at is not read again."""
+        return [self._decoded(document) for document in self._documents("1")]
 
     def open(self) -> list[_T]:
         """Return those that may still change by themselves."""
@@ -198,5 +206,8 @@ class Collection(Generic[_T]):
         self._database.execute("DELETE FROM objects WHERE kind = ?", self._kind)
 
     def _select(self, condition: str, *values: object) -> list[_T]:
+        return [self._decoder.decode(document) for document in self._documents(condition, *values)]
+
+    def _documents(self, condition: str, *values: object) -> Iterator[bytes]:
         query = f"SELECT document FROM objects WHERE kind = ? AND {condition} ORDER BY serial"  # noqa: S608 - our words
-        return [self._decoder.decode(row[0]) for row in self._database.execute(query, self._kind, *values)]
+        return (row[0] for row in self._database.execute(query, self._kind, *values))

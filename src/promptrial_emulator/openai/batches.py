@@ -60,9 +60,9 @@ class Batches:
 
     def list(self, call: Call) -> Response:
         """Show a page of batches."""
-        seen = [each for each in self._openai.batches.all() if each.visible_from <= call.now]
+        seen = [each for each in self._openai.batches.to_look_at() if each.visible_from <= call.now]
         query = {name: value for name, value in call.query.items() if name != "order"}
-        shown = [shown_batch(each, call.now) for each in seen]
+        shown = lists.Shown(seen, lambda batch: shown_batch(batch, call.now))
         return json_response(lists.page(shown, query, call.faults, usual=_PAGE, most=_LARGEST_PAGE))
 
     def cancel(self, call: Call) -> Response:

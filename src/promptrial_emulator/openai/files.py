@@ -74,11 +74,12 @@ class Files:
     def list(self, call: Call) -> Response:
         """Show a page of files."""
         wanted = call.query.get("purpose")
-        shown = [
-            shown_file(file, call.now)
-            for file in self._openai.files.all()
+        seen = [
+            file
+            for file in self._openai.files.to_look_at()
             if file.is_visible(call.now) and wanted in (None, file.purpose)
         ]
+        shown = lists.Shown(seen, lambda file: shown_file(file, call.now))
         return json_response(lists.page(shown, call.query, call.faults, usual=_PAGE, most=_PAGE))
 
     def delete(self, call: Call) -> Response:
