@@ -9,7 +9,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -22,8 +21,6 @@ from promptrial.store import atomic
 __all__ = ["Collection", "Database", "Stored"]
 
 _VERSION: Final = 1
-_REMEMBERED: Final = 1 << 15
-"""Objects of a kind that a list need not read again."""
 _SCHEMA: Final = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE objects (kind TEXT, id TEXT, serial INTEGER NOT NULL, open INTEGER NOT NULL, document BLOB NOT NULL,
@@ -81,6 +78,8 @@ class Database:
     def __init__(self, path: Path) -> None:
         atomic.make_folder(path.parent)
         self._durable = True
+        self.undone = 0
+        """How often what was put may have been taken back: what is held in memory of before counts no more."""
         try:
             self._connection = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         except sqlite3.OperationalError as error:
@@ -119,11 +118,12 @@ class Database:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:  # a full disk may have rolled it back already
                 self._connection.execute("ROLLBACK")
+            self.undone += 1
             raise
-        self._connection.execute("COMMIT")
 
     def value(self, name: str, default: str) -> str:
         """Return a value."""
@@ -151,6 +151,7 @@ class Database:
     def clear(self, kept: Sequence[str]) -> None:
         """Forget every object, the ledger, and every value but those of some names; called within a transaction."""
         marks = ", ".join("?" * len(kept))
+        self.undone += 1
         self._connection.execute("DELETE FROM objects")
         self._connection.execute("DELETE FROM ledger")
         self._connection.execute(f"DELETE FROM settings WHERE name NOT IN ({marks})", tuple(kept))  # noqa: S608 - marks
@@ -171,7 +172,8 @@ class Collection(Generic[_T]):
         self._database = database
         self._kind = kind
         self._decoder = msgspec.json.Decoder(of)
-        self._decoded = lru_cache(maxsize=_REMEMBERED)(self._decoder.decode)
+        self._held: dict[str, _T] = {}
+        self._held_since = -1
 
     def find(self, name: str) -> _T | None:
         """Return one, or None."""
@@ -183,8 +185,11 @@ class Collection(Generic[_T]):
         return self._select("1")
 
     def to_look_at(self) -> list[_T]:
-        """Return all of them, not to be changed: what did not change since it was last looked at is not read again."""
-        return [self._decoded(document) for document in self._documents("1")]
+        """Return all of them, not to be changed: they are held in memory."""
+        if self._held_since != self._database.undone:
+            self._held = {thing.id: thing for thing in self.all()}
+            self._held_since = self._database.undone
+        return sorted(self._held.values(), key=lambda thing: (thing.serial, thing.id))
 
     def open(self) -> list[_T]:
         """Return those that may still change by themselves."""
@@ -192,22 +197,23 @@ class Collection(Generic[_T]):
 
     def put(self, thing: _T) -> None:
         """Add one, or replace the one of the same id."""
+        document = msgspec.json.encode(thing)
         self._database.execute(
             "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
-            self._kind, thing.id, thing.serial, int(thing.open), msgspec.json.encode(thing),
+            self._kind, thing.id, thing.serial, int(thing.open), document,
         )  # fmt: skip
+        self._held[thing.id] = self._decoder.decode(document)  # whoever has put it may go on changing it
 
     def remove(self, name: str) -> None:
         """Forget one; nothing happens if there is none."""
         self._database.execute("DELETE FROM objects WHERE kind = ? AND id = ?", self._kind, name)
+        self._held.pop(name, None)
 
     def clear(self) -> None:
         """Forget them all."""
         self._database.execute("DELETE FROM objects WHERE kind = ?", self._kind)
+        self._held.clear()
 
     def _select(self, condition: str, *values: object) -> list[_T]:
-        return [self._decoder.decode(document) for document in self._documents(condition, *values)]
-
-    def _documents(self, condition: str, *values: object) -> Iterator[bytes]:
         query = f"SELECT document FROM objects WHERE kind = ? AND {condition} ORDER BY serial"  # noqa: S608 - our words
-        return (row[0] for row in self._database.execute(query, self._kind, *values))
+        return [self._decoder.decode(row[0]) for row in self._database.execute(query, self._kind, *values)]

@@ -19,7 +19,9 @@ SHA256 = "ab" * 32
     [
         ModelSpec("m", "vendor/model-1", "fireworks"),
         ModelSpec("m", 'a "quoted" name, \u00fc', "openai", path="[x]"),
-        ModelSpec("m", "x", "openai", options=RequestOptions(reasoning_effort="low", extra_body='{"n": [1, 2.5, null]}')),
+        ModelSpec(
+            "m", "x", "openai", options=RequestOptions(reasoning_effort="low", extra_body='{"n": [1, 2.5, null]}')
+        ),
     ],
 )
 def test_what_a_part_asks_has_the_digest_of_its_requests_and_its_model_in_one_list(model: ModelSpec) -> None:
