@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptrial import registry
@@ -64,8 +64,18 @@ def to_parquet(path: Path, rows: Sequence[Row]) -> None:
     pq.write_table(pa.Table.from_pylist(list(rows)), path)
 
 
+class _Quoting(yaml.SafeDumper):
+    """Writes every text in quotes: by YAML 1.2 a plain ``0E0`` is a number, and PyYAML would write that text so."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style='"')
+
+
+_Quoting.add_representer(str, _Quoting.represent_str)
+
+
 def to_yaml(path: Path, rows: object) -> None:
-    path.write_text(yaml.safe_dump(rows, allow_unicode=True), encoding="utf-8")
+    path.write_text(yaml.dump(rows, Dumper=_Quoting, allow_unicode=True), encoding="utf-8")
 
 
 def to_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
@@ -181,6 +191,7 @@ def test_multiple_choice_is_the_same_in_every_layout_that_holds_it(
 tests_of_promptfoo = st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4, unique_by=lambda row: row[0])
 
 
+@example([("0", "0E0", "0")])
 @given(tests_of_promptfoo)
 @settings(max_examples=30, deadline=None)
 def test_promptfoo_tests_are_the_same_in_yaml_json_jsonl_and_a_table(rows: list[tuple[str, str, str]]) -> None:
