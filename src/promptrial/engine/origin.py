@@ -20,6 +20,7 @@ from promptrial.store import breadcrumbs, jsonl, records
 from promptrial.store.part_records import listed
 from promptrial.store.records import Origin, RunState, TrialManifest
 from promptrial.store.rundir import RunDir
+from promptrial.store.unchanged import Unchanged
 
 __all__ = [
     "find_origin",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 _MANIFEST: Final = "trial_manifest.json"
+_OWN_COPIES: Final = Unchanged(load_file)
 
 
 def find_origin(run: RunDir) -> Origin | None:
@@ -124,9 +126,12 @@ def _sha256(path: Path) -> str | None:
 
 
 def own_copy(run: RunDir) -> dict[str, Any] | None:
-    """Return the values of a run's own copy of its configuration; None if it is lost, or damaged."""
+    """Return the values of a run's own copy of its configuration; None if it is lost, or damaged.
+
+    A copy that is unchanged is read once: opening a run asks for it several times. Nobody may change what is returned.
+    """
     try:
-        own = load_file(run.config_path)
+        own = _OWN_COPIES(run.config_path)
     except (OSError, YamlError):
         return None
     return own if isinstance(own, dict) else None

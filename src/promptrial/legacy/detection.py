@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from promptrial.config.yaml_text import YamlError, load_file
-from promptrial.engine.origin import is_legacy_config
+from promptrial.engine.origin import is_legacy_config, own_copy
 from promptrial.errors import CorruptRecordError
 from promptrial.legacy.reading import read_run
 from promptrial.store import records
@@ -34,12 +33,12 @@ def _is_whole(run: RunDir) -> bool:
         records.load(run.state_path, RunState)
         built = records.load(run.batch_inputs / "manifest.json", Manifest)
         prepared = records.load(run.prepared / "manifest.json", Manifest)
-        if not isinstance(load_file(run.config_path), dict):
+        if own_copy(run) is None:
             return False
         manifests = {
             slug: run.trial(slug).load_manifest() for slug in {row["trial_slug"] for row in built.facts["parts"]}
         }
-    except (OSError, CorruptRecordError, YamlError, KeyError):
+    except (OSError, CorruptRecordError, KeyError):
         return False
     files = dict(prepared.receipt.artifacts)
     for slug, manifest in manifests.items():
@@ -51,10 +50,5 @@ def _is_whole(run: RunDir) -> bool:
 
 
 def _has_older_records(run: RunDir) -> bool:
-    try:
-        config = load_file(run.config_path)
-        if isinstance(config, dict):
-            return is_legacy_config(config)
-    except (OSError, YamlError):
-        pass
-    return any(trial.manifest for trial in read_run(run.root).trials)
+    own = own_copy(run)
+    return any(trial.manifest for trial in read_run(run.root).trials) if own is None else is_legacy_config(own)
