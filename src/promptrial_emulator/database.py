@@ -186,7 +186,7 @@ class Collection(Generic[_T]):
 
     def to_look_at(self) -> list[_T]:
         """Return all of them, not to be changed: they are held in memory."""
-        if self._held_since != self._database.undone:
+        if not self._is_held:
             self._held = {thing.id: thing for thing in self.all()}
             self._held_since = self._database.undone
         return sorted(self._held.values(), key=lambda thing: (thing.serial, thing.id))
@@ -202,7 +202,8 @@ class Collection(Generic[_T]):
             "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)",
             self._kind, thing.id, thing.serial, int(thing.open), document,
         )  # fmt: skip
-        self._held[thing.id] = self._decoder.decode(document)  # whoever has put it may go on changing it
+        if self._is_held:
+            self._held[thing.id] = self._decoder.decode(document)  # a copy: the caller may go on changing its own
 
     def remove(self, name: str) -> None:
         """Forget one; nothing happens if there is none."""
@@ -213,6 +214,11 @@ class Collection(Generic[_T]):
         """Forget them all."""
         self._database.execute("DELETE FROM objects WHERE kind = ?", self._kind)
         self._held.clear()
+
+    @property
+    def _is_held(self) -> bool:
+        """Whether what is held in memory is what the database has."""
+        return self._held_since == self._database.undone
 
     def _select(self, condition: str, *values: object) -> list[_T]:
         query = f"SELECT document FROM objects WHERE kind = ? AND {condition} ORDER BY serial"  # noqa: S608 - our words

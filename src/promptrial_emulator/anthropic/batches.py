@@ -65,7 +65,7 @@ class Batches:
 
     def list(self, call: Call) -> Response:
         """Show a page of batches, newest first."""
-        seen = [each for each in self._anthropic.batches.all() if each.visible_from <= call.now]
+        seen = [each for each in self._anthropic.batches.to_look_at() if each.visible_from <= call.now]
         shown = [shown_batch(each, call.now, call.base_url) for each in reversed(seen)]
         return json_response(lists.page(shown, call.query, call.faults))
 

@@ -35,7 +35,7 @@ def make(core: Core) -> ApiParts:
 
     def state() -> dict[str, Any]:
         now = core.clock.now()
-        return {"message_batches": [shown_batch(each, now, "") for each in anthropic.batches.all()]}
+        return {"message_batches": [shown_batch(each, now, "") for each in anthropic.batches.to_look_at()]}
 
     return ApiParts(_handling(anthropic), error_response, settle, state)
 

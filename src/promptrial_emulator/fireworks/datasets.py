@@ -128,7 +128,7 @@ class Datasets:
 
     def list(self, call: Call) -> Response:
         """Show a page of data sets."""
-        seen = [each for each in self._fireworks.datasets.all() if each.visible_from <= call.now]
+        seen = [each for each in self._fireworks.datasets.to_look_at() if each.visible_from <= call.now]
         shown = [self._fireworks.shown_dataset(each, call.now) for each in seen]
         return json_response(lists.page(shown, call.query, "datasets", call.faults))
 

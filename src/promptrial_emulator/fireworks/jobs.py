@@ -64,7 +64,7 @@ class Jobs:
 
     def list(self, call: Call) -> Response:
         """Show a page of jobs."""
-        seen = [each for each in self._fireworks.jobs.all() if each.visible_from <= call.now]
+        seen = [each for each in self._fireworks.jobs.to_look_at() if each.visible_from <= call.now]
         shown = [self._fireworks.shown_job(each, call.now) for each in seen]
         return json_response(lists.page(shown, call.query, "batchInferenceJobs", call.faults))
 

@@ -34,8 +34,8 @@ def make(core: Core) -> ApiParts:
     def state() -> dict[str, Any]:
         now = core.clock.now()
         return {
-            "datasets": [fireworks.shown_dataset(each, now) for each in fireworks.datasets.all()],
-            "jobs": [fireworks.shown_job(each, now) for each in fireworks.jobs.all()],
+            "datasets": [fireworks.shown_dataset(each, now) for each in fireworks.datasets.to_look_at()],
+            "jobs": [fireworks.shown_job(each, now) for each in fireworks.jobs.to_look_at()],
         }
 
     return ApiParts(_handling(fireworks), error_response, settle, state)

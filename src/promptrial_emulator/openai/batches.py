@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -62,8 +63,8 @@ class Batches:
         """Show a page of batches."""
         seen = [each for each in self._openai.batches.to_look_at() if each.visible_from <= call.now]
         query = {name: value for name, value in call.query.items() if name != "order"}
-        shown = lists.Shown(seen, lambda batch: shown_batch(batch, call.now))
-        return json_response(lists.page(shown, query, call.faults, usual=_PAGE, most=_LARGEST_PAGE))
+        show = partial(shown_batch, now=call.now)
+        return json_response(lists.page(seen, show, query, call.faults, usual=_PAGE, most=_LARGEST_PAGE))
 
     def cancel(self, call: Call) -> Response:
         """Begin to cancel a batch; what it has answered by now is kept. One that is cancelled stays as it is."""

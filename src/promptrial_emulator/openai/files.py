@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -79,8 +80,8 @@ class Files:
             for file in self._openai.files.to_look_at()
             if file.is_visible(call.now) and wanted in (None, file.purpose)
         ]
-        shown = lists.Shown(seen, lambda file: shown_file(file, call.now))
-        return json_response(lists.page(shown, call.query, call.faults, usual=_PAGE, most=_PAGE))
+        show = partial(shown_file, now=call.now)
+        return json_response(lists.page(seen, show, call.query, call.faults, usual=_PAGE, most=_PAGE))
 
     def delete(self, call: Call) -> Response:
         """Forget a file. Its bytes stay, for batches that have begun to read them."""

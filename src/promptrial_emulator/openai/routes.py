@@ -34,8 +34,8 @@ def make(core: Core) -> ApiParts:
     def state() -> dict[str, Any]:
         now = core.clock.now()
         return {
-            "files": [shown_file(each, now) for each in openai.files.all()],
-            "batches": [shown_batch(each, now) for each in openai.batches.all()],
+            "files": [shown_file(each, now) for each in openai.files.to_look_at()],
+            "batches": [shown_batch(each, now) for each in openai.batches.to_look_at()],
         }
 
     return ApiParts(_handling(openai), error_response, settle, state)
