@@ -29,7 +29,7 @@ def phases() -> tuple[Phase, ...]:
 
 
 def all_facts(spec: RunSpec, services: Services, work: Sequence[PartWork] | None = None) -> list[Fact]:
-    """Return the facts of every phase; ``work`` is what ``planned_work`` gives of all trials, if it is at hand."""
+    """Return the facts of every phase; ``work`` is what ``planned_work`` returns for all trials, if that is known."""
     work = planned_work(spec, services, spec.trials) if work is None else work
     return [fact for phase in phases() for fact in facts_of(spec, services, phase, work)]
 
@@ -125,8 +125,8 @@ def _part_facts(
     spec: RunSpec, services: Services, phase: Phase, work: Iterable[PartWork], state: PartState
 ) -> Iterator[Fact]:
     by_trial: dict[str, list[PartWork]] = {trial.slug: [] for trial in spec.trials}
-    for each in work:
-        by_trial[each.folder.slug].append(each)
+    for part in work:
+        by_trial[part.folder.slug].append(part)
     begun = any(services.manifest(slug).parts for slug in by_trial)
     for slug, parts in by_trial.items():
         unit, left = Unit(slug), sum(not part.reached(state) for part in parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from promptrial.design.waves import Waves
+from promptrial.documents.usual import POWER
 from promptrial.model import Item
 from promptrial.model.arms import contrasts_of
 from promptrial.phases.spec import RunSpec
@@ -37,7 +38,6 @@ def _expected(spec: RunSpec, waves: Waves, n_items: int) -> Iterator[str]:
     rule = spec.config.stopping.rule
     if rule == "evalue" or rule == "none" or not spec.config.stopping.efficacy:  # noqa: PLR1714 - so that types follow
         return
-    from promptrial.documents.usual import POWER
     from promptrial.stats.alpha_spending import bounds, crossings, fractions_of
     from promptrial.stats.student import normal_quantile
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from promptrial.documents.missing import AttritionTest, MissingRule
 from promptrial.documents.significance import Estimate
-from promptrial.stats.pairing import Arm, BoolArray, FloatArray, PairedSample, Pairing
+from promptrial.stats.pairing import Arm, FloatArray, PairedSample, Pairing
 from promptrial.stats.score_table import is_nothing, nothing
 
 __all__ = [
@@ -124,19 +124,13 @@ def _filled(arm: Arm, planned: int, worst: FloatArray) -> Arm:
     fill = (missing > 0) & ~np.isnan(worst)
     answered = np.where(arm.n_samples > 0, arm.score, 0.0)
     mean = (arm.n_samples * answered + missing * worst) / planned
-    return Arm(
-        np.where(fill, mean, arm.score),
-        _deviation_of_filled(arm, planned, worst, fill, mean),
-        np.where(fill, planned, arm.n_samples),
-    )
-
-
-def _deviation_of_filled(arm: Arm, planned: int, worst: FloatArray, fill: BoolArray, mean: FloatArray) -> FloatArray:
-    if planned <= 1:  # one answer has no deviation
-        return arm.deviation if is_nothing(arm.deviation) else np.where(fill, np.nan, arm.deviation)
-    squares = (
-        np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.deviation**2, 0.0)
-        + arm.n_samples * (np.where(arm.n_samples > 0, arm.score, 0.0) - mean) ** 2
-        + (planned - arm.n_samples) * (worst - mean) ** 2
-    )
-    return np.where(fill, np.sqrt(squares / (planned - 1)), arm.deviation)
+    if planned > 1:
+        squares = (
+            np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.deviation**2, 0.0)
+            + arm.n_samples * (answered - mean) ** 2
+            + missing * (worst - mean) ** 2
+        )
+        deviation = np.where(fill, np.sqrt(squares / (planned - 1)), arm.deviation)
+    else:  # one answer has no deviation
+        deviation = arm.deviation if is_nothing(arm.deviation) else np.where(fill, np.nan, arm.deviation)
+    return Arm(np.where(fill, mean, arm.score), deviation, np.where(fill, planned, arm.n_samples))

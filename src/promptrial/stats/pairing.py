@@ -134,7 +134,7 @@ class PairedSample:
 
     @property
     def whole_arms(self) -> tuple[ArmScores, ArmScores]:
-        """Each arm with or without a partner, for description only: made anew each time, since it is as large."""
+        """All scores of each arm, paired or not, for description only. Computed at each access, to save memory."""
         return self.take_whole_arms()
 
     @property

@@ -170,7 +170,7 @@ class RunDir:
         self._looked = {}
 
     def _folders_looked_at(self) -> set[str]:
-        """Return the folders that need not be looked at, for they are no links; whoever looks at others adds them."""
+        """Return the folders that are known not to be links; the caller adds those that it checks."""
         return set() if self._looked is None else self._real
 
     def _file_problem(self, relative: str, expected: FileRecord, real: set[str]) -> str:

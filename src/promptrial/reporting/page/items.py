@@ -32,7 +32,8 @@ WORDS: Final = {
     "truncated": "truncated",
     "": "all",
 }
-_ALL, _NO_REASONING, _NO_REASONS = range(_N_LEVELS := 3)
+_LEVELS: Final = range(3)
+_ALL, _NO_REASONING, _NO_REASONS = _LEVELS
 """What is left out: nothing, then reasoning, then the reasons of judges too."""
 _WITHOUT: Final = 5
 """Fields of an answer without reasoning and judgements."""
@@ -100,7 +101,7 @@ def packed_items(common: PageScores, items: Iterable[PageItem], *, largest: int 
     packs = {_ALL: Pack(_head(common), b"]}", largest)}  # in step until an item has what one of them leaves out
     passages: dict[bytes, int] = {}
     for each in items:
-        for level in _levels_of(each) if len(packs) < _N_LEVELS else ():
+        for level in _levels_of(each) if len(packs) < len(_LEVELS) else ():
             if level not in packs:
                 packs[level] = packs[max(known for known in packs if known < level)].copy()
         row = _row(each, passages)
@@ -201,8 +202,6 @@ def _answers(each: PageItem, level: int) -> list[list[tuple[object, ...]]]:
 
 def _answer(answer: PageAnswer, level: int) -> tuple[object, ...]:
     reasoning, judgements = answer[-2:]
-    if reasoning is None and not judgements:
-        return answer[:_WITHOUT]
     if judgements and level < _NO_REASONS:
         return answer if level < _NO_REASONING else (*answer[:_WITHOUT], None, judgements)
     return answer[:-1] if reasoning is not None and level < _NO_REASONING else answer[:_WITHOUT]
