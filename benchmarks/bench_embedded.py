@@ -2,8 +2,10 @@
 
 Each question is asked in all three ways in turn, so that a busy machine slows them alike; medians of the requests and
 their ratios are printed. Then the provider answers both arms in three orders, and the rows must be the same bytes.
-Answers a second of two engines over those of one are medians of rounds that alternate (``--rounds``); ``--cores``
-leaves out everything else, and ``--questions N`` asks fewer.
+Answers a second of two engines over those of one are medians of rounds that alternate (``--rounds``), of as many
+questions as a small trial has: each engine reads the system prompts for itself, once, which the two of them do side by
+side in the same time as one, so that few questions gain less (``--questions N`` asks N). ``--cores`` leaves out
+everything else.
 """
 
 from __future__ import annotations
@@ -34,10 +36,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PROMPTS = ROOT / "config" / "prompts"
 TASK = (ROOT / "config" / "task_instructions" / "closed_book.txt").read_text().rstrip("\n")
 LONG_PROMPT_TOKENS = 500
-QUESTIONS = [
-    json.loads(line)["question"]
-    for line in (ROOT / "data" / "sample" / "closed_book.jsonl").read_text().splitlines()[::20]
+SAMPLE = [
+    json.loads(line)["question"] for line in (ROOT / "data" / "sample" / "closed_book.jsonl").read_text().splitlines()
 ]
+QUESTIONS = SAMPLE[::20]
+QUESTIONS_OF_A_TRIAL = SAMPLE[::5]
 LEAST_SHARE = 0.7
 SHORT = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
 
@@ -99,12 +102,12 @@ def tokens_a_second() -> float:
     return statistics.median(rates)
 
 
-def both_arms(questions: int) -> list[RequestRow]:
-    """Return the requests of a small part of each arm."""
+def both_arms(questions: Sequence[str]) -> list[RequestRow]:
+    """Return the requests of a part of each arm."""
     rows = []
     for condition in ("control", "treatment"):
         system = (PROMPTS / f"{condition}.txt").read_text()
-        for number, question in enumerate(QUESTIONS[:questions]):
+        for number, question in enumerate(questions):
             rid = RequestId("bench", f"q{number}", condition, "0.0", 0, "closed")
             request = Request(rid, messages(system, question), SHORT)
             rows.append(decode_request_row(encode_request_row(request)))
@@ -168,22 +171,21 @@ def main() -> int:
     """Print the tables; 1 if rows differ or the share of the cached speed is too small."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--questions", type=int, default=len(QUESTIONS))
+    parser.add_argument("--questions", type=int, default=len(QUESTIONS_OF_A_TRIAL))
     parser.add_argument("--cores", action="store_true")
     add_json_flag(parser)
     wanted = parser.parse_args()
     line = environment_line("promptrial", "xllamacpp")
     print(f"{line}, load {os.getloadavg()[0]:.1f}")
-    requests = both_arms(wanted.questions)
     share, same = LEAST_SHARE, True
     if not wanted.cores:
         print(f"one engine, one thread: {tokens_a_second():.0f} tokens a second")
         treatment = (PROMPTS / "treatment.txt").read_text()
         share = three_ways((treatment * 3)[: len(treatment) * LONG_PROMPT_TOKENS // 321])
-        same = in_three_orders(requests)
+        same = in_three_orders(both_arms(QUESTIONS))
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"\npeak memory {peak_mb:.0f} MB (three engines at once in the first table, one or two in the second)")
-    rates, equal = on_cores(requests, wanted.rounds)
+    rates, equal = on_cores(both_arms(QUESTIONS_OF_A_TRIAL[: wanted.questions]), wanted.rounds)
     report(rows_of(rates, line, same=equal), line, wanted.json)
     return 0 if same and equal and share >= LEAST_SHARE else 1
 
