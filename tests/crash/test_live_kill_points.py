@@ -75,3 +75,36 @@ def test_killed_anywhere_it_loses_at_most_what_was_in_flight_and_ends_with_the_s
         assert not any(each.folder.part_rows(each.part.name).exists() for each in work)
     assert points > 30
     assert jsonl.count(work[0].folder.part_results(work[0].part.name)) == 5
+
+
+@pytest.mark.parametrize("moment", ["before", "within", "after"])
+def test_killed_while_jobs_are_looked_at_and_fetched_beside_live_answers_it_ends_with_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    def begun(root: Path) -> tuple[LiveLab, list[PartWork]]:
+        lab = LiveLab.simulated(root, monkeypatch, in_flight=IN_FLIGHT, takes_s=uneven)
+        lab.vendor.takes_s, lab.live.beside.call_s = 4.0, 1.5
+        work = lab.with_jobs_and_without(rows=6)
+        lab.submit([*work[0], *work[1]])
+        return lab, [*work[0], *work[1]]
+
+    undisturbed, work = begun(tmp_path / "undisturbed")
+    undisturbed.collect(work)
+    assert undisturbed.live.beside.calls >= 2 + 2, "looks and downloads were made beside live requests"
+    expected = [each.folder.part_results(each.part.name).read_bytes() for each in work]
+    for number in itertools.count():
+        lab, work = begun(tmp_path / str(number))
+        try:
+            with killed_at(monkeypatch, number, moment):
+                lab.collect(work)
+        except Killed:
+            pass
+        else:
+            break
+        kept, before = whole_rows(work), lab.live.asked()
+        lab.clock._coming.clear()  # type: ignore[attr-defined]
+        lab.collect(work)
+        assert not set(lab.live.asked() - before) & kept, f"{moment} operation {number}: asked again"
+        assert set(lab.vendor.asked().values()) == {1}, f"{moment} operation {number}: another job"
+        assert [each.folder.part_results(each.part.name).read_bytes() for each in work] == expected
+    assert number > 50

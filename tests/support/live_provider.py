@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from promptrial.jobs import live
+from promptrial.jobs import calls_beside, live
 from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec
 from promptrial.providers.base import JobRef, PartPayload
@@ -60,11 +60,50 @@ class SimulatedClock(FakeClock):
 
 
 @dataclass
+class SimulatedThreads:
+    """Threads of which each makes one call after the other; a call takes ``call_s`` of the clock."""
+
+    clock: SimulatedClock
+    call_s: float = 0.0
+    is_calling: bool = False
+    """Whether what runs now runs in one of them."""
+    calls: int = 0
+
+    def of_one(self, most: int) -> SimulatedThread:
+        assert most == 1, "a thread for each provider"
+        return SimulatedThread(self)
+
+
+@dataclass
+class SimulatedThread:
+    """One of them."""
+
+    threads: SimulatedThreads
+    free_at: float = 0.0
+
+    def begin(self, call: Callable[[], None]) -> None:
+        clock = self.threads.clock
+        self.free_at = max(self.free_at, clock.monotonic()) + self.threads.call_s
+
+        def make() -> None:
+            self.threads.is_calling = True
+            self.threads.calls += 1
+            call()
+            self.threads.is_calling = False
+
+        clock.at(self.free_at, make)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
 class LiveVendor:
     """A server: how long a call takes, what it meets, and what it has seen.
 
     ``meets`` is called with a request and the number of its call from 1, and raises what the call meets; ``takes_s``
-    gives its seconds. ``most_out`` is the largest number of calls at once since it was last set.
+    gives its seconds. ``most_out`` is the largest number of calls at once since it was last set. ``beside`` are the
+    threads that ask other providers meanwhile.
     """
 
     clock: SimulatedClock
@@ -74,6 +113,10 @@ class LiveVendor:
     calls: list[tuple[float, str]] = field(default_factory=list)
     most_out: int = 0
     usage: tuple[int, int] | None = None
+    beside: SimulatedThreads = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.beside = SimulatedThreads(self.clock)
 
     def asked(self) -> Counter[str]:
         """Return how often each request was sent."""
@@ -122,6 +165,7 @@ class LiveLab(Lab):
         clock = SimulatedClock()
         lab = cls(root, Vendor(clock), live=LiveVendor(clock, **vendor))
         monkeypatch.setattr(live, "Workers", lambda _name: _SimulatedWorkers(lab.live))
+        monkeypatch.setattr(calls_beside, "Workers", lambda _name, most: lab.live.beside.of_one(most))
         return lab
 
     def parts(self, **size: Any) -> list[PartWork]:
@@ -134,6 +178,15 @@ class LiveLab(Lab):
             replace(each, provider=lambda: provider, model=replace(each.model, provider="live"))  # type: ignore[arg-type, return-value]
             for each in work
         ]
+
+    def with_jobs_and_without(self, rows: int) -> tuple[list[PartWork], list[PartWork]]:
+        """Return two parts of a vendor with jobs, and two live ones, each with a number of requests."""
+        hosted = self.work(rows=rows)
+        live = [each for each in self.parts(trials=2, rows=rows) if each.folder.slug == "trial2"]
+        for each in hosted:
+            each.manifest.hosted = True
+        self.manifests["trial2"].hosted = False
+        return hosted, live
 
 
 @dataclass

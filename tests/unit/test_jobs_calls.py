@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,6 +16,7 @@ from promptrial.errors import (
     TransientError,
 )
 from promptrial.jobs.calls import Calls
+from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.schedule import Steps
 from promptrial.runtime.clock import FakeClock
 from promptrial.runtime.events import EventLog, Redactor
@@ -180,3 +181,47 @@ def test_after_a_stop_an_outage_is_not_waited_for(lab: Lab) -> None:
     with pytest.raises(TransientError):
         lab.made(script(TransientError("down")))
     assert lab.clock.monotonic() - began <= 120
+
+
+# --- beside other tasks ----------------------------------------------------------------------------------------------
+
+
+class Diary(CallsBeside):
+    """What makes calls beside other tasks, and writes down how; it has no thread."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def made(self, call: Callable[[], str], provider: str) -> Steps[str]:  # type: ignore[override]
+        self.lines.append(f"beside, {provider}: {call()}")
+        yield 1.0
+        return "answer"
+
+    @contextmanager
+    def alone(self, provider: str) -> Iterator[None]:
+        self.lines.append(f"alone, {provider}")
+        yield
+        self.lines.append("no longer alone")
+
+    def close(self) -> None:
+        self.lines.append("closed")
+
+
+def test_calls_are_made_beside_other_tasks_within_the_block_alone_and_one_that_creates_has_its_provider_to_itself(
+    lab: Lab,
+) -> None:
+    diary = Diary()
+
+    def call() -> str:
+        diary.lines.append("called")
+        return "answer"
+
+    with lab.calls.beside_others(diary):
+        assert lab.live(lab.calls.retried(call, "vendor", "key", beside=True)) == "answer"
+        assert lab.live(lab.calls.retried(call, "another", "key")) == "answer"
+    assert lab.live(lab.calls.retried(call, "vendor", "key", beside=True)) == "answer"
+    assert diary.lines == [
+        *("called", "beside, vendor: answer"),
+        *("alone, another", "called", "no longer alone"),
+        *("closed", "called"),
+    ]

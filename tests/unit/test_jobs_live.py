@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from promptrial.errors import Detached, PermanentError, PhaseFailedError, SlowDownError, StopRequested, TransientError
+from promptrial.errors import (
+    ActionNeeded,
+    Detached,
+    PermanentError,
+    PhaseFailedError,
+    SlowDownError,
+    StopRequested,
+    TransientError,
+)
 from promptrial.jobs.live import _unanswered
 from promptrial.jobs.local import PartRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
-from promptrial.providers.live import LiveAnswer, Note
+from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.live import AnswersDirectly, LiveAnswer, Note
 from promptrial.providers.request_rows import RequestRow
 from promptrial.runtime.events import EventLog, Redactor
 from promptrial.store import atomic, jsonl
-from tests.support.hosted_provider import answered_ids, asked_ids, statuses
+from tests.support.hosted_provider import HostedProvider, answered_ids, asked_ids, statuses
 from tests.support.live_provider import LiveFake, LiveLab
 
 
@@ -324,16 +334,6 @@ def test_a_resume_takes_up_what_a_kill_has_left(lab: LiveLab, damage: str) -> No
 # --- beside other providers ------------------------------------------------------------------------------------------
 
 
-def with_jobs_and_without(lab: LiveLab, rows: int) -> tuple[list[PartWork], list[PartWork]]:
-    """Return two parts of a vendor with jobs, and two live ones, each with a number of requests."""
-    hosted = lab.work(rows=4)
-    live = [each for each in lab.parts(trials=2, rows=rows) if each.folder.slug == "trial2"]
-    for each in hosted:
-        each.manifest.hosted = True
-    lab.manifests["trial2"].hosted = False
-    return hosted, live
-
-
 @pytest.mark.parametrize("rows", [b"", None])
 def test_rows_computed_here_that_changed_after_they_were_sealed_are_kept_beside(
     lab: LiveLab, rows: bytes | None
@@ -351,7 +351,7 @@ def test_rows_computed_here_that_changed_after_they_were_sealed_are_kept_beside(
 
 
 def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> None:
-    hosted, live = with_jobs_and_without(lab, rows=200)
+    hosted, live = lab.with_jobs_and_without(rows=200)
     work = [*hosted, *live]
     lab.vendor.takes_s = 30.0
     lab.complete(work)
@@ -361,9 +361,92 @@ def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> Non
     assert lab.clock.monotonic() == pytest.approx(400 / 8, abs=3), "neither waited for the other"
 
 
+@pytest.mark.parametrize("slow", ["status", "results"])
+def test_live_answers_do_not_wait_for_a_look_at_a_job_nor_for_its_answers(
+    lab: LiveLab, slow: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted, live = lab.with_jobs_and_without(rows=200)
+    lab.vendor.takes_s, lab.live.beside.call_s = 12.0, 5.0
+    met = lab.vendor.met
+
+    def takes_time(operation: str, name: str) -> bool:
+        if operation == slow and not lab.live.beside.is_calling:
+            lab.clock.advance(5.0)
+        return met(operation, name)
+
+    monkeypatch.setattr(lab.vendor, "met", takes_time)
+    lab.submit([*hosted, *live])
+    began = lab.clock.monotonic()
+    lab.collect([*hosted, *live])
+    assert statuses([*hosted, *live]) == ["downloaded"] * 4
+    assert lab.vendor.count(slow) >= 2
+    assert lab.clock.monotonic() - began == pytest.approx(400 / 8, abs=3), "as long as without any job"
+
+
+def test_a_job_that_waits_for_a_person_is_looked_at_once_more_when_the_live_answers_are_there(
+    lab: LiveLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted, live = lab.with_jobs_and_without(rows=50)
+
+    def waits(provider: HostedProvider, job: JobRef) -> JobStatus:
+        provider.vendor.met("status", job.name)
+        return JobStatus(JobState.BY_HAND, message="a person has to look", patient=False)
+
+    monkeypatch.setattr(HostedProvider, "status", waits)
+    lab.submit([*hosted, *live])
+    lab.vendor.calls.clear()
+    with pytest.raises(ActionNeeded, match="a person has to look"):
+        lab.collect([*hosted, *live])
+    assert statuses(live) == ["downloaded"] * 2
+    assert [call.at for call in lab.vendor.calls] == [0.0, 0.0, 13.0, 13.0]
+
+
+class Computes(AnswersDirectly):
+    """An adapter whose rows are computed in this process, each in five seconds."""
+
+    name, local = "embedded", True
+
+    def __init__(self, lab: LiveLab) -> None:
+        self.lab = lab
+
+    def results(self, _job: JobRef, payload: PartPayload) -> Iterator[bytes]:
+        for request in payload.requests():
+            if not self.lab.live.beside.is_calling:
+                self.lab.clock.advance(5.0)
+            yield b'{"custom_id":"%s"}' % request.custom_id.encode()
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_live_answers_do_not_wait_for_rows_that_are_computed_here(lab: LiveLab, *, is_stopped: bool) -> None:
+    lab.live.beside.call_s = 5.0
+    computes: Any = Computes(lab)
+    here, live = lab.with_jobs_and_without(rows=200)
+    for each in here:
+        each.manifest.hosted = False
+    here = [replace(each, provider=lambda: computes) for each in here]
+    if is_stopped:
+        lab.new_process(lambda: lab.clock.monotonic() > 12)
+        with pytest.raises(StopRequested):
+            lab.complete([*here, *live])
+        assert len(partial_rows(here[0])) == 2, "the row that was being computed is not waited for"
+        lab.new_process()
+    lab.complete([*here, *live])
+    assert statuses([*here, *live]) == ["downloaded"] * 4
+    assert answered_ids(here[0]) == asked_ids(here[0])
+    assert set(lab.live.asked().values()) == {1}
+    assert lab.live.calls[-1][0] == pytest.approx(400 / 8, abs=3)
+
+
+def test_once_no_live_answer_is_asked_for_jobs_are_looked_at_without_threads(lab: LiveLab) -> None:
+    hosted, live = lab.with_jobs_and_without(rows=4)
+    lab.vendor.takes_s = 500.0
+    lab.complete([*hosted, *live])
+    assert lab.live.beside.calls < lab.vendor.count("status") / 2
+
+
 @pytest.mark.parametrize("error", [TransientError("no connection"), PermanentError("HTTP 401")])
 def test_no_live_answer_waits_for_another_provider_that_is_down(lab: LiveLab, error: Exception) -> None:
-    hosted, parts = with_jobs_and_without(lab, rows=20)
+    hosted, parts = lab.with_jobs_and_without(rows=20)
     lab.vendor.script("stage", *[error] * 500)
     with pytest.raises(PhaseFailedError, match="2 of 4 parts failed"):
         lab.submit([*hosted, *parts])
@@ -372,7 +455,7 @@ def test_no_live_answer_waits_for_another_provider_that_is_down(lab: LiveLab, er
 
 
 def test_after_a_stop_no_live_answer_is_asked_for_though_another_provider_has_failed(lab: LiveLab) -> None:
-    hosted, parts = with_jobs_and_without(lab, rows=20)
+    hosted, parts = lab.with_jobs_and_without(rows=20)
 
     def fails() -> None:
         lab.stop.set("asked")

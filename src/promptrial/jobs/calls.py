@@ -8,11 +8,13 @@ all up again.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from promptrial.errors import NotAskedError, OutcomeUnknownError, TransferStoppedError, TransientError
+from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.schedule import Steps
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
@@ -63,10 +65,14 @@ class Calls:
     events: EventLog
     backoff: Backoff
     patience_s: float
+    _beside: CallsBeside | None = field(default=None, init=False)
     _outages: dict[str, _Outage] = field(default_factory=dict)
 
-    def retried(self, call: Callable[[], _T], provider: str, key: str) -> Steps[_T]:
+    def retried(self, call: Callable[[], _T], provider: str, key: str, *, beside: bool = False) -> Steps[_T]:
         """Make a call to a provider until it works; ``key`` is what the jitter of the waits is drawn from.
+
+        With ``beside`` other tasks may go on meanwhile. What creates something is not called so: nothing else happens
+        between the record that announces it and the one that says what came of it.
 
         Raises
         ------
@@ -77,7 +83,7 @@ class Calls:
         failing_since: float | None = None
         for failures in itertools.count(1):
             try:
-                result = call()
+                result = yield from self._made(call, provider, beside=beside)
             except TransferStoppedError:
                 raise
             except TransientError as error:
@@ -98,6 +104,24 @@ class Calls:
                 self._answered(provider)
                 return result
         raise AssertionError  # pragma: no cover - a count has no end
+
+    def _made(self, call: Callable[[], _T], provider: str, *, beside: bool) -> Steps[_T]:
+        if self._beside is None:
+            return call()
+        if beside:
+            return (yield from self._beside.made(call, provider))
+        with self._beside.alone(provider):
+            return call()
+
+    @contextmanager
+    def beside_others(self, beside: CallsBeside) -> Iterator[None]:
+        """Within the block calls that may be made while other tasks go on are made so."""
+        self._beside = beside
+        try:
+            yield
+        finally:
+            self._beside = None
+            beside.close()
 
     def _check(self, provider: str) -> None:
         """Raise what others have met, as a ``NotAskedError``, if the provider was given up a moment ago."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
 from promptrial.errors import PermanentError, PromptrialError
 from promptrial.jobs.answers import Answers, set_other_answers_aside
+from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
 from promptrial.jobs.work import PartWork
@@ -143,12 +145,15 @@ class LocalPart:
         Where an error that ends this task is noted, under the part's name.
     task : Task
         Counts rows.
+    beside : CallsBeside
+        Computes rows while other tasks go on.
     """
 
     work: PartWork
     recorder: Recorder
     failures: dict[str, str]
     task: Task
+    beside: CallsBeside
 
     @property
     def in_flight(self) -> bool:
@@ -182,7 +187,8 @@ class LocalPart:
 
     def _appended(self, results: Iterator[bytes]) -> Steps[None]:
         with atomic.Appender(self.work.folder.part_rows(self.work.part.name)) as appender:
-            for row in results:
+            computed = partial(next, results, None)
+            while (row := (yield from self.beside.made(computed, self.work.model.provider))) is not None:
                 appender.append(self.recorder.events.redact_row(row))
                 self.task.advance()
                 yield 0.0

@@ -18,6 +18,7 @@ from promptrial.errors import ActionNeeded, PhaseFailedError, StopRequested
 from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.budget import Budget, next_reserve_usd
 from promptrial.jobs.calls import Calls
+from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.doubts import Doubts
 from promptrial.jobs.hosted import HostedPart
 from promptrial.jobs.late_jobs import LateJobs
@@ -203,13 +204,15 @@ class QueueManager:
     @contextmanager
     def _answered_here(self, work: Sequence[PartWork], schedule: Schedule, task: Task) -> Iterator[list[Lane[Any]]]:
         """Return the lanes of parts without jobs: one for each live provider, and one for all that is computed here."""
-        lanes: list[Lane[Any]] = []
+        lanes: list[Lane[LivePart]] = []
         computed = []
+        beside = CallsBeside(schedule, lambda: any(lane.at_work or lane.has_next for lane in lanes))
         with ExitStack() as opened:
+            opened.enter_context(self._calls.beside_others(beside))
             for name, own in _by_provider(work).items():
                 provider = own[0].provider()
                 if not isinstance(provider, LiveProvider):
-                    computed += [LocalPart(each, self._recorder, self._failures, task) for each in own]
+                    computed += [LocalPart(each, self._recorder, self._failures, task, beside) for each in own]
                     continue
                 queue = LiveQueue(provider, name, self._services, schedule.wakes)
                 opened.callback(queue.close)

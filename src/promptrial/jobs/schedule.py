@@ -6,8 +6,8 @@ alone, so that a run does the same each time; only a task that waits for another
 lane has a limit of its own, so that no kind of work waits for a place of another. A task that yields ``FOR_A_PERSON``
 is parked: it takes no place, and continues once no other does, for one more look.
 
-While one task runs, no other does. What may take long without a wait (a call to a provider of jobs, a row that is
-computed here) therefore delays the others; calls of live parts are made in threads of their own (``workers``).
+While one task runs, no other does: what may take long without a wait is done in threads, which wake the task that
+waits for it (``live``, ``calls_beside``). What creates a job is not: its order among the tasks is a promise.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class Schedule:
     ----------
     parked : list
         The tasks that wait for a person, each with its steps.
+    current : PartTask
+        The task that runs, for what its steps call.
     """
 
     clock: Clock
@@ -149,6 +151,7 @@ class Schedule:
     on_stop: Callable[[Sequence[PartTask]], None] = lambda _tasks: None
     wakes: Wakes = field(default_factory=Wakes)
     parked: list[tuple[PartTask, Steps[None]]] = field(default_factory=list, init=False)
+    current: PartTask = field(init=False)
     _others_went_on: bool = False
     _begun: dict[int, _BegunTask] = field(default_factory=dict)
     _waits: list[tuple[float, int, _BegunTask]] = field(default_factory=list)
@@ -206,6 +209,7 @@ class Schedule:
         self._run_until_it_waits(begun)
 
     def _run_until_it_waits(self, begun: _BegunTask) -> None:
+        self.current = begun.task
         try:
             seconds = next(begun.steps)
         except StopIteration:

@@ -54,7 +54,7 @@ class JobWatch:
         said = ""
         while True:
             status = yield from self.services.calls.retried(
-                lambda: provider.status(job), self.work.model.provider, f"{job.name} status"
+                lambda: provider.status(job), self.work.model.provider, f"{job.name} status", beside=True
             )
             self.awaited = None
             if status.state is JobState.BY_HAND:

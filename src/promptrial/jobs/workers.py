@@ -1,10 +1,11 @@
-"""Threads that make calls for a schedule, so that many can wait for a server at once. They touch no file and no record.
+"""Threads that make calls for a schedule, so that it can go on while they wait for a server. They touch no record.
 
 They are daemons: a process that has to end at once waits for none of them.
 """
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable
@@ -13,26 +14,31 @@ __all__ = ["Workers"]
 
 
 class Workers:
-    """As many threads as there were calls at the same time.
+    """As many threads as there were calls at the same time, up to a limit.
+
+    Calls are taken in the order in which they were begun.
 
     Parameters
     ----------
     name : str
         What the threads are called.
+    most : int, optional
+        The limit; without one, as many as are needed.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, most: int | None = None) -> None:
         self._name = name
+        self._most = math.inf if most is None else most
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._begun = 0
         self._threads = 0
 
     def begin(self, call: Callable[[], None]) -> None:
-        """Make a call in a thread. It must raise nothing."""
+        """Make a call in a thread, as soon as one is free. It must raise nothing."""
         with self._lock:
             self._begun += 1
-            is_lacking = self._begun > self._threads
+            is_lacking = self._threads < min(self._begun, self._most)
             self._threads += is_lacking
         if is_lacking:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()

@@ -1,0 +1,153 @@
+"""Calls that one task waits for while others go on: in threads, in order, one at a time for each provider."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from promptrial.jobs.calls_beside import CallsBeside
+from promptrial.jobs.schedule import Lane, Schedule, Steps
+from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.stop import StopToken
+
+PATIENCE_S = 30.0
+"""How long a thread of a test waits for what must come, before the test fails."""
+
+
+@dataclass(eq=False)
+class Asks:
+    """A task that makes calls to a provider, one after the other."""
+
+    beside: CallsBeside
+    calls: list[Callable[[], object]]
+    provider: str = "vendor"
+    in_flight: bool = True
+    outcomes: list[object] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def steps(self) -> Steps[None]:
+        for call in self.calls:
+            outcome = yield from self.beside.made(call, self.provider)
+            self.outcomes.append(outcome)
+        self.ended.set()
+
+    def failed(self, error: Exception) -> None:
+        self.outcomes.append(error)
+        self.ended.set()
+
+    def left_off(self) -> None:
+        self.outcomes.append("left off")
+
+
+class Beside:
+    """A schedule on the real clock, and what makes calls for its tasks."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.stop = StopToken(None, self.clock)
+        self.schedule = Schedule(self.clock, self.stop)
+        self.delays = True
+        self.calls = CallsBeside(self.schedule, lambda: self.delays)
+
+    def asks(self, *calls: Callable[[], object], provider: str = "vendor") -> Asks:
+        return Asks(self.calls, list(calls), provider)
+
+    def run(self, *tasks: Asks) -> None:
+        self.schedule.run([Lane.of(tasks, len(tasks))])
+
+
+@pytest.fixture
+def beside() -> Iterator[Beside]:
+    found = Beside()
+    yield found
+    found.calls.close()
+
+
+def test_other_tasks_go_on_while_a_call_is_made(beside: Beside) -> None:
+    other = beside.asks(lambda: "quick", provider="another")
+    waits = beside.asks(lambda: other.ended.wait(PATIENCE_S))
+    beside.run(waits, other)
+    assert (waits.outcomes, other.outcomes) == ([True], ["quick"])
+
+
+def test_calls_to_one_provider_are_made_one_at_a_time_in_the_order_in_which_they_were_asked_for(beside: Beside) -> None:
+    made, under_way, most = list[int](), list[int](), list[int]()
+
+    def call(number: int) -> Callable[[], None]:
+        def make() -> None:
+            under_way.append(number)
+            most.append(len(under_way))
+            made.append(number)
+            under_way.remove(number)
+
+        return make
+
+    beside.run(*(beside.asks(call(number), call(number + 100)) for number in range(20)))
+    assert made == [*range(20), *range(100, 120)]
+    assert set(most) == {1}
+
+
+def test_nothing_else_is_asked_of_a_provider_within_a_block_alone(beside: Beside) -> None:
+    in_block = threading.Event()
+    vendor, other = beside.asks(in_block.is_set), beside.asks(in_block.is_set, provider="another")
+    running = threading.Thread(target=beside.run, args=(vendor, other))
+    with beside.calls.alone("vendor"):
+        in_block.set()
+        running.start()
+        assert other.ended.wait(PATIENCE_S)
+        in_block.clear()
+    running.join(PATIENCE_S)
+    assert (vendor.outcomes, other.outcomes) == ([False], [True])
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), TimeoutError("late")])
+def test_what_a_call_raises_is_raised_where_its_task_waits(beside: Beside, error: Exception) -> None:
+    def call() -> None:
+        raise error
+
+    task = beside.asks(call)
+    beside.run(task)
+    assert task.outcomes == [error]
+
+
+def test_an_interruption_within_a_call_ends_the_schedule(beside: Beside) -> None:
+    def call() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        beside.run(beside.asks(call))
+
+
+def test_a_call_is_made_in_the_thread_of_the_schedule_where_it_delays_nothing(beside: Beside) -> None:
+    task = beside.asks(threading.get_ident)
+    beside.delays = False
+    beside.run(task)
+    assert task.outcomes == [threading.get_ident()]
+    beside.delays = True
+    beside.run(again := beside.asks(threading.get_ident))
+    assert again.outcomes != [threading.get_ident()]
+
+
+def test_a_call_of_a_task_that_was_left_off_is_not_begun_and_one_under_way_is_not_waited_for(beside: Beside) -> None:
+    begun, may_end, made = threading.Event(), threading.Event(), list[str]()
+
+    def under_way() -> None:
+        begun.set()
+        may_end.wait(PATIENCE_S)
+
+    def stops() -> None:
+        begun.wait(PATIENCE_S)
+        beside.stop.set("asked")
+
+    first, second = beside.asks(under_way), beside.asks(lambda: made.append("begun"))
+    first.in_flight = second.in_flight = False
+    beside.run(first, second, beside.asks(stops, provider="another"))
+    assert (first.outcomes, second.outcomes) == (["left off"], ["left off"])
+    may_end.set()
+    last = beside.asks(lambda: "the thread goes on")
+    beside.schedule.stop = StopToken(None, beside.clock)
+    beside.run(last)
+    assert (last.outcomes, made) == (["the thread goes on"], [])
