@@ -53,6 +53,11 @@ _CONTRASTS: Final = ("tests/unit/test_stats_contrasts.py",)
 _TOKENS: Final = ("tests/unit/test_costs_tokens.py",)
 _SEAL: Final = ("tests/e2e/test_seal.py",)
 _REUSE: Final = ("tests/unit/test_phases_reuse.py",)
+_BESIDE: Final = (
+    "tests/unit/test_jobs_calls_beside.py",
+    "tests/unit/test_jobs_calls.py",
+    "tests/unit/test_jobs_live.py",
+)
 _LIVE: Final = ("tests/unit/test_jobs_live.py", "tests/crash/test_live_kill_points.py")
 _CONSENT: Final = ("tests/unit/test_costs_consent.py",)
 _ASKED: Final = ("tests/unit/test_phases_confirmation.py",)
@@ -2439,6 +2444,55 @@ MUTANTS: Final = (
         "if moment <= self.clock.monotonic() if woken else self._wait_until(moment, stopping=stopping):",
         "if not woken and self._wait_until(moment, stopping=stopping):",
         ("tests/unit/test_jobs_schedule.py",),
+    ),
+    Mutant(
+        "two calls to a provider of jobs are made at once",
+        "jobs/calls_beside.py",
+        '", most=1)',
+        '")',
+        _BESIDE,
+    ),
+    Mutant(
+        "a call that creates something is made while another is under way at its provider",
+        "jobs/calls.py",
+        "        with self._beside.alone(provider):\n            return call()\n",
+        "        return call()\n",
+        _BESIDE,
+    ),
+    Mutant(
+        "a look at a job holds up live requests",
+        "jobs/watching.py",
+        ", beside=True",
+        "",
+        _BESIDE,
+    ),
+    Mutant(
+        "a download holds up live requests",
+        "jobs/fetching.py",
+        ", beside=True",
+        "",
+        _BESIDE,
+    ),
+    Mutant(
+        "a call of a task that was left off is made all the same",
+        "jobs/calls_beside.py",
+        "            outcome.cancel()\n",
+        "            pass\n",
+        _BESIDE,
+    ),
+    Mutant(
+        "a task is not told that its call has ended",
+        "jobs/calls_beside.py",
+        "        self.schedule.wakes.wake(task)\n",
+        "",
+        _BESIDE,
+    ),
+    Mutant(
+        "jobs are looked at in threads although no live request waits",
+        "jobs/calls_beside.py",
+        "if not self.delays_others():",
+        "if False:",
+        _BESIDE,
     ),
     Mutant(
         "a prompt that a server has cut is not noted",
