@@ -66,6 +66,7 @@ HOLDS: Final = {
     "src/promptrial/datasets/clusters.py": r"^def cluster_(parts|id)\(",
     "src/promptrial/providers/openai_rows.py": r"return status in \{0, 408",
     "src/promptrial/jobs/pace.py": r"^    def asked_to_slow_down\(",
+    "src/promptrial/jobs/calls_beside.py": r"^class CallsBeside:",
     "src/promptrial/scoring/judge_messages.py": r"^def verdict_of\(reply: ",
     "src/promptrial/stats/stopping.py": r"^    def reason_to_stop\(",
     "src/promptrial/costs/consent.py": r"^def consent_to\(",

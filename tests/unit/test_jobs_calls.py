@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
 from promptrial.errors import (
+    NotAskedError,
     OutcomeUnknownError,
     PermanentError,
     QuotaReachedError,
@@ -193,23 +194,18 @@ class Diary(CallsBeside):
         self.lines: list[str] = []
 
     def made(self, call: Callable[[], str], provider: str) -> Steps[str]:  # type: ignore[override]
-        self.lines.append(f"beside, {provider}: {call()}")
+        self.lines.append(f"beside, {provider}")
         yield 1.0
-        return "answer"
+        return call()
 
-    @contextmanager
-    def alone(self, provider: str) -> Iterator[None]:
-        self.lines.append(f"alone, {provider}")
-        yield
-        self.lines.append("no longer alone")
+    def finish(self) -> None:
+        self.lines.append("finished")
 
     def close(self) -> None:
         self.lines.append("closed")
 
 
-def test_calls_are_made_beside_other_tasks_within_the_block_alone_and_one_that_creates_has_its_provider_to_itself(
-    lab: Lab,
-) -> None:
+def test_calls_that_may_be_made_beside_other_tasks_are_made_so_within_the_block_alone(lab: Lab) -> None:
     diary = Diary()
 
     def call() -> str:
@@ -220,8 +216,29 @@ def test_calls_are_made_beside_other_tasks_within_the_block_alone_and_one_that_c
         assert lab.live(lab.calls.retried(call, "vendor", "key", beside=True)) == "answer"
         assert lab.live(lab.calls.retried(call, "another", "key")) == "answer"
     assert lab.live(lab.calls.retried(call, "vendor", "key", beside=True)) == "answer"
-    assert diary.lines == [
-        *("called", "beside, vendor: answer"),
-        *("alone, another", "called", "no longer alone"),
-        *("closed", "called"),
-    ]
+    assert diary.lines == ["beside, vendor", "called", "called", "finished", "closed", "called"]
+
+
+def test_calls_in_threads_are_not_waited_for_after_an_interruption(lab: Lab) -> None:
+    diary = Diary()
+    with pytest.raises(KeyboardInterrupt), lab.calls.beside_others(diary):
+        raise KeyboardInterrupt
+    assert diary.lines == ["closed"]
+
+
+def test_a_call_whose_turn_comes_when_its_provider_was_given_up_is_not_made(lab: Lab) -> None:
+    down = TransientError("no connection")
+
+    def given_up_meanwhile() -> None:
+        with pytest.raises(TransientError):
+            lab.made(script(down))
+
+    class Late(Diary):
+        def made(self, call: Callable[[], str], provider: str) -> Steps[str]:  # type: ignore[override]
+            given_up_meanwhile()
+            return (yield from super().made(call, provider))
+
+    calls = ["not taken"]
+    with lab.calls.beside_others(Late()), pytest.raises(NotAskedError, match="no connection"):
+        lab.live(lab.calls.retried(calls.pop, "vendor", "key", beside=True))
+    assert calls == ["not taken"]

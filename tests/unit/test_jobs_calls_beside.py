@@ -10,7 +10,7 @@ import pytest
 
 from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.schedule import Lane, Schedule, Steps
-from promptrial.runtime.clock import SystemClock
+from promptrial.runtime.clock import FakeClock, SystemClock
 from promptrial.runtime.stop import StopToken
 
 PATIENCE_S = 30.0
@@ -40,6 +40,14 @@ class Asks:
 
     def left_off(self) -> None:
         self.outcomes.append("left off")
+
+
+class Waits(Asks):
+    """A task that waits half a minute after its calls."""
+
+    def steps(self) -> Steps[None]:
+        yield from super().steps()
+        yield 30.0
 
 
 class Beside:
@@ -90,19 +98,6 @@ def test_calls_to_one_provider_are_made_one_at_a_time_in_the_order_in_which_they
     assert set(most) == {1}
 
 
-def test_nothing_else_is_asked_of_a_provider_within_a_block_alone(beside: Beside) -> None:
-    in_block = threading.Event()
-    vendor, other = beside.asks(in_block.is_set), beside.asks(in_block.is_set, provider="another")
-    running = threading.Thread(target=beside.run, args=(vendor, other))
-    with beside.calls.alone("vendor"):
-        in_block.set()
-        running.start()
-        assert other.ended.wait(PATIENCE_S)
-        in_block.clear()
-    running.join(PATIENCE_S)
-    assert (vendor.outcomes, other.outcomes) == ([False], [True])
-
-
 @pytest.mark.parametrize("error", [ValueError("no"), TimeoutError("late")])
 def test_what_a_call_raises_is_raised_where_its_task_waits(beside: Beside, error: Exception) -> None:
     def call() -> None:
@@ -131,23 +126,48 @@ def test_a_call_is_made_in_the_thread_of_the_schedule_where_it_delays_nothing(be
     assert again.outcomes != [threading.get_ident()]
 
 
-def test_a_call_of_a_task_that_was_left_off_is_not_begun_and_one_under_way_is_not_waited_for(beside: Beside) -> None:
+def test_a_call_of_a_task_that_was_left_off_is_not_begun_and_one_under_way_is_waited_for_at_the_end(
+    beside: Beside,
+) -> None:
     begun, may_end, made = threading.Event(), threading.Event(), list[str]()
 
     def under_way() -> None:
         begun.set()
         may_end.wait(PATIENCE_S)
+        made.append("under way")
 
     def stops() -> None:
         begun.wait(PATIENCE_S)
         beside.stop.set("asked")
 
-    first, second = beside.asks(under_way), beside.asks(lambda: made.append("begun"))
+    first, second = beside.asks(under_way), beside.asks(lambda: made.append("not begun"))
     first.in_flight = second.in_flight = False
     beside.run(first, second, beside.asks(stops, provider="another"))
-    assert (first.outcomes, second.outcomes) == (["left off"], ["left off"])
-    may_end.set()
-    last = beside.asks(lambda: "the thread goes on")
+    assert (first.outcomes, second.outcomes, made) == (["left off"], ["left off"], [])
+    threading.Timer(0.01, may_end.set).start()
+    beside.calls.finish()
+    assert made == ["under way"]
     beside.schedule.stop = StopToken(None, beside.clock)
+    last = beside.asks(lambda: "the thread goes on")
     beside.run(last)
-    assert (last.outcomes, made) == (["the thread goes on"], [])
+    assert (last.outcomes, made) == (["the thread goes on"], ["under way"])
+
+
+def test_the_wake_of_a_call_whose_outcome_was_taken_does_not_end_the_next_wait(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AtOnce:
+        """A thread that has made its call before anybody can wait for it."""
+
+        def begin(self, call: Callable[[], None]) -> None:
+            call()
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("promptrial.jobs.calls_beside.Workers", lambda _name, **_limit: AtOnce())
+    clock = FakeClock()
+    beside.schedule.clock = clock
+    task = Waits(beside.calls, [lambda: "answer"])
+    beside.run(task)
+    assert (task.outcomes, clock.monotonic()) == (["answer"], 30.0)

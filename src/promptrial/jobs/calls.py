@@ -71,8 +71,7 @@ class Calls:
     def retried(self, call: Callable[[], _T], provider: str, key: str, *, beside: bool = False) -> Steps[_T]:
         """Make a call to a provider until it works; ``key`` is what the jitter of the waits is drawn from.
 
-        With ``beside`` other tasks may go on meanwhile. What creates something is not called so: nothing else happens
-        between the record that announces it and the one that says what came of it.
+        With ``beside`` other tasks may go on meanwhile: for what looks, and creates and writes nothing.
 
         Raises
         ------
@@ -83,8 +82,8 @@ class Calls:
         failing_since: float | None = None
         for failures in itertools.count(1):
             try:
-                result = yield from self._made(call, provider, beside=beside)
-            except TransferStoppedError:
+                result = (yield from self._made_beside(call, provider)) if beside else call()
+            except (TransferStoppedError, NotAskedError):
                 raise
             except TransientError as error:
                 failing_since = self.clock.monotonic() if failing_since is None else failing_since
@@ -105,13 +104,15 @@ class Calls:
                 return result
         raise AssertionError  # pragma: no cover - a count has no end
 
-    def _made(self, call: Callable[[], _T], provider: str, *, beside: bool) -> Steps[_T]:
+    def _made_beside(self, call: Callable[[], _T], provider: str) -> Steps[_T]:
         if self._beside is None:
             return call()
-        if beside:
-            return (yield from self._beside.made(call, provider))
-        with self._beside.alone(provider):
+
+        def when_it_is_its_turn() -> _T:
+            self._check(provider)
             return call()
+
+        return (yield from self._beside.made(when_it_is_its_turn, provider))
 
     @contextmanager
     def beside_others(self, beside: CallsBeside) -> Iterator[None]:
@@ -119,6 +120,7 @@ class Calls:
         self._beside = beside
         try:
             yield
+            beside.finish()
         finally:
             self._beside = None
             beside.close()

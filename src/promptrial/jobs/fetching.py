@@ -201,8 +201,7 @@ class Fetching:
             if short is not None and draft.missing:
                 raise short
             return new, short
-        name, key = self.work.model.provider, f"{job.name} results"
-        return (yield from self.services.calls.retried(fetch, name, key, beside=True))
+        return (yield from self.services.calls.retried(fetch, self.work.model.provider, f"{job.name} results"))
 
     def _believed(self, draft: _Draft, attempt: int, short: ResultsShortError | None) -> FileRecord:
         """Give what came its final name.

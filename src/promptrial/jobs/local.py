@@ -7,7 +7,7 @@ are asked for one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -133,7 +133,7 @@ class PartRows:
             atomic.publish(sealed, rows)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class LocalPart:
     """The work on one part that this process computes; a ``schedule.PartTask``.
 
@@ -154,11 +154,13 @@ class LocalPart:
     failures: dict[str, str]
     task: Task
     beside: CallsBeside
+    outstanding: int = field(default=0, init=False)
+    """Rows that are being computed: one or none."""
 
     @property
     def in_flight(self) -> bool:
-        """Never: it is left between two rows, and what it has computed is kept."""
-        return False
+        """Whether a row is being computed: it is left between two rows, and what it has computed is kept."""
+        return self.outstanding > 0
 
     def failed(self, error: Exception) -> None:
         """Note why this part was not finished."""
@@ -187,11 +189,18 @@ class LocalPart:
 
     def _appended(self, results: Iterator[bytes]) -> Steps[None]:
         with atomic.Appender(self.work.folder.part_rows(self.work.part.name)) as appender:
-            computed = partial(next, results, None)
-            while (row := (yield from self.beside.made(computed, self.work.model.provider))) is not None:
+            while (row := (yield from self._computed(results))) is not None:
                 appender.append(self.recorder.events.redact_row(row))
                 self.task.advance()
                 yield 0.0
+
+    def _computed(self, results: Iterator[bytes]) -> Steps[bytes | None]:
+        self.outstanding = 1
+        try:
+            row: bytes | None = yield from self.beside.made(partial(next, results, None), self.work.model.provider)
+            return row
+        finally:
+            self.outstanding = 0
 
 
 def name_job(work: PartWork, recorder: Recorder) -> None:

@@ -229,8 +229,8 @@ class QueueManager:
         return Schedule(self._clock, self._stop, self._say_what_is_waited_for)
 
     def _say_what_is_waited_for(self, tasks: Sequence[PartTask]) -> None:
-        requests = sum(task.outstanding for task in tasks if isinstance(task, LivePart))
-        jobs = sum(not isinstance(task, LivePart) for task in tasks)
+        requests = sum(task.outstanding for task in tasks if isinstance(task, LivePart | LocalPart))
+        jobs = sum(isinstance(task, HostedPart) for task in tasks)
         if not jobs:
             self._events.say(
                 f"stopping when the {requests} requests in flight are answered; a second signal, or stop --now, stops "

@@ -7,7 +7,8 @@ lane has a limit of its own, so that no kind of work waits for a place of anothe
 is parked: it takes no place, and continues once no other does, for one more look.
 
 While one task runs, no other does: what may take long without a wait is done in threads, which wake the task that
-waits for it (``live``, ``calls_beside``). What creates a job is not: its order among the tasks is a promise.
+waits for it (``live``, ``calls_beside``). Calls that create, look for or fetch something are not: their order among
+the tasks is a promise, and what they write is written by one thread.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import heapq
 import itertools
 import math
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -99,21 +99,26 @@ class Wakes:
 
     def __init__(self) -> None:
         self.event = threading.Event()
-        self._tasks: deque[PartTask] = deque()
+        self._tasks: list[PartTask] = []
+        self._lock = threading.Lock()
 
     def wake(self, task: PartTask) -> None:
         """Let a task continue; called by any thread, also of a task that has ended."""
-        self._tasks.append(task)
+        with self._lock:
+            self._tasks.append(task)
         self.event.set()
 
     def take(self) -> list[PartTask]:
         """Return those that were woken since the last call, each once, in their order."""
         self.event.clear()
-        found: dict[int, PartTask] = {}
-        while self._tasks:
-            task = self._tasks.popleft()
-            found[id(task)] = task
-        return list(found.values())
+        with self._lock:
+            woken, self._tasks = self._tasks, []
+        return list({id(task): task for task in woken}.values())
+
+    def take_back(self, task: PartTask) -> None:
+        """Forget that a task was woken: it went on before."""
+        with self._lock:
+            self._tasks = [each for each in self._tasks if each is not task]
 
 
 @dataclass(slots=True, eq=False)
@@ -248,6 +253,8 @@ class Schedule:
             if begun is not None:
                 self._others_went_on = True
                 self._run_until_it_waits(begun)
+        if woken and stopping:
+            self._keep_what_is_in_flight()
         self._drop_ended_waits()
         if not self._waits:
             return

@@ -1,4 +1,4 @@
-"""Threads that make calls for a schedule, so that it can go on while they wait for a server. They touch no record.
+"""Threads that make calls for a schedule, so that it can go on while they wait for a server. They write nothing.
 
 They are daemons: a process that has to end at once waits for none of them.
 """
