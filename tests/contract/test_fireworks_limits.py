@@ -67,12 +67,12 @@ def lines(client: HttpClient, server: ScriptedServer) -> list[bytes]:
     return list(client.lines(f"{server.url}/file?X-Goog-Signature=abc", what="download it"))
 
 
-def quickly(ask: Callable[[], object], kind: type[ProviderError], match: str, limit_s: float = 5.0) -> ProviderError:
+def quickly(ask: Callable[[], object], kind: type[ProviderError], match: str) -> ProviderError:
     """Require an error of exactly this kind, in one sentence, well before the drips are over."""
     began = time.monotonic()
     with pytest.raises(kind, match=match) as caught:
         ask()
-    assert time.monotonic() - began < limit_s < ENDLESS_S
+    assert time.monotonic() - began < ENDLESS_S / 2
     assert "\n" not in caught.value.message
     assert "Signature" not in caught.value.message
     return caught.value
@@ -172,13 +172,13 @@ def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
 
     client.stop_asked = stop
     quickly(lambda: lines(client, server), TransferStoppedError, "a stop was asked for")
-    assert 0.0 < asked[-1] - asked[0] < 2.0
+    assert 0.0 < asked[-1] - asked[0] < ENDLESS_S / 2
     client.stop_asked = lambda: True
     for ask in (
         lambda: client.upload("/v1/up", tmp_path / "r", "r", what="upload it"),
         lambda: client.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it"),
     ):
-        quickly(ask, TransferStoppedError, "a stop was asked for", 1.0)
+        quickly(ask, TransferStoppedError, "a stop was asked for")
     server.on("GET", "/file", reply(200, ROWS))
     assert len(lines(client, server)) == 1000, "a file that comes at once is taken"
     server.on("POST", "/v1/things", reply(200, b'{"name":"t"}'))
@@ -213,11 +213,11 @@ def test_a_body_that_is_packed_in_layers_or_too_well_is_refused_in_little_memory
         server.on("POST", "/v1/things", *[reply(status, body, Content_Encoding=packing)] * 2)
     tracemalloc.start()
     try:
-        quickly(lambda: lines(client, server), UnusableBodyError, match, 10.0)
-        quickly(lambda: call(client), TransientError, "HTTP 500", 10.0)
+        quickly(lambda: lines(client, server), UnusableBodyError, match)
+        quickly(lambda: call(client), TransientError, "HTTP 500")
         server.on("POST", "/v1/things", reply(200, body, Content_Encoding=packing))
-        quickly(lambda: call(client), UnusableBodyError, match, 10.0)
-        quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, match, 10.0)
+        quickly(lambda: call(client), UnusableBodyError, match)
+        quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, match)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -355,21 +355,32 @@ def test_a_look_leaves_no_lock_behind(flock_path: Path) -> None:
         assert clock.monotonic() == 0
 
 
-def test_a_writer_that_starts_while_others_look_takes_the_lock_anyway(flock_path: Path) -> None:
-    """A look holds a shared lock for a moment: here one is held for the writer's first attempts."""
+@pytest.mark.parametrize("seconds", [0.5, 9.0])
+def test_a_writer_that_starts_while_others_look_takes_the_lock_anyway(flock_path: Path, seconds: float) -> None:
+    """A look holds a shared lock for a moment, or longer on a busy machine: here one outlasts the first attempts."""
     write_holder(flock_path, DEAD)
     looker = flock_path.open("rb")
     lock._try_shared(looker.fileno())
 
     class Waits(FakeClock):
         def wait(self, event: Event, seconds: float) -> bool:
-            if self.monotonic() > 0.5:
+            if self.monotonic() > for_s:
                 looker.close()
             return super().wait(event, seconds)
 
-    clock = Waits()
+    clock, for_s = Waits(), seconds
     with RunLock(flock_path, since="now", clock=clock):
-        assert 0.5 < clock.monotonic() < 0.7
+        assert seconds < clock.monotonic() < seconds + 0.2
+
+
+def test_a_look_that_never_ends_refuses_a_writer_in_the_end(flock_path: Path) -> None:
+    write_holder(flock_path, DEAD)
+    clock = FakeClock()
+    with flock_path.open("rb") as looker:
+        lock._try_shared(looker.fileno())
+        with pytest.raises(RunLockedError), RunLock(flock_path, since="now", clock=clock):
+            pass
+    assert clock.monotonic() == pytest.approx(10)
 
 
 def test_a_hundred_writers_are_never_refused_for_those_who_only_look(flock_path: Path) -> None:

@@ -40,7 +40,9 @@ BEAT_EVERY_S: Final = 2.0
 _SILENT_AFTER_S: Final = 60.0
 """A heartbeat that is older than this has ended."""
 _TRIES_S: Final = (0.05,) * 20
-"""The waits of a writer between its attempts: a look holds a shared lock for a moment, and a holder may be ending."""
+"""The waits of a writer between its attempts: a holder may be ending."""
+_TRIES_BESIDE_LOOKS_S: Final = (0.05,) * 200
+"""Its waits where looks alone hold the lock: one that the machine holds up keeps it for longer than a moment."""
 _LARGEST_TEXT: Final = 4096
 
 
@@ -233,11 +235,13 @@ class RunLock:
             self._release(fd)
 
     def _flocked(self) -> int:
-        """Lock the file, trying for a second.
+        """Lock the file, trying for a second, and for ten where nobody but looks holds it.
 
         A lock file that was removed meanwhile, with what it stood for, is no lock any more: then the new one counts.
         """
-        for wait_s in (*_TRIES_S, 0.0):
+        waits_s, waits_beside_looks_s = iter(_TRIES_S), iter(_TRIES_BESIDE_LOOKS_S)
+        while True:
+            is_look = False
             with _plain(self._path):
                 fd = open_to_write(self._path, os.O_RDWR)
             try:
@@ -245,13 +249,15 @@ class RunLock:
                 if _is_file_at(fd, self._path):
                     return fd
             except BlockingIOError:
-                pass
+                is_look = _is_locked(fd) is False
             except OSError as error:
                 os.close(fd)
                 raise PromptrialError(f"{self._path}: cannot be locked: {error.strerror}") from error
             os.close(fd)
+            wait_s = next(waits_beside_looks_s if is_look else waits_s, None)
+            if wait_s is None:
+                raise self._refusal()
             self._clock.wait(Event(), wait_s)
-        raise self._refusal()
 
     def _created(self) -> int:
         """Create the lock file, trying for a second; a lock without a heartbeat is taken over."""
