@@ -99,6 +99,19 @@ def test_whatever_is_lacking_is_said_until_the_run_is_whole_again(project: Proje
     assert not warned(project)
 
 
+def test_results_are_unfinished_from_the_moment_at_which_the_sample_grows_though_nothing_was_prepared(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("no more disk")
+
+    project.given_run("--limit_items", "2")
+    with monkeypatch.context() as patch:
+        patch.setattr("promptrial.phases.prepare.draw", fails)
+        assert project.run("--resume", "--limit_items", "6").code == 1
+    assert warned(project) == ["Unfinished: 8 of 8 answers; these results are from before the sample grew."]
+
+
 def warned(project: Project) -> list[str]:
     return [str(each) for each in promptrial.load_run(project.run_root()).verdict.warnings if each.kind == "unfinished"]
 

@@ -1547,7 +1547,7 @@ MUTANTS: Final = (
         "store/tables.py",
         "stop = min(start + BATCH_ROWS - self._in_tables, full + 1, len(lengths))",
         "stop = min(start + BATCH_ROWS, full + 1, len(lengths))",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_store_tables.py",),
     ),
     Mutant(
         "a worker gets the keys of the environment",

@@ -217,9 +217,12 @@ def test_rows_with_long_texts_make_smaller_row_groups(tmp_path: Path, monkeypatc
     assert table.rows == 9
 
 
-def test_rows_and_tables_in_turn_give_the_bytes_of_rows_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("most_characters", [90, 100_000])
+def test_rows_and_tables_in_turn_give_the_bytes_of_rows_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_characters: int
+) -> None:
     monkeypatch.setattr(tables, "BATCH_ROWS", 5)
-    monkeypatch.setattr(tables, "_BATCH_CHARACTERS", 90)
+    monkeypatch.setattr(tables, "_BATCH_CHARACTERS", most_characters)
     lengths, rows = [len(row[0] or "") * 10 for row in ROWS] * 3, ROWS * 3
     (tmp_path / "alone").mkdir()
     with TableWriter(tmp_path / "alone" / "table", COLUMNS) as alone:
