@@ -54,9 +54,9 @@ _TOKENS: Final = ("tests/unit/test_costs_tokens.py",)
 _SEAL: Final = ("tests/e2e/test_seal.py",)
 _REUSE: Final = ("tests/unit/test_phases_reuse.py",)
 _BESIDE: Final = (
-    "tests/unit/test_jobs_calls_beside.py",
-    "tests/unit/test_jobs_calls.py",
     "tests/unit/test_jobs_live.py",
+    "tests/unit/test_jobs_calls.py",
+    "tests/unit/test_jobs_calls_beside.py",
 )
 _LIVE: Final = ("tests/unit/test_jobs_live.py", "tests/crash/test_live_kill_points.py")
 _CONSENT: Final = ("tests/unit/test_costs_consent.py",)
