@@ -20,7 +20,7 @@ from promptrial.documents.printable import escaped
 from tests.support.browser import browsing
 from tests.support.finished import fake_provider_known
 from tests.support.page_runs import ATTACKS, small_project
-from tests.support.project import Project
+from tests.support.project import Project, import_path
 from tests.support.terminals import PROGRAM, allow_rows
 from tests.support.viewing import Viewed, viewing
 
@@ -41,10 +41,9 @@ def seen(ordinary: Path) -> Iterator[Viewed]:
 @contextmanager
 def at_work(project: Project, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
     """Work on run ``r`` in a process of its own."""
-    paths = os.pathsep.join(path for path in sys.path if path)
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM % "FakeProvider", "run", "--run_id", "r", "--display", "none", *flags],
-        cwd=project.root, env={**os.environ, "PYTHONPATH": paths}, stdin=subprocess.DEVNULL,
+        cwd=project.root, env={**os.environ, "PYTHONPATH": import_path()}, stdin=subprocess.DEVNULL,
     ) as process:  # fmt: skip
         try:
             yield process

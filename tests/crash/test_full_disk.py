@@ -80,7 +80,7 @@ entry_point(["run", *sys.argv[1:]])
 def test_a_real_disk_without_room_is_said_before_the_work_and_the_same_command_goes_on_later(
     small_disk: Path, tmp_path: Path
 ) -> None:
-    from tests.support.project import Project
+    from tests.support.project import Project, import_path
 
     (tmp_path / "project").mkdir()
     project = Project.make(tmp_path / "project")
@@ -89,7 +89,7 @@ def test_a_real_disk_without_room_is_said_before_the_work_and_the_same_command_g
         return subprocess.run(
             [sys.executable, "-c", RUN, "--run_id", "r", "--config", str(project.config), "--experiments_dir",
              str(small_disk), *flags],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": import_path()}, capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     assert run("--to_step", "poll").returncode == 0

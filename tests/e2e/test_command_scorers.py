@@ -34,7 +34,7 @@ from promptrial.scoring.types.command import Command
 from promptrial.scoring.types.fuzzy import Fuzzy
 from promptrial.scoring.types.json_schema import JsonSchema
 from tests.support import fake_provider
-from tests.support.project import Project
+from tests.support.project import Project, import_path
 from tests.support.scoring_runs import SCORING, done, phases_run, rows
 
 HEAD = f"#!{sys.executable} -IS\nimport json, os, sys, time\n"
@@ -465,7 +465,7 @@ def test_a_run_that_is_killed_or_stopped_while_a_program_scores_goes_on_from_the
         "registry.PROVIDERS['fake'] = 'tests.support.fake_provider:FakeProvider'\n"
         "sys.exit(main(['run', '--run_id', 'r', '--resume']))"
     )
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    env = {**os.environ, "PYTHONPATH": import_path()}
     with subprocess.Popen([sys.executable, "-c", child], cwd=own.root, env=env, stderr=subprocess.PIPE) as process:
         while not note.exists():
             assert process.poll() is None, process.stderr and process.stderr.read()

@@ -24,7 +24,7 @@ from promptrial.errors import DataError, UsageError
 from tests.support.labelled import drawn, finished_run, sheet, write
 from tests.support.labelling import labelling, sides_in
 from tests.support.page_runs import ATTACKS, small_project
-from tests.support.project import Project
+from tests.support.project import Project, import_path
 from tests.support.terminals import PROGRAM
 from tests.support.viewing import LOOK_S, Viewed
 
@@ -231,7 +231,7 @@ class started:  # noqa: N801 - a context
     """``promptrial label r --serve`` in a process of its own, and a browser that has been let in."""
 
     def __init__(self, project: Project, path: Path) -> None:
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
+        env = {**os.environ, "PYTHONPATH": import_path()}
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM % "FakeProvider", "label", "r", "--serve", "--no_open", "--out", str(path)],
             cwd=project.root, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

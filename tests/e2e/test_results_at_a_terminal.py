@@ -12,13 +12,12 @@ import subprocess
 import sys
 import termios
 from html import unescape
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from markdown_it import MarkdownIt
 
-from tests.support.project import Project
+from tests.support.project import Project, import_path
 
 PROGRAM: Final = """
 import sys
@@ -27,7 +26,6 @@ registry.PROVIDERS["fake"] = "tests.support.fake_provider:FakeProvider"
 from promptrial.cli.start import entry_point
 entry_point(["run", "--run_id", "r", "--resume", *sys.argv[1:]])
 """
-ROOT: Final = Path(__file__).parents[2]
 _CODES: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -39,7 +37,7 @@ def finished(project: Project) -> Project:
 
 def environment(**changed: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
-    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **changed}
+    return {**kept, "TERM": "xterm-256color", "PYTHONPATH": import_path(), **changed}
 
 
 def at_a_terminal(columns: int, **changed: str) -> str:

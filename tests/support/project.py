@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import io
 import json
+import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,11 @@ PASSAGES = {
     "rust": "Iron rusts where it meets water and oxygen. Paint keeps both away from the metal.",
     "bread": "Yeast eats sugar in the dough and gives off gas. The gas makes the dough rise.",
 }
+
+
+def import_path() -> str:
+    """Return the ``PYTHONPATH`` of a child that is to import what this process does, such as a mutant."""
+    return os.pathsep.join(path for path in sys.path if path)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.fake_provider import BEFORE_ROW
-from tests.support.project import Outcome, Project
+from tests.support.project import Outcome, Project, import_path
 
 __all__ = ["PROGRAM", "Screen", "Terminal", "allow_rows", "at_a_terminal", "hold_rows", "shown_at_a_terminal"]
 
@@ -211,12 +211,11 @@ def at_a_terminal(
     """Run the program at a terminal of 24 lines."""
     fd, program_end = pty.openpty()
     _set_size(fd, columns)
-    paths = os.pathsep.join(path for path in sys.path if path)
     unset = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES", "NO_COLOR"}}
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM % provider, *words],
         cwd=project.root,
-        env={**unset, "PYTHONPATH": paths, "TERM": "xterm", **(env or {})},
+        env={**unset, "PYTHONPATH": import_path(), "TERM": "xterm", **(env or {})},
         stdin=program_end,
         stdout=program_end,
         stderr=program_end,
