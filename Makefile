@@ -55,8 +55,8 @@ properties: $(VENV)/.ready-dev ## look for counterexamples to what must hold for
 	@PROPERTY_EXAMPLES=$(or $(N),1000) $(BIN)/python -m pytest tests/property tests/unit -m "not slow" --timeout 3600
 
 mutants: $(VENV)/.ready-dev ## put deliberate bugs into a copy of the program, chosen ones and 200 at random (SEED=1), and see that tests notice each
-	@$(BIN)/python -m tests.mutants.run_mutants
-	@$(BIN)/python -m tests.mutants.run_drawn --seed $(or $(SEED),1)
+	@failed=0; $(BIN)/python -m tests.mutants.run_mutants || failed=1; \
+		$(BIN)/python -m tests.mutants.run_drawn --seed $(or $(SEED),1) || failed=1; exit $$failed
 
 cap: $(VENV)/.ready-dev ## draw N runs with faults and kills under a cap, and as many against the emulator: make cap N=500
 	@CAP_EXAMPLES=$(or $(N),500) $(BIN)/python -m pytest tests/property/test_cost_cap.py tests/e2e/test_cost_cap_random.py --timeout 36000

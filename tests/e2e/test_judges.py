@@ -376,8 +376,8 @@ def run_and_kill(hosted: HostedProject, status: str, number: int, *, after: bool
 def test_a_hosted_judge_is_killed_ten_times_and_paid_for_once(hosted: HostedProject) -> None:
     root = hosted.project.root
     (root / "config" / "rubric.md").write_text(RUBRIC)
-    rates = {"input_per_million": 3.0, "output_per_million": 15.0}
-    tree = configuration({"pricing": {"fireworks": {"models": {"m1": rates, "judge": rates}}}})
+    rates, dearer = ({"input_per_million": 3.0 * by, "output_per_million": 15.0 * by} for by in (1, 2))
+    tree = configuration({"pricing": {"fireworks": {"models": {"m1": rates, "judge": dearer}}}})
     tree["models"]["judge"] = tree["models"]["m1"]
     hosted.project.write_config({**tree, "scorers": BOTH, "lines_per_part": 4, "parts_per_dataset": None})
     kills = 0
