@@ -20,10 +20,9 @@ import pytest
 from tests.support.crash_survey import Findings, Survey, carry_out
 from tests.support.skips import MOUNT
 
-pytestmark = pytest.mark.timeout(3600)
-
 ROOT = Path(__file__).parents[2]
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
+pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)
 SURVEYS: Final = {
     "a disk that fills up in a first run": Survey(crash="full", stride=1 if ALL else 79),
     "a disk that fills up in a repair": Survey(crash="full", scenario="repair", stride=1 if ALL else 61),

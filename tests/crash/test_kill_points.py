@@ -34,9 +34,8 @@ import pytest
 from tests.support import crash_points
 from tests.support.crash_survey import Findings, Survey, carry_out
 
-pytestmark = pytest.mark.timeout(3600)
-
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
+pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)
 SURVEYS: Final = {
     "a first run": Survey(crash="kill", stride=1 if ALL else 149),
     "a first run at a vendor without lookup": Survey(crash="kill", lookup="none", stride=1 if ALL else 331),

@@ -27,9 +27,8 @@ import pytest
 
 from tests.support.crash_survey import Findings, Survey, carry_out
 
-pytestmark = pytest.mark.timeout(3600)
-
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
+pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)
 SURVEYS: Final = {
     "a first run": Survey(crash="power", stride=1 if ALL else 199),
     "a run that was killed before": Survey(crash="power", scenario="second crash", stride=1 if ALL else 331),

@@ -21,9 +21,8 @@ import pytest
 
 from tests.support.run_machine_tasks import Found, Task, carry_out
 
-pytestmark = pytest.mark.timeout(3600)
-
 ALL: Final = os.environ.get("CRASH_POINTS") == "all"
+pytestmark = pytest.mark.timeout(8 * 3600 if ALL else 3600)
 EXAMPLES: Final = 160 if ALL else 4
 SEEDS: Final = (1, 2)
 _LATE: Final = {
