@@ -41,6 +41,8 @@ KINDS: Final = (
 """Where the tests are that must notice a bug; tests of whole runs would notice some more, and take minutes."""
 _LONGEST_S: Final = 30.0
 """How long the tests of one bug may take."""
+NEAREST: Final = 2
+"""How many files of tests are taken for those of a module."""
 
 
 class Executed:
@@ -78,7 +80,11 @@ class Executed:
         return list(self._affordable(bug, {test for line in lines for test in executed.get(line, ()) if test}))
 
     def _affordable(self, bug: DrawnBug, tests: set[str]) -> Iterator[str]:
-        """Yield tests, file by file: first where names share most words with the module, then where tests are quick."""
+        """Yield tests, file by file: first where names share most words with the module, then where tests are quick.
+
+        The first files are taken whole: what a module defines once, and what tests share, is on record for the first
+        test alone that came to it.
+        """
         files: dict[str, list[str]] = {}
         for test in sorted(tests, key=lambda each: (self.seconds[each], each)):
             files.setdefault(_file_of(test), []).append(test)
@@ -88,8 +94,12 @@ class Executed:
             shared = words & set(Path(file).stem.split("_"))
             return -len(shared), sum(self.seconds[test] for test in files[file]) / len(files[file])
 
+        ordered = sorted(files, key=nearness)
+        for file in ordered[:NEAREST]:
+            own = (test for test in self.seconds if _file_of(test) == file)
+            files[file] = sorted(own, key=lambda each: (self.seconds[each], each))
         left = _LONGEST_S
-        for test in (test for file in sorted(files, key=nearness) for test in files[file]):
+        for test in (test for file in ordered for test in files[file]):
             left -= self.seconds[test]
             if left >= 0:
                 yield test

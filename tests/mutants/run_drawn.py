@@ -23,13 +23,12 @@ import pytest
 from tests.mutants.argued import ARGUED
 from tests.mutants.copied import copied_sources
 from tests.mutants.drawing import PACKAGES, SEED, DrawnBug, draw
-from tests.mutants.executed import Executed
+from tests.mutants.executed import NEAREST, Executed
 
 ROOT: Final = Path(__file__).parents[2]
 _NUMBER: Final = 200
 _CAUGHT_SHARE: Final = 0.95
 _LONGEST_S: Final = 600.0
-_NEAREST: Final = 2
 _POLL_S: Final = 0.02
 _LIBRARIES: Final = (
     "httpx",
@@ -104,7 +103,7 @@ def _fate(folder: Path, bug: DrawnBug, executed: Executed) -> _Fate:
 def _in_turn(tests: list[str]) -> list[list[str]]:
     """Return tests in two parts: those of the nearest files, which mostly notice a bug, and the others."""
     files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-    near = [test for test in tests if test.partition("::")[0] in files[:_NEAREST]]
+    near = [test for test in tests if test.partition("::")[0] in files[:NEAREST]]
     return [part for part in (near, [test for test in tests if test not in set(near)]) if part]
 
 
