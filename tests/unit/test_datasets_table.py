@@ -118,7 +118,7 @@ def test_a_configured_encoding_is_read_and_said(tmp_path: Path) -> None:
         (
             TABLE.encode("utf-16-le"),
             "utf-16",
-            "FILE:1: not UTF-16: UTF-16 stream does not start with BOM",
+            "FILE:1: not UTF-16: it does not start with a byte-order mark",
             "`encoding:`",
         ),
         (TABLE.encode("utf-32"), None, "FILE:1: this is text in UTF-32", "encoding: utf-32"),

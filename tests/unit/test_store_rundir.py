@@ -10,7 +10,7 @@ from promptrial.errors import PromptrialError, UsageError
 from promptrial.store import jsonl
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Receipt
-from promptrial.store.rundir import RunDir, check_run_id, digest_of
+from promptrial.store.rundir import RunDir, check_run_id, digest_of, run_folders
 
 
 @pytest.fixture
@@ -144,11 +144,12 @@ def test_a_command_that_changes_nothing_looks_at_results_once(run: RunDir, monke
         looked.append(path.removeprefix(f"{run.root}/"))
         return real(path)
 
-    monkeypatch.setattr(os, "lstat", noted)
-    found = [
-        [run.file_problem(f"t/results/{part}/results.jsonl", file) for part, file in (("p", whole), ("q", lost))]
-        for _ in range(3)
-    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "lstat", noted)
+        found = [
+            [run.file_problem(f"t/results/{part}/results.jsonl", file) for part, file in (("p", whole), ("q", lost))]
+            for _ in range(3)
+        ]
     assert found == [["", "results.jsonl missing"]] * 3
     assert sorted(looked) == sorted({*looked})
     assert "t/results" in looked
@@ -210,3 +211,18 @@ def test_a_run_may_itself_stand_behind_a_link(tmp_path: Path) -> None:
     expected = put(run, "a/file", b"data")
     run.check_links()
     assert run.file_problem("a/file", expected) == ""
+
+
+def test_the_folders_of_runs_are_sorted_and_there_are_none_where_their_folder_is_missing(tmp_path: Path) -> None:
+    for name in ("run_b", "run_a", "archives"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "file").write_text("")
+    assert run_folders(tmp_path) == [tmp_path / "run_a", tmp_path / "run_b"]
+    assert run_folders(tmp_path / "missing") == run_folders(tmp_path / "file") == []
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_one_without_runs(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for folder in (tmp_path / "loop", tmp_path / ("a" * 300)):
+        with pytest.raises(OSError, match=r"Too many levels|too long"):
+            run_folders(folder)

@@ -20,14 +20,14 @@ from promptrial.phases.accounts import read_ledger
 from promptrial.runtime.clock import Clock
 from promptrial.store.change_records import Seal
 from promptrial.store.records import RunState
-from promptrial.store.rundir import RunDir
+from promptrial.store.rundir import RunDir, run_folders
 
 __all__ = ["latest_run", "list_runs"]
 
 
 def list_runs(experiments: Path, clock: Clock) -> ListDocument:
-    """List the ``run_*`` folders of a folder; none if it is not there."""
-    found = [_listed(path, clock) for path in sorted(experiments.glob("run_*")) if path.is_dir()]
+    """List the ``run_*`` folders of a folder; none if it is not there. Raises ``OSError`` if it cannot be read."""
+    found = [_listed(path, clock) for path in run_folders(experiments) if path.is_dir()]
     found.sort(key=lambda run: -_seconds(run.updated_at) if run.updated_at else math.inf)
     return ListDocument(schema_version=1, experiments_dir=str(experiments), runs=tuple(found))
 

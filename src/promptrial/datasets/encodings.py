@@ -277,6 +277,8 @@ def _transcoded(path: Path, file: BinaryIO, codec: str, size: int = _CHUNK) -> I
             with suppress(UnicodeError):  # the file may be wrong from its first byte on
                 line += decoder.decode(good).count("\n")
             reason = getattr(error, "reason", str(error))
+            if reason.endswith("tream does not start with BOM"):  # Python 3.13 says it in other words than 3.12
+                reason = "it does not start with a byte-order mark"
             raise Place(path, line).error(
                 f"not {_ENCODING_WORDS.get(codec, codec)}: {reason}",
                 hint=f"save the file as UTF-8, or write its own encoding as `encoding:`; {_SEE}",

@@ -17,7 +17,7 @@ from promptrial.phases.accounts import is_dry_run
 from promptrial.phases.counted import committed_of, is_unpriced, whole_ledger
 from promptrial.runtime.clock import Clock
 from promptrial.store.folder_lock import folder_lock
-from promptrial.store.rundir import RUN_ID_PATTERN, RunDir
+from promptrial.store.rundir import RUN_ID_PATTERN, RunDir, run_folders
 
 __all__ = ["FolderMonth"]
 
@@ -90,7 +90,7 @@ class FolderMonth:
 
     def _others(self) -> Iterator[RunDir]:
         experiments = self.run.root.parent
-        for path in sorted(experiments.glob("run_*")):
+        for path in run_folders(experiments):
             run_id = path.name.removeprefix("run_")
             if path != self.run.root and RUN_ID_PATTERN.fullmatch(run_id):
                 yield RunDir(experiments, run_id)

@@ -23,7 +23,16 @@ from promptrial.store.known_digests import KnownDigests
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Receipt, TrialManifest, load
 
-__all__ = ["OLDER", "RUN_ID_PATTERN", "RunDir", "TrialDir", "changed_inputs", "check_run_id", "digest_of"]
+__all__ = [
+    "OLDER",
+    "RUN_ID_PATTERN",
+    "RunDir",
+    "TrialDir",
+    "changed_inputs",
+    "check_run_id",
+    "digest_of",
+    "run_folders",
+]
 
 OLDER: Final = "older"
 """The folder, of a trial and of the run, to which a migration moves what the older tool had made."""
@@ -41,6 +50,20 @@ def check_run_id(run_id: str) -> str:
     if not RUN_ID_PATTERN.fullmatch(run_id):
         raise UsageError(f"--run_id {run_id!r}: expected a letter or digit, then at most 63 of letters, digits, . _ -")
     return run_id
+
+
+def run_folders(experiments: Path) -> list[Path]:
+    """Return what is named like the folder of a run, sorted; nothing if the folder that it is in is not there.
+
+    Raises
+    ------
+    OSError
+        If that cannot be read: it may hold runs.
+    """
+    try:
+        return sorted(path for path in experiments.iterdir() if path.name.startswith("run_"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def digest_of(value: object) -> str:
