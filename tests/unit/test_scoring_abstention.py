@@ -4,7 +4,6 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from promptrial.scoring import refusals
 from promptrial.scoring.phrases import Speech
 from promptrial.scoring.refusal_table import LANGUAGES, Language
 from promptrial.scoring.refusals import is_abstention, refusal_form
+from tests.support.processor_time import at_most
 
 DATA = Path(__file__).parents[1] / "data/refusals"
 LISTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(DATA.glob("*.json"))}
@@ -249,9 +249,8 @@ def test_a_long_text_is_an_answer() -> None:
     ],
 )
 def test_hostile_texts_are_judged_in_no_time(text: str) -> None:
-    start = time.process_time()
-    is_abstention(text[:400])
-    assert time.process_time() - start < 0.25
+    with at_most(1):
+        is_abstention(text[:400])
 
 
 def test_a_sentence_is_divided_three_times_over_and_beyond_that_it_is_an_answer() -> None:
