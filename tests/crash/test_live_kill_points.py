@@ -84,27 +84,27 @@ def test_killed_while_jobs_are_looked_at_and_fetched_beside_live_answers_it_ends
     def begun(root: Path) -> tuple[LiveLab, list[PartWork]]:
         lab = LiveLab.simulated(root, monkeypatch, in_flight=IN_FLIGHT, takes_s=uneven)
         lab.vendor.takes_s, lab.live.beside.call_s = 4.0, 1.5
-        work = lab.with_jobs_and_without(rows=6)
-        lab.submit([*work[0], *work[1]])
-        return lab, [*work[0], *work[1]]
+        hosted, live = lab.with_jobs_and_without(rows=6)
+        lab.submit([*hosted, *live])
+        return lab, [*hosted, *live]
 
-    undisturbed, work = begun(tmp_path / "undisturbed")
-    undisturbed.collect(work)
-    assert undisturbed.live.beside.calls >= 2 + 2, "looks and downloads were made beside live requests"
-    expected = [each.folder.part_results(each.part.name).read_bytes() for each in work]
+    undisturbed, parts = begun(tmp_path / "undisturbed")
+    undisturbed.collect(parts)
+    assert undisturbed.live.beside.calls >= 2 + 2, "jobs were looked at beside live requests"
+    expected = [part.folder.part_results(part.part.name).read_bytes() for part in parts]
     for number in itertools.count():
-        lab, work = begun(tmp_path / str(number))
+        lab, parts = begun(tmp_path / str(number))
         try:
             with killed_at(monkeypatch, number, moment):
-                lab.collect(work)
+                lab.collect(parts)
         except Killed:
             pass
         else:
             break
-        kept, before = whole_rows(work), lab.live.asked()
+        kept, before = whole_rows(parts), lab.live.asked()
         lab.clock._coming.clear()  # type: ignore[attr-defined]
-        lab.collect(work)
+        lab.collect(parts)
         assert not set(lab.live.asked() - before) & kept, f"{moment} operation {number}: asked again"
         assert set(lab.vendor.asked().values()) == {1}, f"{moment} operation {number}: another job"
-        assert [each.folder.part_results(each.part.name).read_bytes() for each in work] == expected
+        assert [part.folder.part_results(part.part.name).read_bytes() for part in parts] == expected
     assert number > 50

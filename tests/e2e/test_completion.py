@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
 
 from promptrial.cli.main import COMMANDS
-from tests.support.project import Project
+from tests.support.project import Project, import_path
 
 
 def completed(project: Project, words: str) -> list[str]:
@@ -26,7 +25,7 @@ def completed(project: Project, words: str) -> list[str]:
         f"source {script}; COMP_WORDS=({' '.join(repr(each) for each in typed)}); COMP_CWORD={len(typed) - 1}; "
         "$(complete -p promptrial | sed 's/.*-F \\([^ ]*\\).*/\\1/'); printf '%s\\n' \"${COMPREPLY[@]}\""
     )
-    env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "PYTHONPATH": import_path()}
     outcome = subprocess.run(
         ["/bin/bash", "-c", asked], cwd=project.root, env=env, capture_output=True, text=True, check=False
     )

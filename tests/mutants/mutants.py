@@ -2460,7 +2460,7 @@ MUTANTS: Final = (
         _BESIDE,
     ),
     Mutant(
-        "a call of a task that was left off is made all the same",
+        "a call is still made after its task was stopped",
         "jobs/calls_beside.py",
         "            outcome.cancel()\n",
         "            pass\n",

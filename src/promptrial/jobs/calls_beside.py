@@ -10,16 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
-from promptrial.jobs.schedule import PartTask, Schedule, Steps
+from promptrial.jobs.schedule import UNTIL_WOKEN_S, PartTask, Schedule, Steps
 from promptrial.jobs.workers import Workers
 
 __all__ = ["CallsBeside"]
 
 _T = TypeVar("_T")
-_LOOK_S: Final = 60.0
-"""How long a task waits for nothing but its call, which wakes it."""
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ class CallsBeside:
         self._thread(provider).begin(partial(self._make, call, outcome, self.schedule.current))
         try:
             while not self._is_there(outcome):
-                yield _LOOK_S
+                yield UNTIL_WOKEN_S
         finally:
             outcome.cancel()
             if not outcome.running():

@@ -26,7 +26,7 @@ from promptrial.errors import (
 from promptrial.jobs.pace import Pace
 from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.request_order import in_order
-from promptrial.jobs.schedule import Steps, Wakes
+from promptrial.jobs.schedule import UNTIL_WOKEN_S, Steps, Wakes
 from promptrial.jobs.services import QueueServices
 from promptrial.jobs.work import PartWork
 from promptrial.jobs.workers import Workers
@@ -41,8 +41,6 @@ __all__ = ["LivePart", "LiveQueue"]
 _SAID_AFTER: Final = 4
 """Rounds of failures that are too common to be spoken of."""
 _ALONE: Final = 4
-_LOOK_S: Final = 60.0
-"""How long a part waits for nothing but answers, which wake it."""
 _SHORTEST_S: Final = 0.001
 
 
@@ -130,7 +128,7 @@ class LiveQueue:
         moments = [max(held, asked.not_before - now) for asked in self._again]
         if any(part.unsent for part in self._parts):
             moments.append(held)
-        return max(_SHORTEST_S, min((moment for moment in moments if moment > 0), default=_LOOK_S))
+        return max(_SHORTEST_S, min((moment for moment in moments if moment > 0), default=UNTIL_WOKEN_S))
 
     def settle(self) -> None:
         """Take what has come: give the rows to their parts, and note what each outcome says of the server."""

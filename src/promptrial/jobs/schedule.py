@@ -24,13 +24,15 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.stop import StopToken
 
-__all__ = ["FOR_A_PERSON", "Lane", "PartTask", "Schedule", "Steps", "Wakes"]
+__all__ = ["FOR_A_PERSON", "UNTIL_WOKEN_S", "Lane", "PartTask", "Schedule", "Steps", "Wakes"]
 
 _T = TypeVar("_T")
 Steps = Generator[float, None, _T]
 """What may take a while: yields seconds to wait, and returns its result."""
 FOR_A_PERSON: Final = math.inf
 """The wait of a task for what a person has to do."""
+UNTIL_WOKEN_S: Final = 60.0
+"""The wait of a task for nothing but another thread, which wakes it."""
 _LOOK_FOR_A_STOP_S: Final = 0.5
 """How often a stop is looked for during a wait."""
 
