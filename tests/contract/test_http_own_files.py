@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
-from pathlib import Path
+from io import BytesIO
 
 import msgspec
 import pytest
@@ -44,12 +44,11 @@ def chunked(body: bytes) -> Reply:
 
 
 def test_a_file_is_posted_behind_the_other_fields_and_its_answer_is_returned(
-    server: ScriptedServer, client: HttpClient, tmp_path: Path
+    server: ScriptedServer, client: HttpClient
 ) -> None:
-    (tmp_path / "r.jsonl").write_bytes(ROWS)
     server.on("POST", "/files", json_reply({"id": "file-1"}))
     fields = {"purpose": "batch"}
-    made = client.create_file("/files", tmp_path / "r.jsonl", "x.jsonl", Thing, what="upload it", fields=fields)
+    made = client.create_file("/files", BytesIO(ROWS), "x.jsonl", Thing, what="upload it", fields=fields)
     assert made == Thing("file-1")
     (asked,) = server.asked
     assert asked.body.index(b'name="purpose"\r\n\r\nbatch') < asked.body.index(b'name="file"; filename="x.jsonl"')
@@ -58,12 +57,11 @@ def test_a_file_is_posted_behind_the_other_fields_and_its_answer_is_returned(
 
 @pytest.mark.parametrize("answer", [reply(200, b"{"), json_reply({}), reply(500), Reply(end="reset")])
 def test_an_upload_whose_answer_says_no_name_may_be_made_again(
-    server: ScriptedServer, client: HttpClient, tmp_path: Path, answer: Reply
+    server: ScriptedServer, client: HttpClient, answer: Reply
 ) -> None:
-    (tmp_path / "r.jsonl").write_bytes(ROWS)
     server.on("POST", "/files", answer)
     with pytest.raises(TransientError):
-        client.create_file("/files", tmp_path / "r.jsonl", "x", Thing, what="upload it", fields={})
+        client.create_file("/files", BytesIO(ROWS), "x", Thing, what="upload it", fields={})
 
 
 @pytest.mark.parametrize(

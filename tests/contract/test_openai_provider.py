@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shlex
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -288,6 +289,27 @@ def test_requests_are_uploaded_as_the_vendors_rows_under_a_name_of_our_own(
         },
     }  # fmt: skip
     assert list(payload.path.parent.iterdir()) == [payload.path], "no file is left behind"
+
+
+def test_a_process_that_is_killed_while_it_uploads_leaves_no_file_of_requests_behind(
+    server: ScriptedServer,
+    provider: OpenAIProvider,
+    payload: PartPayload,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, answered = tmp_path / "temporary", server.next_reply
+    seen: list[tuple[str, list[Path]]] = []
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+
+    def look(asked: Asked) -> Reply:
+        seen.append((asked.method, list(folder.iterdir())))
+        return answered(asked)
+
+    monkeypatch.setattr(server, "next_reply", look)
+    provider.stage(payload)
+    assert ("POST", []) in seen
 
 
 def test_what_is_there_is_not_uploaded_again_in_this_process(

@@ -130,27 +130,27 @@ class HttpClient:
 
     def upload(self, path: str, file: Path, name: str, *, what: str) -> None:
         """Post a file as the part ``file`` of a form, in bounded memory. Repeatable: the last one counts."""
-        self._post_form(Call(self.service, what), path, file, name, {})
+        with open_regular(file) as content:
+            self._post_form(Call(self.service, what), path, content, name, {})
 
     def create_file(
-        self, path: str, file: Path, name: str, into: type[T], *, what: str, fields: Mapping[str, str]
+        self, path: str, content: IO[bytes], name: str, into: type[T], *, what: str, fields: Mapping[str, str]
     ) -> T:
-        """Post a file as the part ``file`` of a form, behind its other fields, in bounded memory; return the answer.
+        """Post the whole of an open file as the part ``file`` of a form, behind its other fields; return the answer.
 
-        It counts as repeatable: another copy of a file costs nothing.
+        Memory stays bounded. It counts as repeatable: another copy of a file costs nothing.
         """
         call = Call(self.service, what)
-        return decoded(call, self._post_form(call, path, file, name, fields), into)
+        return decoded(call, self._post_form(call, path, content, name, fields), into)
 
-    def _post_form(self, call: Call, path: str, file: Path, name: str, fields: Mapping[str, str]) -> bytes:
-        with open_regular(file) as content:
-            part = {"file": (name, content, "application/octet-stream")}
-            with (
-                explained(call),
-                self._watch.on(self._upload_exchange()),
-                self._keyed("POST", path, data=fields, files=part, timeout=self._for_files()) as response,
-            ):
-                return success_body(call, response)
+    def _post_form(self, call: Call, path: str, content: IO[bytes], name: str, fields: Mapping[str, str]) -> bytes:
+        part = {"file": (name, content, "application/octet-stream")}
+        with (
+            explained(call),
+            self._watch.on(self._upload_exchange()),
+            self._keyed("POST", path, data=fields, files=part, timeout=self._for_files()) as response,
+        ):
+            return success_body(call, response)
 
     def create(
         self, path: str, content: IO[bytes], into: type[T], *, what: str, turned_away: Callable[[Reply], bool]

@@ -6,12 +6,12 @@ its size. Nothing here makes, finds or ends a batch.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Final
+from typing import IO, Final
 from urllib.parse import quote
 
 from promptrial.errors import PermanentError, ProviderError, ResultsGoneError
@@ -126,30 +126,33 @@ class Files:
 
     def _brought(self, payload: PartPayload) -> File:
         """Return the file of the requests: the one that an earlier process has uploaded whole, or a new one."""
-        with self._translated(payload) as path:
-            there = self._uploaded_before().get((_filename(payload.dataset_key), path.stat().st_size))
+        with self._translated(payload) as rows:
+            there = self._uploaded_before().get((_filename(payload.dataset_key), _size(rows)))
             file = None if there is None else self._look_up(there)
             if file is not None and not file.is_unusable:
                 return file
-            return self._upload(payload, path)
+            return self._upload(payload, rows)
 
-    def _upload(self, payload: PartPayload, path: Path) -> File:
+    def _upload(self, payload: PartPayload, rows: IO[bytes]) -> File:
         name, fields = payload.dataset_key, {"purpose": _PURPOSE}
         what = f"upload the requests {name}"
         try:
-            return self._http.create_file("/files", path, _filename(name), File, what=what, fields=fields)
+            return self._http.create_file("/files", rows, _filename(name), File, what=what, fields=fields)
         except ProviderError:
             self._earlier = None  # it may have arrived anyway
             raise
 
     @contextmanager
-    def _translated(self, payload: PartPayload) -> Iterator[Path]:
-        """Write the requests as the vendor's rows into a file that is gone afterwards, a row at a time."""
-        with tempfile.NamedTemporaryFile("wb", prefix="promptrial-", suffix=".jsonl") as file:
+    def _translated(self, payload: PartPayload) -> Iterator[IO[bytes]]:
+        """Write the requests as the vendor's rows, a row at a time, and yield the file, at its beginning.
+
+        It has no name, so that nothing is left of it however this process ends.
+        """
+        with tempfile.TemporaryFile() as file:
             for row in payload.requests():
                 file.write(openai_line(row, payload.model, self._shape) + b"\n")
-            file.flush()
-            yield Path(file.name)
+            file.seek(0)
+            yield file
 
     def _uploaded_before(self) -> dict[tuple[str, int], str]:
         """Return the files that are there, by name and size; asked for once, and again after an upload that failed."""
@@ -172,6 +175,10 @@ class Files:
         found = pages(self._http, "/files", FilePage, query, what="list the files", most=_MOST_PAGES)
         for page in found:
             yield from page.data
+
+
+def _size(file: IO[bytes]) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _filename(key: str) -> str:

@@ -5,12 +5,11 @@ Nothing is repeated but looks. What a vendor says is bounded, on one line and wi
 
 from __future__ import annotations
 
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, Self
 
 import msgspec
@@ -101,10 +100,8 @@ class Desk:
         """Post rows as a file of JSON lines."""
 
         def make() -> Reply:
-            with tempfile.TemporaryDirectory() as folder:
-                file = Path(folder) / f"{self.nonce}.jsonl"
-                file.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
-                value = self.http.create_file(path, file, file.name, dict[str, Any], what=f"POST {path}", fields=fields)
+            file, name = BytesIO(msgspec.json.Encoder().encode_lines(rows)), f"{self.nonce}.jsonl"
+            value = self.http.create_file(path, file, name, dict[str, Any], what=f"POST {path}", fields=fields)
             return Reply(200, value, self._shown(msgspec.json.encode(value)))
 
         return self._noted(f"POST {path} (a file)", make)
