@@ -92,6 +92,29 @@ def test_trials_that_share_a_control_are_compared_together_in_the_report_of_the_
     assert "step-down max-T over 2 primary tests with a shared control" in page
 
 
+def test_trials_of_several_models_may_share_a_control_that_has_a_model_of_its_own(project: Project) -> None:
+    pinned = {"control": {"path": "control.txt", "model": "base"}, "treatment": "treatment.txt"}
+    project.write_config(
+        {
+            "limit_items": 4,
+            "temps": [0.0],
+            "models": {"base": {"id": "b"}, "one": {"id": "1"}, "two": {"id": "2"}},
+            "prompt_sets": {"main": pinned},
+            "sweep": {"models": ["one", "two"]},
+            "pricing": None,
+        }
+    )
+    done = project.run()
+    assert done.code == 0, done.err
+    page = (project.run_root() / "aggregate_report.md").read_text()
+    together = page.partition("## Trials that share a control")[2]
+    trials = sorted(path.parent.name for path in project.run_root().glob("*/results"))
+    assert len(trials) == 2
+    for trial in trials:
+        assert f"treatment.txt ({trial})" in together
+    assert "step-down max-T over 2 primary tests with a shared control" in page
+
+
 def test_the_numbers_of_an_arm_do_not_change_when_another_is_added(project: Project) -> None:
     of_set(project, {"control": "control.txt", "treatment": "treatment.txt"})
     assert project.run(run_id="two").code == 0

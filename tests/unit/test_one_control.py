@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from promptrial.model import Prompt, Trial
-from promptrial.phases.one_control import control_groups, of_one_control
+from promptrial.phases.one_control import control_groups, of_one_control, trial_names
 from tests.support.values import make_trial
 
 
@@ -27,6 +27,12 @@ def spec_of(*, shared: bool, looked_at: bool) -> Any:
 
 def test_trials_with_the_same_control_are_one_group() -> None:
     assert [[trial.slug for trial in group] for group in control_groups(trials())] == [["one", "two"]]
+
+
+def test_trials_are_called_after_their_prompt_sets_unless_several_have_the_same() -> None:
+    assert trial_names(trials()) == {"one": "main", "two": "other"}
+    alike = [*trials(), replace(trials()[1], slug="three")]
+    assert trial_names(alike) == {"one": "one", "two": "two", "three": "three"}
 
 
 @pytest.mark.parametrize(

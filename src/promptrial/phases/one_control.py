@@ -17,7 +17,7 @@ from promptrial.reporting.facts import OneControl, TrialResult
 if TYPE_CHECKING:
     from promptrial.stats.score_table import ScoreTable
 
-__all__ = ["control_groups", "of_one_control"]
+__all__ = ["control_groups", "of_one_control", "trial_names"]
 
 
 def of_one_control(spec: RunSpec, results: Sequence[TrialResult]) -> list[OneControl]:
@@ -59,8 +59,8 @@ def _together(spec: RunSpec, results: Sequence[TrialResult]) -> OneControl:
     from promptrial.stats.one_control import with_one_control
     from promptrial.stats.several import several_arms
 
-    tables = {result.facts.trial.prompt_set: _scores(spec, result.facts.trial) for result in results}
-    table = with_one_control(tables)
+    names = trial_names([result.facts.trial for result in results])
+    table = with_one_control({names[each.facts.trial.slug]: _scores(spec, each.facts.trial) for each in results})
     first = results[0].facts.trial
     settings = stats_settings(spec.config, declared(spec.run.trial(first.slug).results))
     found = several_arms(table, settings, decided_pairing(table, settings))
@@ -70,11 +70,11 @@ def _together(spec: RunSpec, results: Sequence[TrialResult]) -> OneControl:
         for result in results
         for contrast in result.significance.compared
         for (merged, metric, temp), p in found.adjusted.items()
-        if merged.sides[1] == f"{result.facts.trial.prompt_set}: {contrast.sides[1]}"
+        if merged.sides[1] == f"{names[result.facts.trial.slug]}: {contrast.sides[1]}"
     }
     shared = _shared(first)
-    names = {shared: results[0].facts.arm_labels[shared]} | {
-        f"{result.facts.trial.prompt_set}: {arm}": f"{label} ({result.facts.trial.prompt_set})"
+    labels = {shared: results[0].facts.arm_labels[shared]} | {
+        f"{names[result.facts.trial.slug]}: {arm}": f"{label} ({names[result.facts.trial.slug]})"
         for result in results
         for arm, label in result.facts.arm_labels.items()
         if arm != shared
@@ -91,7 +91,13 @@ def _together(spec: RunSpec, results: Sequence[TrialResult]) -> OneControl:
         simultaneous=found.simultaneous,
         rankings=found.rankings,
     )
-    return OneControl(tuple(result.facts.trial.slug for result in results), document, names, adjusted)
+    return OneControl(tuple(result.facts.trial.slug for result in results), document, labels, adjusted)
+
+
+def trial_names(trials: Sequence[Trial]) -> dict[str, str]:
+    """Return what the trials of a group are called, by slug: after their prompt sets, unless several have the same."""
+    sets = {trial.prompt_set for trial in trials}
+    return {trial.slug: trial.prompt_set if len(sets) == len(trials) else trial.slug for trial in trials}
 
 
 def _scores(spec: RunSpec, trial: Trial) -> ScoreTable:
