@@ -8,7 +8,7 @@ import re
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ import pytest
 from promptrial import registry
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
+from promptrial.providers.request_rows import RequestRow
 from promptrial.store import jsonl
 from tests.support import fake_provider
 from tests.support.hosted_fixtures import hosted, process
@@ -103,6 +104,35 @@ def test_each_answer_is_judged_once_and_a_reply_that_is_no_verdict_is_asked_for_
     by_key = {(row["item_key"], row["condition"]): row["score"] for row in rows if row["scorer"] == "quality"}
     assert {(row["item_key"], row["condition"]): row["quality"] for row in scores} == by_key
     assert {row["better"] for row in scores if row["condition"] == "control"} == {0.5}
+
+
+def test_answers_without_a_verdict_count_as_missing_for_the_judge_alone(
+    fake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decided = fake_provider.verdict
+
+    def undecided(row: RequestRow, schema: Mapping[str, Any], digest: bytes) -> str:
+        odd = zlib.crc32(row.custom_id.removesuffix("_r").encode()) % 2
+        return "I like it." if odd else decided(row, schema, digest)
+
+    monkeypatch.setattr(fake_provider, "verdict", undecided)
+    project = judged_project(fake, scorers={"em": {}, "quality": JUDGE}, stats={"primary": ["em", "quality"]})
+    done(project.run())
+    scores = pq.read_table(project.trial_folder() / "results" / "per_item_scores.parquet").to_pylist()
+    assert {row["n_samples"] for row in scores} == {1}
+    assert {row["scored:quality"] for row in scores} == {0, 1}
+    assert all((row["quality"] is None) == (row["scored:quality"] == 0) for row in scores)
+    arms = summary(project, "quality")["arms"]
+    lost = {name: sum(1 - row["scored:quality"] for row in scores if row["condition"] == name) for name in arms}
+    assert lost == {name: arm["missing"] for name, arm in arms.items()}
+    found = json.loads((project.trial_folder() / "results" / "significance.json").read_bytes())
+    rows = {row["metric"]: row for row in found["endpoints"] if row["scope"] == "overall"}
+    for metric, missing in {"em": (0, 0), "quality": (lost["control"], lost["treatment"])}.items():
+        attrition = rows[metric]["attrition"]
+        assert (attrition["n_missing_control"], attrition["n_missing_treatment"]) == missing
+    assert rows["quality"]["attrition"]["of_scores"] is True
+    assert "of_scores" not in rows["em"]["attrition"]
+    assert rows["quality"]["missing_sensitivity"]["n_pairs"] == len(scores) / 2 > rows["quality"]["n_pairs"]
 
 
 def test_no_request_to_a_judge_names_an_arm_or_a_prompt(fake: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,6 +43,32 @@ def test_missing_replicates_count_in_the_worst_case_bounds() -> None:
     mean = float((control.score * control.n_samples).sum()) / 675
     assert bounds.low == pytest.approx(sample.whole_arms[1].score.mean() - mean - 337 / 675)
     assert bounds.high == pytest.approx(sample.whole_arms[1].score.mean() - mean)
+
+
+@pytest.mark.parametrize("missing", ["exclude", "failure"])
+def test_an_answer_that_a_judge_has_no_verdict_on_is_as_one_that_is_missing(missing: MissingRule) -> None:
+    rng = np.random.default_rng(1)
+    control, treatment = (rng.random((2, 200)) < 0.6).astype(float)
+    treatment[(treatment == 0) & (rng.random(200) < 0.6)] = NAN
+    table = table_of(control.tolist(), treatment.tolist())
+    no_answer = replace(table, worst={"em": np.zeros(200)})
+    no_verdict = replace(no_answer, n_samples=np.ones(400, dtype=np.int64), scored={"em": table.n_samples})
+    settings = replace(QUICK, missing=missing)
+    (one,), (other,) = (analyse(each, settings).endpoints for each in (no_answer, no_verdict))
+    assert one.attrition is not None
+    assert one.attrition.differs
+    assert other.attrition == msgspec.structs.replace(one.attrition, of_scores=True)
+    assert other == msgspec.structs.replace(one, attrition=other.attrition)
+
+
+def test_scores_that_an_item_lacks_count_in_its_worst_case_bounds() -> None:
+    table = replace(table_of([0.0], [1.0]), n_samples=np.array([3, 3]), planned_samples={(0, 0.0): 3, (1, 0.0): 3})
+    bounds = missing_bounds(
+        pair_scores(replace(table, scored={"em": np.array([3, 1])}), "em", 0.0, DEFAULT_CONTRAST).sample()
+    )
+    assert bounds.low == pytest.approx(1 / 3)
+    assert bounds.high == 1.0
+    assert bounds.answers_missing == (0, 2)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4))

@@ -44,6 +44,7 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], arm: ArmNa
     of_a = partial(_codes_of_common, a, taken[0].places, len(common))
     metrics = [name for name in a.metrics if name in b.metrics]
     deviations = [name for name in a.deviations if name in b.deviations]
+    scored = [name for name in metrics if name in a.scored or name in b.scored]
     return ScoreTable(
         item_keys=common,
         dataset_names=names,
@@ -59,6 +60,9 @@ def side_by_side(a: ScoreTable, b: ScoreTable, common: Sequence[str], arm: ArmNa
         metrics={name: np.concatenate([rows.table.metrics[name][rows.chosen] for rows in taken]) for name in metrics},
         deviations={
             name: np.concatenate([rows.table.deviations[name][rows.chosen] for rows in taken]) for name in deviations
+        },
+        scored={
+            name: np.concatenate([rows.table.answers_with(name)[rows.chosen] for rows in taken]) for name in scored
         },
         planned_samples={(side, temp): table.planned(arm, temp) for side, table in enumerate((a, b)) for temp in temps},
         cluster_names=a.cluster_names,

@@ -64,6 +64,8 @@ class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
 class AttritionTest(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the arms lost different shares of the answers planned for an endpoint's items.
 
+    With ``of_scores`` an answer without a score counts as lost too: a judge may give no verdict.
+
     ``difference`` is the share missing in the treatment minus that in the control. ``differs`` is ``p <= alpha``,
     without correction for the number of endpoints.
     """
@@ -77,6 +79,12 @@ class AttritionTest(msgspec.Struct, frozen=True, kw_only=True):
     p_method: str | None
     differs: bool | None
     reason: str | None
+    of_scores: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def lost(self) -> str:
+        """What is missing: answers, or scores of them."""
+        return "scores" if self.of_scores else "answers"
 
     @property
     def missing_of_planned(self) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -19,6 +19,7 @@ from promptrial.model.arms import ArmName
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.parsed import CACHE_COLUMNS
+from promptrial.phases.score_columns import scored_column
 from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
@@ -158,12 +159,14 @@ def _meeting(path: Path, trial: Trial, counted: CriterionConfig, scorer: Declara
     import pyarrow.compute as pc
 
     correct: dict[ArmName, float | None] = dict.fromkeys(trial.conditions)
-    for batch in read_batches(path, ("condition", "n_samples", counted.scorer)):
+    own = scored_column(counted.scorer)
+    answers = own if own in column_names(path) else "n_samples"
+    for batch in read_batches(path, ("condition", answers, counted.scorer)):
         for condition in trial.conditions:
             rows = batch.filter(pc.equal(batch.column("condition"), condition))
             score = rows.column(counted.scorer).to_numpy(zero_copy_only=False)
             share = pa.array(criterion.share_meeting(counted, scorer, score), from_pandas=True)
-            right = pc.sum(pc.multiply(share, rows.column("n_samples"))).as_py()
+            right = pc.sum(pc.multiply(share, rows.column(answers))).as_py()
             if right is not None:
                 correct[condition] = (correct[condition] or 0.0) + right
     return correct

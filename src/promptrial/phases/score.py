@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from promptrial import registry
 from promptrial.documents import scorers as documents
 from promptrial.documents.scorers import ExtractCount
 from promptrial.model import Trial
@@ -138,6 +139,12 @@ def _subgroups(spec: RunSpec) -> dict[str, str]:
     return {"subgroups": json.dumps(names, ensure_ascii=False)} if names else {}
 
 
+def _counted(spec: RunSpec) -> dict[str, str]:
+    """Return the version of how scores of judges are counted; earlier ones counted answers, and say nothing."""
+    judges = any(entry.kind in registry.JUDGES for entry in spec.config.scorers_in_use.values())
+    return {"counted by judges": "scores"} if judges else {}
+
+
 PHASE = Phase(
     name="score",
     reads=("prepare", "build", "parse"),
@@ -150,6 +157,7 @@ PHASE = Phase(
         **versions.added_columns(IDENTITY_COLUMNS, first=7),
         **scorer_versions(spec.config),
         **_subgroups(spec),
+        **_counted(spec),
     },
     run_trial=_run,
 )

@@ -23,7 +23,7 @@ from promptrial.phases.scorers import make_extracts, worst_columns
 from promptrial.phases.settings import evaluation_rules, scoring_settings
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import levels_of
-from promptrial.scoring.aggregate import summarize_columns
+from promptrial.scoring.aggregate import count_scores, summarize_columns
 from promptrial.scoring.base import Gold
 from promptrial.scoring.batches import prepare_golds
 from promptrial.scoring.contract import RESPONSE_COLUMNS, Response, Scorer
@@ -64,7 +64,12 @@ class RunScorers:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns of ``per_item_scores``."""
-        return score_columns(self.all, self.worst, self.subgroups)
+        return score_columns(self.all, self.worst, self.subgroups, self.incomplete)
+
+    @property
+    def incomplete(self) -> list[str]:
+        """The scorers that may have no score of an answer: the table says how many they have."""
+        return [name for name, scorer in self.all.items() if scorer.may_miss]
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -189,7 +194,9 @@ def _scored(batch: _Batch, part: Part, answers: Sequence[Sequence[Response]], sc
 
     n, counts = len(batch.keys), [len(given) for given in answers]
     pairs = [(gold, response) for gold, given in zip(batch.golds, answers, strict=True) for response in given]
-    summary = summarize_columns(scorers.panel.score_columns(pairs), counts)
+    columns = scorers.panel.score_columns(pairs)
+    summary, by_name = summarize_columns(columns, counts), dict(zip(scorers.all, columns, strict=True))
+    scored = [count_scores(by_name[name], counts) for name in scorers.incomplete]
     arm = [pa.repeat(pa.scalar(name, pa.string()), n) for name in (part.condition, repr(part.temp))]
     scores = chain.from_iterable(zip(summary.means, summary.stds, strict=True))
-    return table_of_columns(scorers.columns, [*batch.lead, *arm, counts, *scores, *batch.tail])
+    return table_of_columns(scorers.columns, [*batch.lead, *arm, counts, *scores, *scored, *batch.tail])

@@ -23,6 +23,7 @@ from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import all_items
+from promptrial.phases.score_columns import scored_column
 from promptrial.phases.scorers import declared, judges_in, scorer_versions
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
@@ -185,6 +186,7 @@ def table_of(
     temp, temps = codes("temp")
     subgroups = {column: codes(name) for name in table.column_names if (column := subgroup_of(name)) is not None}
     own = {name: worst_of(name) for name in scorers if f"{name}_worst" in table.column_names}
+    counted = {name: column for name in scorers if (column := scored_column(name)) in table.column_names}
     return ScoreTable(
         item_keys=planned.keys,
         dataset_names=list(dataset_names),
@@ -203,6 +205,7 @@ def table_of(
         planned_samples={
             (code, float(each)): n for code in range(len(arm_names)) for each, n in samples_per_item.items()
         },
+        scored={name: table.column(column).to_numpy().astype(np.int32) for name, column in counted.items()},
         worst=replace(planned.worst, of_items=own),
         roles={role: name for role in ROLES if (name := with_role(scorers, role)) is not None},
         unanswerable=planned.unanswerable,

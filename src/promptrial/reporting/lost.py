@@ -36,11 +36,12 @@ def lost_sentence(rows: Sequence[Endpoint], names: Mapping[ArmName, str]) -> str
     lost = {side: found for row in rows for side, found in lost_by(row).items()}
     if not lost:
         return ""
+    what = next(row.attrition.lost for row in rows if row.attrition is not None and lost_by(row))
     worst, *others = sorted(lost, key=lambda side: lost[side][0] / lost[side][1], reverse=True)
     of = {side: f"{count(m)} of {count(n)}" for side, (m, n) in lost.items()}
     said = listing(
         [
-            f"{of[worst]} answers from {names.get(worst, worst)} are missing",
+            f"{of[worst]} {what} from {names.get(worst, worst)} are missing",
             *(f"{of[side]} from {names.get(side, side)}" for side in others),
         ]
     )

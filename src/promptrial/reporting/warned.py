@@ -270,11 +270,11 @@ def _unequal(rows: Sequence[Endpoint], names: Mapping[ArmName, str]) -> Iterator
     several = len({row.temp for row in rows}) > 1
     for row in rows:
         if row.attrition is not None and row.attrition.differs:
-            lost = [f"{m} of {n}" for m, n in row.attrition.missing_of_planned]
+            lost, what = [f"{m} of {n}" for m, n in row.attrition.missing_of_planned], row.attrition.lost
             first, second = (names.get(side, side) for side in row.compared.sides)
             at = f"at temperature {temperature(row.temp)}, " if several else ""
             yield (
-                f"{at}{first} lost {lost[0]} answers, {second} {lost[1]} ({p_equals(row.attrition.p)}); this may "
+                f"{at}{first} lost {lost[0]} {what}, {second} {lost[1]} ({p_equals(row.attrition.p)}); this may "
                 "explain the effect."
             )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, NamedTuple
 
-__all__ = ["ColumnSummary", "ReplicateSummary", "summarize_columns", "summarize_replicates"]
+__all__ = ["ColumnSummary", "ReplicateSummary", "count_scores", "summarize_columns", "summarize_replicates"]
 
 _NAN: Final = math.nan
 
@@ -81,6 +81,18 @@ def summarize_columns(columns: Sequence[Sequence[float]], counts: Sequence[int])
         return ColumnSummary([_spread_out(column, counts) for column in columns], [none] * len(columns))
     pairs = [_of_items(column, counts) for column in columns]
     return ColumnSummary([[mean for mean, _ in each] for each in pairs], [[std for _, std in each] for each in pairs])
+
+
+def count_scores(column: Sequence[float], counts: Sequence[int]) -> list[int]:
+    """Return how many answers to each item have a score, given those of all answers and how many each item has.
+
+    Examples
+    --------
+    >>> count_scores([1.0, math.nan, 0.5], [2, 0, 1])
+    [1, 0, 1]
+    """
+    rest = iter(column)
+    return [sum(score == score for score in islice(rest, count)) for count in counts]  # noqa: PLR0124 - as below
 
 
 def _spread_out(column: Sequence[float], counts: Sequence[int]) -> Sequence[float]:

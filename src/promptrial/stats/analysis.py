@@ -160,7 +160,7 @@ class _Found:
 
 
 _Subset = tuple[Scope, str, BoolArray | None]
-_Attrition = dict[tuple[bytes, bool], AttritionTest]
+_Attrition = dict[tuple[bytes, bool, str], AttritionTest]
 """Tests of missing answers, by the items and whether any two share a cluster."""
 _MARGIN_TESTS: tuple[Hypothesis, ...] = ("equivalence", "non_inferiority")
 
@@ -300,13 +300,15 @@ class _Analyst:
         applicable = self._pairing.applicable
         chosen = applicable if subset[2] is None else applicable & subset[2]
         items = _digest(np.flatnonzero(chosen))  # the pairs of the shares
-        key = items, self._pairing.is_clustered(chosen)
+        own = self._pairing.metric if self._pairing.may_lack_scores else ""
+        key = items, self._pairing.is_clustered(chosen), own
         if key not in known:
             known[key] = attrition_test(
                 answered_shares(self._pairing).sample(*subset),
                 self._pairing.planned,
                 self._settings.alpha,
                 lambda sample: _deciding_row(sample, self._settings, items.hex()),
+                of_scores=self._pairing.may_lack_scores,
             )
         return known[key]
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
+from msgspec import UNSET
 
 from promptrial.documents.missing import AttritionTest, MissingRule
 from promptrial.documents.significance import Estimate
@@ -29,7 +30,7 @@ WORST_UNKNOWN: Final = "which score counts as a failure is unknown: it depends o
 
 
 def count_as_failures(pairing: Pairing) -> Pairing:
-    """Give every missing answer the worst score of its item.
+    """Give every missing answer, and every answer that lacks a score, the worst score of its item.
 
     An item with K planned answers, of which k have the mean score s, gets ``(k s + (K - k) worst) / K``: each item that
     the metric applies to is then a pair, and whether the metric is binary does not change.
@@ -58,7 +59,7 @@ def count_as_failures(pairing: Pairing) -> Pairing:
 
 
 def worst_is_known(pairing: Pairing) -> bool:
-    """Tell whether the worst score is known of every item that lacks an answer."""
+    """Tell whether the worst score is known of every item that lacks an answer, or the score of one."""
     given = np.stack([arm.n_samples for arm in pairing.arms])
     lacking = (given < np.array(pairing.planned)[:, np.newaxis]).any(axis=0)
     return not np.isnan(pairing.worst[pairing.applicable & lacking]).any()
@@ -70,7 +71,10 @@ def under_rule(pairing: Pairing, rule: MissingRule) -> Pairing:
 
 
 def answered_shares(pairing: Pairing) -> Pairing:
-    """Return the share of its planned answers that each item has, as a metric of its own: from 0 to 1, none missing."""
+    """Return the share of its planned answers that each item has scores of, as a metric of its own.
+
+    It goes from 0 to 1, and none is missing.
+    """
     none = nothing(len(pairing.worst))
     first, second = (
         Arm(np.where(pairing.applicable, arm.n_samples / planned, np.nan), none, arm.n_samples)
@@ -87,9 +91,14 @@ def answered_shares(pairing: Pairing) -> Pairing:
 
 
 def attrition_test(
-    shares: PairedSample, planned: tuple[int, int], alpha: float, decide: Callable[[PairedSample], Estimate]
+    shares: PairedSample,
+    planned: tuple[int, int],
+    alpha: float,
+    decide: Callable[[PairedSample], Estimate],
+    *,
+    of_scores: bool = False,
 ) -> AttritionTest:
-    """Test whether the arms lost different shares of the answers that were planned.
+    """Test whether the arms lost different shares of the answers that were planned, or of the scores of these.
 
     Parameters
     ----------
@@ -101,6 +110,8 @@ def attrition_test(
         Level, not corrected for the number of endpoints: the test is a warning and decides on no effect.
     decide : function
         Makes the test that would decide on an endpoint of this scale and design.
+    of_scores : bool
+        Whether ``shares`` are of the answers that have a score, where some may have none.
     """
     expected = [shares.n_pairs * samples for samples in planned]
     missing = [total - int(arm.n_samples.sum()) for arm, total in zip(shares.arms, expected, strict=True)]
@@ -116,6 +127,7 @@ def attrition_test(
         p_method=None if row is None or p is None else row.method,
         differs=None if p is None else p <= alpha,
         reason="the metric applies to no item" if row is None else row.reason,
+        of_scores=of_scores or UNSET,
     )
 
 

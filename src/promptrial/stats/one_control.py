@@ -52,6 +52,7 @@ def with_one_control(tables: Mapping[str, ScoreTable]) -> ScoreTable:
         arm=np.concatenate([each.arms(arms) for each in kept]),
         temp=np.concatenate([each.table.temp[each.chosen] for each in kept]),
         n_samples=np.concatenate([each.rows(each.table.n_samples) for each in kept]),
+        scored={name: np.concatenate([e.table.scored[name][e.chosen] for e in kept]) for name in first.scored},
         metrics={name: np.concatenate([e.table.metrics[name][e.chosen] for e in kept]) for name in first.metrics},
         deviations={
             name: np.concatenate([e.table.deviations[name][e.chosen] for e in kept]) for name in first.deviations

@@ -59,7 +59,7 @@ class Arm:
     """One arm at a temperature, over all items: arrays of shape (n_items,).
 
     ``score`` and ``deviation``, the standard deviation between replicates, are NaN where there is none; ``n_samples``
-    is 0 where there was no answer.
+    counts the answers that have a score, 0 where there was none.
     """
 
     score: FloatArray
@@ -173,6 +173,8 @@ class Pairing:
         The score of a missing answer that counts as a failure; NaN where the metric does not apply or none is known.
     cluster_names : sequence of str
         What the codes in ``cluster`` stand for; empty where that is not known.
+    may_lack_scores : bool
+        Whether an answer may have no score.
     """
 
     contrast: Contrast
@@ -188,6 +190,7 @@ class Pairing:
     applicable: BoolArray
     worst: FloatArray
     cluster_names: Sequence[str] = ()
+    may_lack_scores: bool = False
 
     def sample(self, scope: Scope = "overall", subset: str = "all", chosen: BoolArray | None = None) -> PairedSample:
         """Return the pairs among the chosen items, all of them by default."""
@@ -301,6 +304,7 @@ def pair_scores(
         applicable=_seen_to_apply(arms) if worst is None else ~np.isnan(worst),
         worst=nothing(len(everything)) if worst is None else worst,
         cluster_names=table.cluster_names,
+        may_lack_scores=metric in table.scored,
     )
 
 
@@ -339,7 +343,7 @@ def _arm(table: ScoreTable, metric: str, rows: BoolArray) -> Arm:
     score, deviation = np.full(n_items, np.nan), nothing(n_items)
     n_samples = np.zeros(n_items, dtype=table.n_samples.dtype)
     score[items] = table.metrics[metric][rows]
-    n_samples[items] = table.n_samples[rows]
+    n_samples[items] = table.answers_with(metric)[rows]
     if metric in table.deviations and not is_nothing(table.deviations[metric]):
         deviation = np.full(n_items, np.nan)
         deviation[items] = table.deviations[metric][rows]

@@ -54,6 +54,9 @@ class ScoreTable:
     arm_names : sequence of str
         What the codes in ``arm`` stand for, in the order in which results are given. A name without a row is an arm
         that was not run.
+    scored : mapping of str to ndarray of int, shape (n_rows,)
+        By metric, how many of the ``n_samples`` answers have a score, where some may have none: a judge may give no
+        verdict. Without an entry all have one.
     worst : mapping of str to ndarray of float, shape (n_items,)
         By metric and planned item, the score that a missing answer has where it counts as a failure; NaN where the
         metric does not apply to the item. Optional: without it, answers alone tell to which items a metric applies.
@@ -69,8 +72,8 @@ class ScoreTable:
     ------
     ValueError
         If columns differ in length, a code is out of range, a score is infinite or stands where there was no answer or
-        where the metric does not apply, an item has more answers than were planned, stands twice in an arm at a
-        temperature, or has two datasets, types or clusters.
+        where the metric does not apply, an item has more answers than were planned or more scores than answers, stands
+        twice in an arm at a temperature, or has two datasets, types or clusters.
     """
 
     item_keys: Sequence[str]
@@ -86,6 +89,7 @@ class ScoreTable:
     metrics: Mapping[str, FloatArray]
     deviations: Mapping[str, FloatArray] = field(default_factory=dict)
     planned_samples: Mapping[tuple[int, float], int] = field(default_factory=dict)
+    scored: Mapping[str, IntArray] = field(default_factory=dict)
     worst: Mapping[str, FloatArray] = field(default_factory=dict)
     cluster_names: Sequence[str] = ()
     arm_names: Sequence[ArmName] = PAIR
@@ -119,6 +123,10 @@ class ScoreTable:
         """Return how many answers were planned for each item of an arm at a temperature."""
         return self.planned_samples.get((self.arm_names.index(arm), temp), 1)
 
+    def answers_with(self, metric: str) -> IntArray:
+        """Return how many answers a metric's scores average: shape (n_rows,)."""
+        return self.scored.get(metric, self.n_samples)
+
     def of_items(self, codes: IntArray) -> IntArray:
         """Spread a per-row code over the items: shape (n_items,), -1 for an item without any row."""
         per_item = np.full(len(self.item_keys), -1, dtype=np.int64)
@@ -128,7 +136,8 @@ class ScoreTable:
     def _check_lengths(self) -> None:
         columns = {name: getattr(self, name) for name in ("dataset", "cluster", "type", "arm", "temp", "n_samples")}
         levels = {name: codes for name, (_, codes) in self.subgroups.items()}
-        for name, column in (columns | dict(self.metrics) | dict(self.deviations) | levels).items():
+        floats = dict(self.metrics) | dict(self.deviations)
+        for name, column in (columns | floats | dict(self.scored) | levels).items():
             if column.shape != self.item.shape:
                 raise ValueError(f"column {name} has shape {column.shape}; the table has {self.item.shape}")
 
@@ -151,8 +160,11 @@ class ScoreTable:
         for name, column in self.metrics.items():
             if np.isinf(column).any():
                 raise ValueError(f"measure {name} holds an infinite score")
-            if not np.isnan(column[self.n_samples == 0]).all():
+            if not np.isnan(column[self.answers_with(name) == 0]).all():
                 raise ValueError(f"measure {name} has a score where n_samples is 0; missing is NaN, never a number")
+        for name, counts in self.scored.items():
+            if (counts < 0).any() or (counts > self.n_samples).any():
+                raise ValueError(f"measure {name} has scores of more answers than there are, or of fewer than none")
 
     def _check_plan(self) -> None:
         for arm in self.arm_names:

@@ -121,7 +121,7 @@ def _lost_unequally(found: AttritionTest, arms: Contrast, sides: tuple[str, str]
         f"{count(missing)} of {count(planned)} ({rate(missing / planned)}) in {side}"
         for side, (missing, planned) in zip(sides or side_phrases(arms), found.missing_of_planned, strict=True)
     ]
-    return f"{who} lost different shares of their answers: {listing(lost)} ({p_phrase(found.p)})"
+    return f"{who} lost different shares of their {found.lost}: {listing(lost)} ({p_phrase(found.p)})"
 
 
 def _cells(found: MissingSensitivity, unit: ScoreUnit) -> tuple[str, ...]:
