@@ -464,6 +464,23 @@ def test_a_batch_is_found_by_our_key_or_by_the_file_that_it_was_made_from(
     assert provider.find(replace(payload, staged="file-1")) == JobRef("batch_8")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": "upstream unavailable"}},
+        {},
+        {"object": "list", "data": None},
+        {"data": [], "has_more": True},
+    ],
+)
+def test_an_answer_that_is_no_whole_list_never_says_that_there_is_no_batch(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, body: dict[str, Any]
+) -> None:
+    server.on("GET", "/v1/batches", json_reply(body))
+    with pytest.raises(TransientError):
+        provider.find(payload)
+
+
 def test_of_two_batches_of_one_key_the_oldest_is_ours(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:

@@ -34,7 +34,7 @@ def pages(http: HttpClient, path: str, into: type[P], query: Mapping[str, str], 
     Raises
     ------
     TransientError
-        If a page leads back to one that was read: it would have no end.
+        If a page is empty though it says that there are more, or leads back to one that was read.
     """
     after: str | None = None
     seen = set[str]()
@@ -42,8 +42,10 @@ def pages(http: HttpClient, path: str, into: type[P], query: Mapping[str, str], 
         given = query if after is None else {**query, "after": after}
         page = http.call("GET", path, into, what=what, query=given)
         yield page
-        if not page.has_more or not page.data:
+        if not page.has_more:
             return
+        if not page.data:
+            raise TransientError(f"{http.service.vendor}: could not {what}: a page is empty and says there are more")
         after = page.data[-1].id
         if after in seen:
             raise TransientError(f"{http.service.vendor}: could not {what}: its pages repeat from {after}")

@@ -92,9 +92,9 @@ class File(msgspec.Struct):
 
 
 class FilePage(msgspec.Struct):
-    """A page of the list of files."""
+    """A page of the list of files. An object without a list is none: it may be an error that came as a success."""
 
-    data: list[File] = []
+    data: list[File]
     has_more: bool | None = None
 
 
@@ -188,7 +188,7 @@ class Batch(msgspec.Struct):
 
 
 class BatchPage(msgspec.Struct):
-    """A page of the list of batches."""
+    """A page of the list of batches. An object without a list is none: who believed it would ask for a batch again."""
 
-    data: list[Batch] = []
+    data: list[Batch]
     has_more: bool | None = None
