@@ -164,7 +164,7 @@ class LiveLab(Lab):
         """Return a lab whose threads are simulated."""
         clock = SimulatedClock()
         lab = cls(root, Vendor(clock), live=LiveVendor(clock, **vendor))
-        monkeypatch.setattr(live, "Workers", lambda _name: _SimulatedWorkers(lab.live))
+        monkeypatch.setattr(live, "Workers", lambda _name: SimulatedWorkers(lab.live))
         monkeypatch.setattr(calls_beside, "Workers", lambda _name, most: lab.live.beside.of_one(most))
         return lab
 
@@ -190,7 +190,7 @@ class LiveLab(Lab):
 
 
 @dataclass
-class _SimulatedWorkers:
+class SimulatedWorkers:
     vendor: LiveVendor
 
     def begin(self, call: Callable[[], None]) -> None:

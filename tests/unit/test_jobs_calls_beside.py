@@ -67,6 +67,20 @@ class Beside:
         self.schedule.run([Lane.of(tasks, len(tasks))])
 
 
+def test_a_call_that_no_thread_can_make_is_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    beside = Beside()
+    first, second = beside.asks(lambda: 1), beside.asks(lambda: 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_room)
+        beside.run(first)
+    beside.run(second)
+    assert (first.outcomes, second.outcomes) == ([1], [2])
+    beside.calls.close()
+
+
 @pytest.fixture
 def beside() -> Iterator[Beside]:
     found = Beside()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from promptrial.errors import (
     Detached,
     PermanentError,
     PhaseFailedError,
+    PromptrialError,
     SlowDownError,
     StopRequested,
     TransientError,
+    UncertainError,
 )
-from promptrial.jobs.live import _unanswered
+from promptrial.jobs.live import LivePart, _unanswered
 from promptrial.jobs.local import PartRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
@@ -29,7 +32,7 @@ from promptrial.providers.request_rows import RequestRow
 from promptrial.runtime.events import EventLog, Redactor
 from promptrial.store import atomic, jsonl
 from tests.support.hosted_provider import HostedProvider, answered_ids, asked_ids, statuses
-from tests.support.live_provider import LiveFake, LiveLab
+from tests.support.live_provider import LiveFake, LiveLab, SimulatedWorkers
 
 
 @pytest.fixture
@@ -178,6 +181,43 @@ def test_a_key_that_is_refused_ends_the_work_at_once_and_what_came_is_kept(lab: 
     lab.collect(work)
     assert lab.live.asked().most_common(1)[0][1] <= 2
     assert statuses(work) == ["downloaded"] * 4
+
+
+def _once(monkeypatch: pytest.MonkeyPatch, kind: type, name: str, call: int, error: Exception) -> None:
+    """Let the call of this number, from 1, to a method fail, of whichever object."""
+    real, calls = getattr(kind, name), count(1)
+
+    def method(self: Any, *arguments: Any) -> Any:
+        if next(calls) == call:
+            raise error
+        return real(self, *arguments)
+
+    monkeypatch.setattr(kind, name, method)
+
+
+@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize(
+    ("kind", "method", "error"),
+    [
+        (SimulatedWorkers, "begin", PromptrialError("can't start new thread")),
+        (LivePart, "next_request", OSError("the file of the requests cannot be read")),
+        (LivePart, "count_unsure", OSError("the disk is full")),
+    ],
+)
+def test_what_goes_wrong_for_one_request_ends_every_part_at_once_and_a_resume_asks_the_rest(
+    lab: LiveLab, monkeypatch: pytest.MonkeyPatch, call: int, kind: type, method: str, error: Exception
+) -> None:
+    _once(monkeypatch, kind, method, call, error)
+    lab.live.meets = first_calls(9 if method == "count_unsure" else 0, UncertainError("no answer"))
+    work = lab.parts(rows=20)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="2 of 2 parts failed") as caught:
+        lab.collect(work)
+    assert str(error) in caught.value.message
+    assert lab.clock.monotonic() < 60, "no part waits for what will not come"
+    lab.collect(work)
+    assert statuses(work) == ["downloaded"] * 2
+    assert all(answered_ids(each) == asked_ids(each) for each in work)
 
 
 def test_no_part_waits_for_a_server_that_was_given_up_by_another(lab: LiveLab) -> None:

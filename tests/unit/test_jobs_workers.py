@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from promptrial.errors import PromptrialError
 from promptrial.jobs.workers import Workers
 
 NAME = "calls of a test"
@@ -55,6 +56,45 @@ def test_closing_waits_for_no_call_and_ends_each_thread_after_its_own() -> None:
         each.join(LONG_S)
     assert ended.is_set()
     assert not any(each.is_alive() for each in at_work)
+
+
+def test_where_no_other_thread_can_be_started_those_that_there_are_make_the_calls(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, release, made = threading.Event(), threading.Event(), threading.Event()
+
+    def first() -> None:
+        started.set()
+        release.wait(LONG_S)
+
+    workers.begin(first)
+    assert started.wait(LONG_S)
+    monkeypatch.setattr(threading.Thread, "start", _no_room)
+    workers.begin(made.set)
+    monkeypatch.undo()
+    release.set()
+    assert made.wait(LONG_S)
+    together = threading.Barrier(3)
+    for _ in range(2):
+        workers.begin(lambda: _wait(together))
+    together.wait(LONG_S)  # there is room again, and as many threads as calls
+
+
+def test_a_call_that_no_thread_can_make_is_refused_and_the_next_is_made(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, refused = threading.Event(), threading.Event()
+    monkeypatch.setattr(threading.Thread, "start", _no_room)
+    with pytest.raises(PromptrialError, match="can't start new thread"):
+        workers.begin(refused.set)
+    monkeypatch.undo()
+    workers.begin(made.set)
+    assert made.wait(LONG_S)
+    assert not refused.is_set()
+
+
+def _no_room(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_threads_keep_no_process_alive(workers: Workers) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from promptrial.errors import PromptrialError
 from promptrial.jobs.schedule import UNTIL_WOKEN_S, PartTask, Schedule, Steps
 from promptrial.jobs.workers import Workers
 
@@ -47,8 +48,11 @@ class CallsBeside:
         if not self.delays_others():
             return call()
         outcome: Future[_T] = Future()
+        try:
+            self._thread(provider).begin(partial(self._make, call, outcome, self.schedule.current))
+        except PromptrialError:  # no thread can be started
+            return call()
         self._out.add(outcome)
-        self._thread(provider).begin(partial(self._make, call, outcome, self.schedule.current))
         try:
             while not self._is_there(outcome):
                 yield UNTIL_WOKEN_S

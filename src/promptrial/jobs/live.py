@@ -131,25 +131,37 @@ class LiveQueue:
         return max(_SHORTEST_S, min((moment for moment in moments if moment > 0), default=UNTIL_WOKEN_S))
 
     def settle(self) -> None:
-        """Take what has come: give the rows to their parts, and note what each outcome says of the server."""
+        """Take what has come: give the rows to their parts, and note what each outcome says of the server.
+
+        Like ``fill`` it raises nothing: who calls it is one part, and what comes may be of another. Whatever goes wrong
+        is the reason why nothing more is asked of the instance.
+        """
         while self._came:
             asked, outcome = self._came.popleft()
             asked.part.outstanding -= 1
-            if isinstance(outcome, LiveAnswer):
-                self.pace.answered(asked.of_round)
-                self._note(outcome.notes)
-                if asked.part in self._parts:
-                    asked.part.rows.append(outcome.row)
-                    continue
-            self.pace.in_flight -= 1
-            if isinstance(outcome, LiveAnswer) or asked.part not in self._parts:
-                continue
-            if isinstance(outcome, TransientError):
-                self._failed(asked, outcome)
-                continue
-            if isinstance(outcome, UnusableBodyError):  # an answer, which was paid for
-                asked.part.count_unsure()
-            self._give_up(outcome)
+            try:
+                self._settle(asked, outcome)
+            except Exception as error:  # noqa: BLE001 - see above
+                self._give_up(error)
+
+    def _settle(self, asked: _Asked, outcome: LiveAnswer | Exception) -> None:
+        if isinstance(outcome, LiveAnswer):
+            self.pace.answered(asked.of_round)
+            if asked.part in self._parts:
+                asked.part.rows.append(outcome.row)
+            else:
+                self.pace.in_flight -= 1
+            self._note(outcome.notes)
+            return
+        self.pace.in_flight -= 1
+        if asked.part not in self._parts:
+            return
+        if isinstance(outcome, TransientError):
+            self._failed(asked, outcome)
+            return
+        if isinstance(outcome, UnusableBodyError):  # an answer, which was paid for
+            asked.part.count_unsure()
+        self._give_up(outcome)
 
     def kept(self, rows: int) -> None:
         """Note that so many rows are on disk: their requests are not in flight any more."""
@@ -159,10 +171,13 @@ class LiveQueue:
         """Send what may be sent now, in turn through the parts."""
         if self.error is not None or self.services.stop.is_set():
             return
-        while self.pace.may_send() and (asked := self._next()) is not None:
-            asked.of_round = self.pace.sent()
-            asked.part.outstanding += 1
-            self._workers.begin(partial(self._ask, asked))
+        try:
+            while self.pace.may_send() and (asked := self._next()) is not None:
+                self._workers.begin(partial(self._ask, asked))
+                asked.of_round = self.pace.sent()
+                asked.part.outstanding += 1
+        except Exception as error:  # noqa: BLE001 - see ``settle``
+            self._give_up(error)
 
     def close(self) -> None:
         """End the threads, and say how often what was said once was true."""

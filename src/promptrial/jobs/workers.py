@@ -9,8 +9,13 @@ import math
 import queue
 import threading
 from collections.abc import Callable
+from typing import Final
+
+from promptrial.errors import PromptrialError
 
 __all__ = ["Workers"]
+
+_NO_ROOM: Final = "the system has no room for another thread (ulimit -u, or the limit of a container); then resume"
 
 
 class Workers:
@@ -35,14 +40,29 @@ class Workers:
         self._threads = 0
 
     def begin(self, call: Callable[[], None]) -> None:
-        """Make a call in a thread, as soon as one is free. It must raise nothing."""
+        """Make a call in a thread, as soon as one is free. It must raise nothing.
+
+        Where the system has no room for another thread, those that there are make the call.
+
+        Raises
+        ------
+        PromptrialError
+            If there is no thread and none can be started; the call is not made.
+        """
         with self._lock:
+            if self._threads < min(self._begun + 1, self._most):
+                self._start()
             self._begun += 1
-            is_lacking = self._threads < min(self._begun, self._most)
-            self._threads += is_lacking
-        if is_lacking:
-            threading.Thread(target=self._work, name=self._name, daemon=True).start()
         self._calls.put(call)
+
+    def _start(self) -> None:
+        try:
+            threading.Thread(target=self._work, name=self._name, daemon=True).start()
+        except RuntimeError as error:
+            if not self._threads:
+                raise PromptrialError(f"{self._name}: {error}", hint=_NO_ROOM) from error
+        else:
+            self._threads += 1
 
     def close(self) -> None:
         """Let each thread end after its call; waits for none."""
