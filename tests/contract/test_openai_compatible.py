@@ -11,7 +11,7 @@ import pytest
 
 from promptrial.config.instances import preset_instance
 from promptrial.config.presets import PRESETS
-from promptrial.errors import ConfigError, LoadingError, PermanentError, SlowDownError, TransientError
+from promptrial.errors import ConfigError, LoadingError, PermanentError, SlowDownError, TransientError, UncertainError
 from promptrial.model import Message, ModelSpec, Request, RequestId, Sampling
 from promptrial.model.instances import Connection, Instance, Limits, RequestOptions
 from promptrial.providers.live import IN_FLIGHT, LiveAnswer, LiveProvider
@@ -182,6 +182,13 @@ def test_reasoning_is_kept_beside_the_answer(server: ScriptedServer) -> None:
 
 WHOLE = json.dumps(CHAT).encode()
 CUT_GZIP = gzip.compress(WHOLE)[:-20]
+FAULTS_OF_A_SERVER: list[Any] = [
+    {"code": 502, "message": "the upstream failed"},
+    {"code": "502", "message": "the upstream failed"},
+    {"type": "overloaded_error"},
+    {"message": "no reason"},
+    "upstream timeout",
+]
 
 
 @pytest.mark.parametrize(
@@ -199,13 +206,49 @@ CUT_GZIP = gzip.compress(WHOLE)[:-20]
         reply(200, b"<html><body>Bad gateway</body></html>", Content_Type="text/html"),
         reply(200, b"[" * 100_000),
         json_reply({"id": "x"}),
-        json_reply({"error": {"code": 502, "message": "the upstream failed"}}),
+        *(
+            json_reply(found)
+            for error in FAULTS_OF_A_SERVER
+            for found in ({"error": error}, {"error": error, "choices": []}, {"error": error, "choices": None})
+        ),
+        *(
+            json_reply(CHAT | {"choices": [{"finish_reason": "error", "message": {"content": "Par"}} | more]})
+            for more in ({}, {"error": {"code": 502, "message": "cut off"}}, {"error": {"code": "502"}})
+        ),
     ],
 )
 def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, told: Reply) -> None:
     with pytest.raises(TransientError) as caught:
         answered(server, told)
     assert not isinstance(caught.value, SlowDownError)
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ({"error": {"code": 400, "message": "bad"}}, "400: bad"),
+        ({"error": {"code": "403", "message": "no"}, "choices": []}, "403: no"),
+        ({"error": {"code": "content_filter"}}, "content_filter"),
+        ({"error": {"type": "invalid_request_error", "message": "no"}}, "invalid_request_error: no"),
+        (
+            {"choices": [{"message": {"content": "Par"}, "finish_reason": "error", "error": {"code": 403}}]},
+            "403",
+        ),
+    ],
+)
+def test_an_error_about_the_request_is_its_answer_for_it_would_come_again(
+    server: ScriptedServer, told: dict[str, Any], name: str
+) -> None:
+    row = answered(server, json_reply(CHAT | {"choices": None} | told)).row
+    read = provider(server).parse_row(row)
+    assert (read.error, read.text) == (name, "")
+    assert provider(server).parse_rows([row]).at(0) == read
+
+
+def test_an_answer_that_broke_off_may_have_been_billed(server: ScriptedServer) -> None:
+    broken = {"choices": [{"finish_reason": "error", "message": {"content": "Par"}}]}
+    with pytest.raises(UncertainError):
+        answered(server, json_reply(CHAT | broken))
 
 
 @pytest.mark.parametrize(
@@ -279,6 +322,8 @@ def test_another_edition_of_a_model_is_the_same_and_another_model_is_not(
     [
         json_reply({"error": {"message": "slow down"}}, 429, Retry_After="7"),
         json_reply({"error": {"code": 429, "message": "the upstream is busy"}}),
+        json_reply({"error": {"code": "429", "message": "the upstream is busy"}, "choices": []}),
+        json_reply({"error": {"code": "rate_limit_exceeded", "message": "the upstream is busy"}}),
     ],
 )
 def test_a_server_that_asks_for_fewer_requests_is_understood(server: ScriptedServer, told: Reply) -> None:

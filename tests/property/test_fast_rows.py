@@ -30,7 +30,7 @@ def objects(required: dict[str, Any], others: dict[str, Any]) -> Any:
     return st.fixed_dictionaries(required, optional=odd)
 
 
-NAMES = st.sampled_from(["stop", "length", "m-1", ""])
+NAMES = st.sampled_from(["stop", "length", "error", "m-1", ""])
 MESSAGES = objects(
     {"content": WHOLE | st.just([{"type": "text", "text": "x"}])},
     {"refusal": st.none(), "reasoning": WHOLE, "reasoning_content": WHOLE},
@@ -42,8 +42,8 @@ USAGES = st.dictionaries(
     ]),
     COUNTS,
 )  # fmt: skip
-CHOICES = st.lists(objects({"message": MESSAGES}, {"finish_reason": NAMES}), min_size=0, max_size=2)
 ERRORS = st.sampled_from([None, {}, {"code": "busy"}, {"message": None}, "late", ""])
+CHOICES = st.lists(objects({"message": MESSAGES}, {"finish_reason": NAMES, "error": ERRORS}), min_size=0, max_size=2)
 OTHERS = {
     "id": NAMES, "model": NAMES, "usage": USAGES, "error": ERRORS, "output": st.none(), "status": st.just("failed"),
     "status_code": st.sampled_from([200, 299, 300, 500]), "request_id": NAMES, "incomplete_details": st.none(),

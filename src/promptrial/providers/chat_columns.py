@@ -14,6 +14,7 @@ import msgspec
 from promptrial.model import Completion
 from promptrial.model.completions import CompletionColumns
 from promptrial.providers.chat_rows import Usage, parse_chat_row, visible_words
+from promptrial.providers.reply_failures import FAILED
 
 __all__ = ["parse_chat_rows"]
 
@@ -28,6 +29,7 @@ class _Message(msgspec.Struct, gc=False):
 class _Choice(msgspec.Struct, gc=False):
     message: _Message
     finish_reason: str | None = None
+    error: None = None
 
 
 class _Chat(msgspec.Struct, gc=False):
@@ -98,11 +100,13 @@ _EXCHANGE: Final = msgspec.json.Decoder(_ExchangeRow)
 _NO_ROW: Final = _WholeRow("", _Whole(choices=[_Choice(_Message(""))], usage=Usage()))
 
 
-def parse_chat_rows(lines: Iterable[bytes]) -> CompletionColumns:
+def parse_chat_rows(lines: Sequence[bytes]) -> CompletionColumns:
     """Read rows; one that ``parse_chat_row`` refuses has no ``wire_id``."""
     odd: list[tuple[int, Completion | None]] = []
     rows = [_NO_ROW if row is None else row for row in _usual(lines, odd)]
     columns = _columns(rows)
+    if FAILED in columns.finish_reason:
+        odd += [(place, _read(lines[place])) for place, why in enumerate(columns.finish_reason) if why == FAILED]
     for place, completion in odd:
         columns.put(place, completion)
     return columns

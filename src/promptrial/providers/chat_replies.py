@@ -8,21 +8,20 @@ else servers add, such as times, changes with each run and says nothing of the a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from promptrial.model import Completion, ModelSpec
 from promptrial.providers.chat_rows import parse_chat_row
-from promptrial.providers.http_outcomes import printable
 from promptrial.providers.live import LiveAnswer, Note, on_one_line, told_of_model
+from promptrial.providers.reply_failures import require_no_failure
 from promptrial.providers.request_rows import RequestRow
 from promptrial.providers.wire import read_json
 
-__all__ = ["ChatReply", "FailedReplyError", "answer_of", "fewest_tokens"]
+__all__ = ["ChatReply", "answer_of", "fewest_tokens"]
 
-_MAY_WORK_LATER: Final = frozenset({408, 429})
 _ANY: Final = msgspec.json.Decoder()
 
 
@@ -41,19 +40,6 @@ class ChatReply(msgspec.Struct):
 class _Row(msgspec.Struct):
     custom_id: str
     response: ChatReply
-
-
-class _Error(msgspec.Struct):
-    code: Any = None
-    message: Any = None
-
-
-class FailedReplyError(Exception):
-    """An answer says, with the status 200, that the server has failed. ``status`` is the one that it names."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: int | None, larger: str) -> LiveAnswer:
@@ -76,7 +62,7 @@ def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: i
     ValueError
         If it holds neither an answer nor an error, or is not JSON. An answer of a shape that is not read is kept.
     """
-    _require_no_failure(reply)
+    require_no_failure(reply.error, reply.choices, reply.usage)
     row = on_one_line(_Row(request.custom_id, reply))
     try:
         completion = parse_chat_row(row)
@@ -89,18 +75,6 @@ def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: i
 def fewest_tokens(request: RequestRow) -> int:
     """Return how many tokens a prompt has at least: one for each word, since no usual tokenizer joins two words."""
     return sum(len(message.content.split()) for message in request.body.messages)
-
-
-def _require_no_failure(reply: ChatReply) -> None:
-    if reply.error is UNSET or reply.choices is not UNSET:
-        return
-    try:
-        error = msgspec.json.decode(reply.error, type=_Error | None)
-    except (ValueError, RecursionError):
-        return
-    code = None if error is None else error.code
-    if error is not None and isinstance(code, int) and (code in _MAY_WORK_LATER or 500 <= code < 600):
-        raise FailedReplyError(code, printable(str(error.message)))
 
 
 def _require_choices(reply: ChatReply, row: bytes) -> None:

@@ -10,7 +10,8 @@
                                                                          the error may be a text
 
 A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. The
-content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thinking", "thinking"}``. An error in which
+content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thinking", "thinking"}``. A choice whose
+finish reason is ``error``, or which holds an ``error``, is no answer. An error in which
 nothing is said, beside an answer, is none. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
 usage that cannot be read; the answer beside it counts. ``usage.total_time``, which Groq adds, are the seconds that the
@@ -27,8 +28,9 @@ import msgspec
 
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
+from promptrial.providers.reply_failures import FAILED
 from promptrial.providers.response_bodies import read_output
-from promptrial.providers.wire import read_json
+from promptrial.providers.wire import mapping, read_json
 
 __all__ = ["Usage", "parse_chat_row", "visible_words"]
 
@@ -47,6 +49,7 @@ class _Message(msgspec.Struct, gc=False):
 class _Choice(msgspec.Struct, gc=False):
     message: _Message
     finish_reason: Any = None
+    error: Any = None
 
 
 # A row's counts are summed over a run in 64 bits, so that none may be absurdly large.
@@ -259,9 +262,19 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
         return f"{name}: {error.message}" if error.message else name
     if status is not None and not 200 <= status < 300:
         return f"http_{status}"
+    if chat is not None and chat.choices and (failed := _error_of_choice(chat.choices[0])) is not None:
+        return failed
     return (
         "failed: the response gives no reason" if chat is not None and chat.output and chat.status == "failed" else None
     )
+
+
+def _error_of_choice(choice: _Choice) -> str | None:
+    """Return the name of the error with which an answer broke off, or None."""
+    said = [str(part) for name in ("code", "type", "message") if (part := mapping(choice.error).get(name))]
+    if said or choice.finish_reason == FAILED:
+        return ": ".join(said) or "error: the answer is not whole"
+    return f"error: {choice.error}" if choice.error and isinstance(choice.error, str) else None
 
 
 def _is_answer(chat: _Chat | None, status: int | None) -> bool:

@@ -27,7 +27,7 @@ from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.capabilities import Shown
-from promptrial.providers.chat_replies import ChatReply, FailedReplyError, answer_of
+from promptrial.providers.chat_replies import ChatReply, answer_of
 from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
 from promptrial.providers.http import HttpClient
@@ -46,6 +46,7 @@ from promptrial.providers.live import (
 from promptrial.providers.model_lists import ServedModel, is_called, served_models, window_of
 from promptrial.providers.openai_models import check_model, check_sampling
 from promptrial.providers.openai_rows import RowShape, openai_body
+from promptrial.providers.reply_failures import FailedReplyError
 from promptrial.providers.request_rows import RequestRow
 from promptrial.providers.request_rules import CHAT_KEYS, check_extra_body
 
@@ -191,8 +192,8 @@ class OpenAICompatibleProvider(AnswersDirectly):
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model, facts))
         except FailedReplyError as error:
-            kind = SlowDownError if error.status == 429 else TransientError
-            raise kind(self._could_not_answer(f"{error.status}: {error}")) from error
+            kind = SlowDownError if error.is_slow_down else UncertainError if error.was_begun else TransientError
+            raise kind(self._could_not_answer(str(error))) from error
         except ValueError as error:  # it was answered, and so was billed
             raise UncertainError(self._could_not_answer(str(error))) from error
 
