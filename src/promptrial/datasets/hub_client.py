@@ -18,6 +18,7 @@ import msgspec
 from promptrial import __version__
 from promptrial.datasets.hub_listing import HubFile, HubLocation, TreeEntry, files_of_split, hasher
 from promptrial.errors import ConfigError, PermanentError, TransientError
+from promptrial.runtime.http_environment import made_of_environment, require_usable_environment
 from promptrial.store import atomic
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def hub_session(endpoint: str, token: str | None, timeout_s: float, location: Hu
     Raises
     ------
     ConfigError
-        If a token would go over plain HTTP to another machine: anyone on the way could read it.
+        If a token would go over plain HTTP to another machine: anyone on the way could read it; or if the environment
+        names a proxy or certificates that cannot be used.
     """
     import httpx
 
@@ -124,7 +126,10 @@ def hub_session(endpoint: str, token: str | None, timeout_s: float, location: Hu
         )
 
     headers = {"User-Agent": f"promptrial/{__version__}", "Accept-Encoding": "identity"}
-    with httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers) as client:
+    require_usable_environment()
+    with made_of_environment():
+        client = httpx.Client(timeout=timeout_s, follow_redirects=True, headers=headers)
+    with client:
         yield HubSession(client, endpoint.rstrip("/"), token, location)
 
 

@@ -42,6 +42,7 @@ from promptrial.providers.http_outcomes import (
 )
 from promptrial.providers.http_service import Service, Timeouts, is_loopback
 from promptrial.providers.surplus_answers import drop_leftovers
+from promptrial.runtime.http_environment import made_of_environment, require_usable_environment
 from promptrial.store.downloads import MAX_LINE, CutShortError, LineTooLongError, split_lines
 
 if TYPE_CHECKING:
@@ -70,9 +71,16 @@ class HttpClient:
     ----------
     stop_asked : callable
         Returns whether a stop was asked for; asked while a file comes or goes.
+
+    Raises
+    ------
+    ConfigError
+        If the environment names a proxy or certificates that cannot be used.
     """
 
     def __init__(self, service: Service, timeouts: Timeouts | None = None, *, many: bool = False) -> None:
+        if not service.is_here:
+            require_usable_environment(proxy=service.proxy is None, certificates=service.ca_file is None)
         self.service = service
         self._many = many
         self.stop_asked: Callable[[], bool] = lambda: False
@@ -292,7 +300,10 @@ class HttpClient:
         # A proxy of the environment is not asked for an address on this machine.
         trust_env = not self.service.is_here
         if self._trust is None:  # read once: that takes a tenth of a second
-            self._trust = _trusted(self.service.ca_file) or httpx.create_ssl_context(trust_env=trust_env)
+            self._trust = _trusted(self.service.ca_file)
+        if self._trust is None:
+            with made_of_environment():
+                self._trust = httpx.create_ssl_context(trust_env=trust_env)
         agent = {"User-Agent": f"promptrial/{__version__}"}
         # Plain, because a gzip body that is cut short is no error to the library.
         keyed = {"Accept-Encoding": "identity", **self.service.own_headers}
@@ -302,10 +313,11 @@ class HttpClient:
             "proxy": self.service.proxy,
             "verify": self._trust,
         }
-        clients = (
-            httpx.Client(headers=agent | keyed, **options),
-            httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, **options),
-        )
+        with made_of_environment():
+            clients = (
+                httpx.Client(headers=agent | keyed, **options),
+                httpx.Client(headers=agent | {"Accept-Encoding": "gzip"}, **options),
+            )
         for client in clients:
             self._watch.install(client)
         return clients

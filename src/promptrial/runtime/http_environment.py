@@ -1,0 +1,91 @@
+"""What the environment says of proxies and certificates, looked at before an HTTP client is made of it.
+
+The client's own errors about these variables repeat them, with the password that a proxy's address may hold, or name
+nothing at all; and they come at the first call, when a run has begun.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+from urllib.request import getproxies
+
+from promptrial.config.addresses import checked_proxy
+from promptrial.errors import ConfigError
+
+__all__ = ["made_of_environment", "require_usable_environment"]
+
+_SCHEMES: Final = ("http", "https", "all")
+_CERTIFICATES: Final = {"SSL_CERT_FILE": Path.is_file, "SSL_CERT_DIR": Path.is_dir}
+_SOCKS: Final = ("socks5://", "socks5h://")
+
+
+def require_usable_environment(*, proxy: bool = True, certificates: bool = True) -> None:
+    """Refuse variables of which no client can be made; their values are not repeated.
+
+    Parameters
+    ----------
+    proxy, certificates : bool
+        Whether the environment decides on these: a configuration may name its own.
+
+    Raises
+    ------
+    ConfigError
+        Naming the variable.
+    """
+    if proxy:
+        for scheme, value in getproxies().items():
+            if scheme in _SCHEMES and value:
+                _check_proxy(f"{scheme}_proxy", value)
+    if certificates:
+        _check_certificates(os.environ)
+
+
+@contextmanager
+def made_of_environment() -> Iterator[None]:
+    """Within the block a client is made of the environment; what else is wrong with that is said without its values.
+
+    Raises
+    ------
+    ConfigError
+        If none can be made.
+    """
+    import httpx
+
+    try:
+        yield
+    except (httpx.InvalidURL, ImportError, OSError, ValueError) as error:
+        raise ConfigError(
+            f"no HTTP client can be made of the environment ({type(error).__name__})",
+            hint="check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from None
+
+
+def _check_proxy(name: str, value: str) -> None:
+    shown = next((each for each in (name.upper(), name) if os.environ.get(each)), name.upper())
+    if value.startswith(_SOCKS):
+        if find_spec("socksio") is None:
+            raise ConfigError(f"{shown} names a SOCKS proxy", hint="pip install socksio; or give an HTTP proxy")
+        return
+    try:
+        checked_proxy(value if "://" in value else f"http://{value}")
+    except ValueError as error:
+        raise ConfigError(
+            f"{shown}: {error}", hint=f"correct it, writing special characters of a password as %XX; or unset {shown}"
+        ) from None
+
+
+def _check_certificates(env: Mapping[str, str]) -> None:
+    for name, is_there in _CERTIFICATES.items():
+        value = env.get(name)
+        if value:
+            if not is_there(Path(value)):
+                what = "file" if name.endswith("FILE") else "folder"
+                raise ConfigError(
+                    f"{name} names a {what} that does not exist: {value}", hint=f"correct or unset {name}"
+                )
+            return  # the first decides

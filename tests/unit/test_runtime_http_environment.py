@@ -1,0 +1,102 @@
+"""Variables of the environment of which no HTTP client can be made: named at the start, never repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from promptrial.errors import ConfigError
+from promptrial.providers.http import HttpClient
+from promptrial.providers.http_service import Service
+from promptrial.runtime.http_environment import made_of_environment, require_usable_environment
+from tests.support.project import Project
+
+PASSWORD = "hunter2" + "secretpw"
+NAMES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.fixture(autouse=True)
+def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def opened(**service: Any) -> None:
+    HttpClient(Service("Vendor", "https://vendor.example", "k" * 9, "VENDOR_KEY", **service)).close()
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"http://user:{PASSWORD}/x@127.0.0.1:9",
+        f"http://user:{PASSWORD}#x@127.0.0.1:9",
+        f"htps://user:{PASSWORD}@127.0.0.1:9",
+        f"http://user:{PASSWORD}@127.0.0.1:port",
+        f"user:{PASSWORD}@ proxy",
+    ],
+)
+def test_a_proxy_that_is_none_is_refused_by_its_variable_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        opened()
+    assert caught.value.message.startswith(f"{name}: expected the address of an HTTP proxy")
+    assert PASSWORD not in f"{caught.value} {caught.value.hint}"
+    opened(proxy="http://proxy.example:3128")
+
+
+@pytest.mark.parametrize("value", ["http://proxy.example:3128", "https://u:p%2Fq@proxy.example", "proxy.example:3128"])
+def test_a_proxy_that_is_one_is_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    opened()
+    with made_of_environment():
+        httpx.Client().close()
+
+
+def test_a_socks_proxy_is_refused_with_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
+    with pytest.raises(ConfigError, match="ALL_PROXY names a SOCKS proxy") as caught:
+        opened()
+    assert "pip install socksio" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(("name", "what"), [("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")])
+def test_certificates_that_are_not_there_are_refused_by_their_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, what: str
+) -> None:
+    monkeypatch.setenv(name, str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match=f"{name} names a {what} that does not exist"):
+        opened()
+    opened(ca_file="own.pem")
+    monkeypatch.setenv(name, str(tmp_path if what == "folder" else Path(__file__)))
+    opened()
+
+
+def test_whatever_else_no_client_can_be_made_of_is_said_without_its_value() -> None:
+    with (
+        pytest.raises(ConfigError, match=r"no HTTP client can be made of the environment \(ValueError\)") as caught,
+        made_of_environment(),
+    ):
+        raise ValueError(PASSWORD)
+    assert PASSWORD not in f"{caught.value} {caught.value.hint}"
+    require_usable_environment()
+
+
+def test_a_plan_says_it_and_a_run_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "k" * 20)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}/x@127.0.0.1:9")
+    project = Project.make(tmp_path)
+    project.write_config({"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": None})
+    outcomes = {name: project.call(name, "--config", str(project.config)) for name in ("plan", "run")}
+    assert {name: outcome.code for name, outcome in outcomes.items()} == {"plan": 0, "run": 2}
+    for outcome in outcomes.values():
+        assert "HTTPS_PROXY: expected the address of an HTTP proxy" in outcome.out + outcome.err
+        assert PASSWORD not in outcome.out + outcome.err
+    assert not (tmp_path / "experiments").exists()
