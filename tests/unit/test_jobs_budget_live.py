@@ -102,6 +102,46 @@ def test_requests_in_flight_at_a_kill_count_for_good_and_nothing_is_sent_that_do
     assert committed(lab, work) == pytest.approx(2 * ROWS * ACTUAL + 3 * RESERVE)
 
 
+def _killed(lab: LiveLab, work: list[PartWork]) -> None:
+    """Begin the parts, and end at the second answer as a kill does."""
+    ends_at(lab, 2, Detached(2))
+    with pytest.raises(Detached):
+        lab.complete(work)
+    lab.clock._coming.clear()  # type: ignore[attr-defined]
+    lab.live.meets = lambda _request, _call: None
+    set_cap(lab, 100.0)
+
+
+def test_what_was_in_flight_at_a_kill_counts_once_though_the_run_has_another_name_now(lab: LiveLab) -> None:
+    work = priced(lab, 100.0)
+    _killed(lab, work)
+    renamed = [replace(each, key=f"{each.key}-other") for each in work]
+    lab.complete(renamed)
+    assert statuses(renamed) == ["downloaded"] * 2
+    assert all(intent.in_flight == 0 for each in renamed for intent in each.live if not intent.key.endswith("-unsure"))
+    assert committed(lab, renamed) == pytest.approx(2 * ROWS * ACTUAL + 6 * RESERVE)
+
+
+def test_what_two_parts_had_in_flight_counts_once_though_they_share_their_answers_now(lab: LiveLab) -> None:
+    set_cap(lab, 100.0)
+    first, _, second, _ = (
+        replace(each, reserve_usd=lambda rows, _size: rows * RESERVE) for each in lab.parts(trials=2, rows=ROWS)
+    )
+    second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
+    second = replace(second, request_sha256=first.request_sha256)
+    lab.live.in_flight = 2 * ROWS
+    _killed(lab, [first, second])
+    assert all(each.live[0].in_flight for each in (first, second))
+    shared = replace(second, duplicates=[first])
+    first.duplicates.append(shared)
+    lab.complete([first, shared])
+    assert (shared.downloaded, shared.record.reason) == (True, f"shared with {first.name}")
+    assert [each.live[0].in_flight for each in (first, shared)] == [0, 0]
+    before = committed(lab, [first, shared])
+    lab.complete([first, shared])
+    assert committed(lab, [first, shared]) == before
+
+
 def test_after_a_soft_stop_nothing_counts_that_was_not_billed(lab: LiveLab) -> None:
     work = priced(lab, 100.0)
     lab.new_process(lambda: len(lab.live.calls) >= 3)

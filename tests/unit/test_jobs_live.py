@@ -323,6 +323,29 @@ def test_a_stop_sends_nothing_more_and_keeps_what_was_in_flight(lab: LiveLab) ->
     assert statuses(work) == ["downloaded"] * 2
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_was_begun_under_another_name_of_the_run_is_the_same_spending(lab: LiveLab, *, lost: bool) -> None:
+    work = lab.parts(rows=40)
+    lab.submit(work)
+    lab.new_process(when=lambda: lab.clock.monotonic() >= 2.5)
+    with pytest.raises(StopRequested):
+        lab.collect(work)
+    lab.new_process()
+    so_far = [len(partial_rows(each)) for each in work]
+    assert all(so_far)
+    if lost:
+        work[0].folder.part_rows(work[0].part.name).unlink()
+    renamed = [replace(each, key=f"{each.key}-other") for each in work]
+    if lost:
+        with pytest.raises(PhaseFailedError, match="were paid for and are lost"):
+            lab.collect(renamed)
+        return
+    lab.collect(renamed)
+    assert set(lab.live.asked().values()) == {1}
+    assert [len(each.live) for each in renamed] == [1, 1]
+    assert [each.live[0].in_flight for each in renamed] == [0, 0]
+
+
 def test_a_stop_while_a_server_is_down_ends_at_once(lab: LiveLab) -> None:
     lab.live.meets = first_calls(10**9, TransientError("HTTP 503"))
     work = lab.parts(rows=40)

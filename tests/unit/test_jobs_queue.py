@@ -514,6 +514,23 @@ def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -
     assert second.downloaded
 
 
+def test_jobs_that_were_created_before_answers_were_shared_are_all_fetched(lab: Lab) -> None:
+    first, _, second, _ = lab.work(trials=2)
+    second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
+    second = replace(second, request_sha256=first.request_sha256)
+    lab.submit([first, second])
+    assert lab.vendor.count("submit") == 2
+    lab.new_process()
+    shared = replace(second, duplicates=[first])
+    first.duplicates.append(shared)
+    lab.complete([first, shared])
+    assert lab.vendor.count("submit") == 2
+    jobs = [work.record.intents[0] for work in (first, shared)]
+    assert len({intent.job for intent in jobs}) == 2
+    assert [intent.status for intent in jobs] == ["downloaded"] * 2
+    assert all("shared with" not in (work.record.reason or "") for work in (first, shared))
+
+
 def test_answers_of_a_trial_that_a_filter_leaves_out_are_copied_and_not_bought_again(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -25,6 +25,9 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import BilledTokens, Intent, PartStatus
 
 __all__ = ["PaidRows"]
+
+_FIRST: Final = "-a1"
+"""What the key of the record of all requests of a part ends in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,9 @@ class PaidRows(PartRows):
         OverCapError
             If they do not fit into the cap.
         """
-        known, left = self._known(self._key), self.work.part.rows - finished
-        if known is not None and known.in_flight:
-            self.count_unsure(min(known.in_flight, left))
-            self.pause()  # so that they count once, also if nothing is asked now
-            known = self._known(self._key)
+        left = self.work.part.rows - finished
+        self.settle(finished)
+        known = self._known(self._key)
         began = self.recorder.clock.now() if known is None else None
         has_begun = known is not None or finished > self.work.rows_reused
         billed = self._billed_so_far() if has_begun else None
@@ -59,6 +60,13 @@ class PaidRows(PartRows):
             self._require_room(known, left)
             self._record("running", began=began, billed=billed, in_flight=min(in_flight, left))
         self.recorder.budget.release(self.work.name)
+
+    def settle(self, finished: int) -> None:
+        """Count what an earlier process had in flight when it ended: once, also if nothing is asked now."""
+        known = self._known(self._key)
+        if known is not None and known.in_flight:
+            self.count_unsure(min(known.in_flight, self.work.part.rows - finished))
+            self.pause()
 
     def pause(self) -> None:
         """Put on record that no request is in flight any more: only what the rows that are here report counts then."""
@@ -70,7 +78,7 @@ class PaidRows(PartRows):
 
         Side effects: a record, where they have a price.
         """
-        work, key, dearest = self.work, f"{self.work.key}-unsure", dearest_usd(self.work, 1)
+        work, key, dearest = self.work, f"{self._named}-unsure", dearest_usd(self.work, 1)
         if not dearest or not rows:
             return True
         known = self._known(key)
@@ -118,7 +126,14 @@ class PaidRows(PartRows):
 
     @property
     def _key(self) -> str:
-        return f"{self.work.key}-a1"
+        return f"{self._named}{_FIRST}"
+
+    @property
+    def _named(self) -> str:
+        """What records of these requests are called: as they were first, whatever the run is called or shares now."""
+        same = (intent.key for intent in self.work.live if intent.request_sha256 == self.work.request_sha256)
+        first = next((key for key in same if key.endswith(_FIRST)), None)
+        return self.work.key if first is None else first.removesuffix(_FIRST)
 
     def _known(self, key: str) -> Intent | None:
         return next((intent for intent in self.work.live if intent.key == key), None)
@@ -152,7 +167,7 @@ class PaidRows(PartRows):
         billed = BilledTokens(rows=rows, unknown=rows)
         if known is not None and isinstance(known.billed, BilledTokens):
             billed = difference(known.billed, self._billed(work.folder.part_rows(work.part.name)))
-        key = f"{work.key}-lost-{'' if sealed is None else sealed.sha256[:8]}"
+        key = f"{self._named}-lost-{'' if sealed is None else sealed.sha256[:8]}"
         self.recorder.record_lost(work, key, "its answers are lost", billed=billed, **self._price(rows))
 
     def _unseal(self) -> None:
@@ -204,7 +219,7 @@ class PaidRows(PartRows):
             raise ResultsGoneError(lost, hint=self._price_of_asking(gone, work.folder.part_rows(work.part.name)))
         unknown = max(0, known.billed.unknown - here.unknown) if all_told else 0
         billed = msgspec.structs.replace(difference(known.billed, here), rows=gone, unknown=min(gone, unknown))
-        key = f"{work.key}-lost-{sum('-lost-' in intent.key for intent in work.live) + 1}"
+        key = f"{self._named}-lost-{sum('-lost-' in intent.key for intent in work.live) + 1}"
         self.recorder.record_lost(work, key, "its answers are lost", billed=billed, **self._price(gone))
         self.pause()
         self.recorder.events.warn(f"{work.name}: {lost}; they are asked again")

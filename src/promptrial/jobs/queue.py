@@ -24,6 +24,7 @@ from promptrial.jobs.hosted import HostedPart
 from promptrial.jobs.late_jobs import LateJobs
 from promptrial.jobs.live import LivePart, LiveQueue
 from promptrial.jobs.local import LocalPart, finished_rows, name_job
+from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Lane, PartTask, Schedule
 from promptrial.jobs.services import QueueServices
@@ -267,8 +268,11 @@ class QueueManager:
         """Give the answers of each downloaded part to its duplicates, which ask exactly the same."""
         for work in self._work:
             source = next((duplicate for duplicate in work.duplicates if duplicate.downloaded), None)
-            if source is None or work.downloaded:
+            if source is None or work.downloaded or _is_in_flight(work):
                 continue
+            if work.live:  # it was begun before answers were shared
+                own = PaidRows(work, self._recorder)
+                own.settle(len(own.finished()))
             set_other_answers_aside(work, self._recorder)
             if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
                 self._recorder.record(work, "pending", request_sha256=work.request_sha256)
@@ -347,7 +351,10 @@ def _in_turn(work: Iterable[PartWork]) -> Iterator[PartWork]:
 
 
 def _leaders(work: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield one part of each group of duplicates: the one with most progress; none if one is downloaded."""
+    """Yield one part of each group of duplicates, the one with most progress; none if one is downloaded.
+
+    Others of the group that have a job are yielded too: it was created before answers were shared, and is paid for.
+    """
     seen: set[str] = set()
     members = set(work)
     for each in work:
@@ -355,6 +362,8 @@ def _leaders(work: Sequence[PartWork]) -> Iterator[PartWork]:
             continue
         seen.add(each.request_sha256)
         group = [each, *(duplicate for duplicate in each.duplicates if duplicate in members)]
-        if any(duplicate.downloaded for duplicate in each.duplicates):
-            continue
-        yield max(group, key=lambda member: (member.has_job, bool(member.intents)))
+        leader = max(group, key=lambda member: (member.has_job, bool(member.intents), bool(member.live)))
+        if not any(duplicate.downloaded for duplicate in each.duplicates):
+            yield leader
+            group.remove(leader)
+        yield from filter(_is_in_flight, group)
