@@ -26,8 +26,9 @@ from typing import Final, NamedTuple
 from promptrial.providers.base import JobLookup
 from tests.support import crash_points
 from tests.support.crash_bugs import BUGS
+from tests.support.crash_copies import CopiedRun
 from tests.support.crash_disk import PowerLoss, Watched, write_tree
-from tests.support.crash_lab import SCENARIOS, Lab, in_fork, warm_up
+from tests.support.crash_lab import SCENARIOS, Lab, in_fork, portrait, warm_up
 from tests.support.crash_points import Point
 from tests.support.crash_survey import Findings, Survey
 from tests.support.crash_vendor import Ledger, Vendor
@@ -71,6 +72,8 @@ def _look(survey: Survey, place: Path, copy: int, copies: int) -> None:
     if survey.bug:
         BUGS[survey.bug]()
     watch, crashes_of = _CRASHES[survey.crash]
+    if survey.real > 1:
+        crashes_of = partial(_copies, survey.real)
     whole = lab.measure(partial(watch, lab), each_job_once=Vendor.lookup is not JobLookup.NONE)
     crashes = crashes_of(lab, whole, findings)
     wanted = [crash for crash in crashes if re.search(survey.only, crash.name)][:: survey.stride]
@@ -92,6 +95,25 @@ def _kills(lab: Lab, whole: Path, findings: Findings) -> Iterator[_Crash]:
     """Yield, for each point that a run comes to, the kill there."""
     for number, point in enumerate(_points(whole, findings)):
         yield _Crash(f"killed {point} (point {number})", partial(_kill, lab, number))
+
+
+def _copies(real: int, lab: Lab, whole: Path, findings: Findings) -> Iterator[_Crash]:
+    """Yield the same kills; of which every so many-th is one, and the others are copies of a run at these points."""
+    run = CopiedRun(lab)
+    for number, point in enumerate(_points(whole, findings)):
+        happen = partial(_copied, lab, run, findings, number, is_real=number % real == 0)
+        yield _Crash(f"killed {point} (point {number})", happen)
+
+
+def _copied(lab: Lab, run: CopiedRun, findings: Findings, number: int, *, is_real: bool) -> Path:
+    copy = run.copy_at(number)
+    if is_real:
+        killed = _kill(lab, number)
+        if (portrait(killed, wreck=True), Ledger.read(killed)) != (portrait(copy, wreck=True), Ledger.read(copy)):
+            findings.problems.append(f"point {number}: a kill leaves something else than a copy holds")
+        shutil.rmtree(killed)
+    findings.kills += is_real
+    return copy
 
 
 def _refusals(error: int, lab: Lab, whole: Path, findings: Findings) -> Iterator[_Crash]:

@@ -39,6 +39,9 @@ class Survey:
         was lost may be created again; otherwise never.
     stride : int
         Look at every so many-th crash only.
+    real : int
+        Of kills: bring every so many-th about, and look at the others in copies of a run that goes on (see
+        ``crash_copies``). All of them, if 1.
     only : str
         Look only at crashes whose description matches this regular expression.
     """
@@ -48,6 +51,7 @@ class Survey:
     bug: str = ""
     lookup: str = "key is name"
     stride: int = 1
+    real: int = 1
     only: str = ""
 
 
@@ -55,6 +59,7 @@ class Survey:
 class Findings:
     """How many crashes there could be, how many there were, how many different wrecks were resumed, what was wrong.
 
+    ``kills`` are those crashes that were brought about where the others are copies.
     ``kinds`` are the kinds of operation that a run came to; ``seconds`` is the time of the slowest copy.
     """
 
@@ -62,14 +67,16 @@ class Findings:
     operations: int = 0
     kinds: list[str] = field(default_factory=list)
     crashes: int = 0
+    kills: int = 0
     resumes: int = 0
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
-            f"{self.operations} operations, {self.crashes} of {self.possible} crashes, {self.resumes} different wrecks "
-            f"resumed, {len(self.problems)} problems, {self.seconds:.1f} s"
+            f"{self.operations} operations, {self.crashes} of {self.possible} crashes, "
+            f"{f'({self.kills} of them brought about, the others copied), ' if self.kills else ''}"
+            f"{self.resumes} different wrecks resumed, {len(self.problems)} problems, {self.seconds:.1f} s"
         )
 
     def __add__(self, other: Findings) -> Findings:
@@ -78,6 +85,7 @@ class Findings:
             operations=max(self.operations, other.operations),
             kinds=sorted({*self.kinds, *other.kinds}),
             crashes=self.crashes + other.crashes,
+            kills=self.kills + other.kills,
             resumes=self.resumes + other.resumes,
             seconds=max(self.seconds, other.seconds),
             problems=self.problems + other.problems,
