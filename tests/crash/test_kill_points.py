@@ -9,9 +9,9 @@ leave the same files (an fsync changes none) one is resumed.
 Eleven runs are killed: a first run, one that resumes after a kill, one that repairs damaged files, one that resumes
 with another prompt, one whose accepted answers are corrected, one that takes over answers of another run, one whose
 sample grows, one that is asked in waves, one whose answers are judged, a pilot, and one that goes on beyond its pilot.
-Without ``CRASH_POINTS=all`` the run is killed at a fixed part of the points. ``make crash`` takes every point: at one in
-twenty the run is killed; at the others a run that goes on is copied, and the copy is resumed. Where a run is killed, the
-copy at that point must hold what the kill leaves.
+Without ``CRASH_POINTS=all`` the run is killed at a fixed part of the points. ``make crash`` takes every point: at one
+in twenty the run is killed; at the others a run that goes on is copied, and the copy is resumed. Where a run is killed,
+the copy at that point must hold what the kill leaves.
 
 The bugs that this check sees, each planted and looked for below:
 
