@@ -3235,7 +3235,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "clusters of one measure are told of all",
-        "reporting/warned.py",
+        "reporting/few.py",
         "found.setdefault(text, []).append(_named(row, rows, arms))",
         "found.setdefault(text, [_named(rows[0], rows, arms)])",
         _VERDICT,

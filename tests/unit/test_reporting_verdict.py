@@ -20,6 +20,7 @@ from tests.unit.test_reporting_ranks import ranking
 
 NAMED = {"control": "control.txt", "treatment": "terse.txt"}
 DULL: dict[str, Any] = {"p": 0.4, "p_adjusted": 0.4, "significant": False}
+NARROW = "the interval is approximate and may be too narrow."
 
 
 def verdict(found: Significance, changed: TrialFacts | None = None) -> Verdict:
@@ -421,11 +422,11 @@ def test_warnings_come_in_one_order_and_each_has_a_number() -> None:
         ),
         (
             {"cautions": ("pairs differ in 0 of 40 clusters: the interval is approximate, and may be too narrow",)},
-            "exact match differs in none of 40 clusters; the interval is approximate.",
+            "exact match differs in none of 40 clusters; the interval is approximate and may be too narrow.",
         ),
         (
             {"cautions": ("pairs differ in 3 of 40 clusters: the interval is approximate, and may be too narrow",)},
-            "exact match differs in only 3 of 40 clusters; the interval is approximate.",
+            "exact match differs in only 3 of 40 clusters; the interval is approximate and may be too narrow.",
         ),
     ],
 )  # fmt: skip
@@ -445,10 +446,12 @@ def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
         return [each.text for each in verdict(document(*rows, settings=settings)).warnings]
 
     assert said(endpoint(**sparse(2)), endpoint("f1", **sparse(0))) == [
-        "exact match differs in only 2 of 40 clusters; the interval is approximate.",
-        "token F1 differs in none of 40 clusters; the interval is approximate.",
+        "exact match differs in only 2 of 40 clusters; the interval is approximate and may be too narrow.",
+        "token F1 differs in none of 40 clusters; the interval is approximate and may be too narrow.",
     ]
-    both = "exact match and token F1 differs in only 2 of 40 clusters; the interval is approximate."
+    both = (
+        "exact match and token F1 differs in only 2 of 40 clusters; the interval is approximate and may be too narrow."
+    )
     assert said(endpoint(**sparse(2)), endpoint("f1", **sparse(2))) == [both]
     hot = endpoint(**sparse(2) | {"temp": 0.7})
     assert said(endpoint(**sparse(0)), hot)[1].startswith("exact match at temperature 0.7 differs in only 2 of 40")

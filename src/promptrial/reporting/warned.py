@@ -1,15 +1,13 @@
 """The warnings that stand beside a verdict because they change how it is read: each one line with a number. Pure.
 
-They come in one order: dry run, unfinished, same requests, drift, missing and cut answers, clusters, judges, many
-tests, prices, then what is true of a whole run. ``Warned.label`` is the word that each begins with.
+They come in one order: dry run, unfinished, same requests, drift, missing and cut answers, clusters, sparse data,
+judges, many tests, prices, then what is true of a whole run. ``Warned.label`` is the word that each begins with.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, Literal
 
 from msgspec import UNSET
@@ -21,9 +19,8 @@ from promptrial.reporting.cells import count, counted, p_equals, rate, temperatu
 from promptrial.reporting.drift import drift_sentence
 from promptrial.reporting.empty_and_truncated import WARNING_SHARE
 from promptrial.reporting.facts import RunFacts, TrialResult, UnfinishedFacts
-from promptrial.reporting.findings import where_words
+from promptrial.reporting.few import few_said
 from promptrial.reporting.tables import primary_endpoints
-from promptrial.reporting.tables.contrasts import named_contrast
 from promptrial.reporting.tables.words import listing, metric_text
 
 __all__ = [
@@ -49,6 +46,7 @@ WarningKind = Literal[
     "unequal",
     "judged",
     "clusters",
+    "questions",
     "unvalidated",
     "validated",
     "comparisons",
@@ -71,6 +69,7 @@ _LABELS: Final[Mapping[WarningKind, str]] = {
     "unequal": "Unequal losses",
     "judged": "Judge",
     "clusters": "Clusters",
+    "questions": "Questions",
     "unvalidated": "Unvalidated judge",
     "validated": "Judge",
     "comparisons": "Many tests",
@@ -85,9 +84,6 @@ _MANY: Final = 5
 _RULES: Final = {"exclude": "left out of the effects", "failure": "counted as failures"}
 CLUSTER: Final = "cluster"
 """What a group of questions is called where nothing is known of it."""
-_HASH: Final = re.compile(r"p[0-9a-f]{16}")
-"""The name of a cluster of questions on one passage, which tells a reader nothing."""
-_DIFFER: Final = re.compile(r"pairs differ in (\d+) of (\d+) clusters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +209,8 @@ def effect_warnings(
     """
     rows = primary_endpoints(significance)
     yield from _missing(significance, names)
-    yield from (Warned("clusters", text) for text in dict.fromkeys(_clusters(rows, clusters, names)))
+    for kind, text in few_said(rows, clusters, names):
+        yield Warned(kind, text)
     yield from judged
     if len(rows) > _MANY:
         yield Warned("comparisons", f"{len(rows)} primary tests were corrected together; each needs a smaller p-value.")
@@ -282,55 +279,3 @@ def _unequal(rows: Sequence[Endpoint], names: Mapping[ArmName, str]) -> Iterator
 def _of(part: int, whole: int, arm: str) -> str:
     share = f" ({rate(part / whole)})" if whole else ""
     return f"{count(part)} of {count(whole)}{share} for {arm}"
-
-
-def _clusters(rows: Sequence[Endpoint], noun: str, arms: Mapping[ArmName, str]) -> Iterator[str]:
-    """Yield what clusters do to intervals, and of which measures where that is not true of all alike."""
-    for kind in (_few_clusters, _large_cluster):
-        found = _by_text(rows, partial(kind, noun), arms)
-        for text, names in found.items():
-            yield text if len(found) == 1 else f"{listing(names)}: {text}"
-    for text, names in _by_text(rows, partial(_same_scores, noun), arms).items():
-        yield f"{listing(names)} differs in {text}"
-
-
-def _by_text(
-    rows: Sequence[Endpoint], said: Callable[[Endpoint], Iterable[str]], arms: Mapping[ArmName, str]
-) -> dict[str, list[str]]:
-    """Return what is said of rows, each text with the rows that it is said of."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        for text in said(row):
-            found.setdefault(text, []).append(_named(row, rows, arms))
-    return {text: list(dict.fromkeys(names)) for text, names in found.items()}
-
-
-def _named(row: Endpoint, rows: Sequence[Endpoint], arms: Mapping[ArmName, str]) -> str:
-    """Return the measure of a row, with its contrast and temperature where there are several."""
-    contrast = f" ({named_contrast(row.compared, arms)})" if len({each.compared for each in rows}) > 1 else ""
-    return where_words(row.metric, row.temp, several=len({each.temp for each in rows}) > 1) + contrast
-
-
-def _few_clusters(noun: str, row: Endpoint) -> Iterator[str]:
-    if row.clustered and row.clusters_needed is None and any(text.startswith("only ") for text in row.cautions):
-        few = counted(row.n_clusters, noun)
-        yield f"there are only {few}, so the interval is wide and the p-value is coarse."
-
-
-def _large_cluster(noun: str, row: Endpoint) -> Iterator[str]:
-    if row.largest_cluster_share is not None:
-        is_named = row.largest_cluster is not None and not _HASH.fullmatch(row.largest_cluster)
-        name = f" ({row.largest_cluster})" if is_named else ""
-        yield f"the largest {noun}{name} has {100 * row.largest_cluster_share:.0f}% of the questions."
-
-
-def _same_scores(noun: str, row: Endpoint) -> Iterator[str]:
-    for text in row.cautions:
-        if found := _DIFFER.search(text):
-            effect = (
-                "the interval was widened to allow for this"
-                if text.startswith("too sparse")
-                else "the interval is approximate"
-            )
-            few = f"only {found[1]}" if int(found[1]) else "none"
-            yield f"{few} of {counted(int(found[2]), noun)}; {effect}."

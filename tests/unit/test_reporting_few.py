@@ -1,0 +1,79 @@
+"""What few clusters or questions do to intervals and p-values is said beside the verdict, in words that hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptrial.documents.significance import Endpoint, StatsSettings
+from promptrial.reporting.verdict import Verdict, scores_verdict
+from promptrial.stats.analysis import analyse
+from tests.support.score_tables import table_of
+from tests.unit.test_reporting_pages import document, endpoint
+
+NAMES = {"control": "base", "treatment": "new"}
+SETTINGS = StatsSettings(bootstrap_samples=50, primary=("f1",))
+
+
+def of_scores(control: Sequence[float], treatment: Sequence[float], **changes: Any) -> Verdict:
+    """Return the verdict on graded scores of single questions."""
+    found = analyse(table_of(control, treatment, metric="f1"), replace(SETTINGS, **changes))
+    return scores_verdict(found, NAMES, ())
+
+
+def said(*rows: Endpoint, primary: tuple[str, ...] = ("em",)) -> list[str]:
+    found = document(*rows, settings=replace(document().settings, primary=primary))
+    return [*map(str, scores_verdict(found, NAMES, ()).warnings)]
+
+
+def test_an_interval_of_few_questions_that_differ_is_called_approximate_beside_the_verdict() -> None:
+    seen = of_scores([0.5] * 200, [0.75] * 10 + [0.5] * 190)
+    assert "new is higher than base" in seen.sentences[0]
+    assert [*map(str, seen.warnings)] == [
+        "Questions: token F1 differs in only 10 of 200 questions; the interval is approximate and may be too narrow."
+    ]
+    assert of_scores([0.5] * 30, [0.5 + n / 100 for n in range(30)]).warnings == ()
+
+
+def test_few_questions_make_the_interval_wide_and_the_p_value_coarse() -> None:
+    seen = of_scores([0.5] * 7, [0.5 + n / 100 for n in range(1, 8)])
+    assert [(each.kind, each.text) for each in seen.warnings] == [
+        ("questions", "there are only 7 questions, so the interval is wide and the p-value is coarse.")
+    ]
+
+
+def test_where_no_p_value_can_reach_the_level_but_there_is_an_interval_the_warning_says_so() -> None:
+    seen = of_scores([0.5] * 7, [0.5 + n / 100 for n in range(1, 8)], alpha=0.01)
+    assert [each.text for each in seen.warnings] == [
+        "there are only 7 questions, so no p-value can reach 0.01; at least 8 are needed."
+    ]
+
+
+def test_a_p_value_without_an_interval_is_called_coarse_where_it_decides() -> None:
+    seen = of_scores([0.5] * 7, [0.5 + n / 100 for n in range(1, 8)], confidence=0.99)
+    assert [each.text for each in seen.warnings] == ["there are only 7 questions, so the p-value is coarse."]
+    same = of_scores([0.5] * 7, [0.6] * 7)
+    assert [each.text for each in same.warnings] == ["there are only 7 questions, so the p-value is coarse."]
+    undecided = of_scores([0.5] * 7, [0.5, *(0.5 - n / 100 for n in range(3)), 0.6, 0.5, 0.5], confidence=0.99)
+    assert undecided.findings[0].state == "not_estimable"
+    assert undecided.warnings == ()
+
+
+def test_clusters_and_single_questions_are_told_apart_where_measures_have_either() -> None:
+    text = "pairs differ in {} of 40 {}: the interval is approximate, and may be too narrow"
+    clustered = endpoint(clustered=True, n_clusters=40, cautions=(text.format(2, "clusters"),))
+    single = endpoint("f1", cautions=(text.format(3, "items"),))
+    assert said(clustered, single, primary=("em", "f1")) == [
+        "Clusters: exact match differs in only 2 of 40 clusters; the interval is approximate and may be too narrow.",
+        "Questions: token F1 differs in only 3 of 40 questions; the interval is approximate and may be too narrow.",
+    ]
+
+
+@pytest.mark.parametrize("metric", ["em", "f1"])
+def test_an_exploratory_measure_has_no_warning_beside_the_verdict(metric: str) -> None:
+    text = "pairs differ in 2 of 40 items: the interval is approximate, and may be too narrow"
+    rows = [endpoint(name, cautions=(text,)) for name in ("em", "f1")]
+    assert len(said(*rows, primary=(metric,))) == 1
