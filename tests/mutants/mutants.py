@@ -3502,8 +3502,8 @@ MUTANTS: Final = (
     Mutant(
         "the arms of the forest plot are exchanged",
         "reporting/plots/forest.py",
-        'anchor="end", faint=faint)\n        canvas.text(330, y + 4, row.means[1]',
-        'anchor="end", faint=faint)\n        canvas.text(330, y + 4, row.means[0]',
+        "zip((236, 330), row.means, strict=True)",
+        "zip((330, 236), row.means, strict=True)",
         ("tests/unit/test_reporting_plots.py",),
     ),
     Mutant(

@@ -299,3 +299,15 @@ def test_plots_are_as_wide_as_they_are_told_to_be(width: int) -> None:
         ends = [number(each, "x") + number(each, "width") for each in root.iter(f"{SVG}rect")]
         ends += [number(each, "x2") for each in root.iter(f"{SVG}line")]
         assert max(ends, default=0) <= width
+
+
+def test_long_figures_beside_a_forest_plot_are_written_smaller_and_means_without_their_unit() -> None:
+    long = row(
+        means=("0.00003000 USD", "0.00002700 USD"),
+        shown="-0.00000300 (-0.00000320 to -0.00000280) USD",
+    )
+    sizes = {each.text: number(each, "font-size") for each in parsed(forest([long], 0.95)).iter(f"{SVG}text")}
+    assert (sizes["0.00003000"], sizes["0.00002700"]) == (13, 13)
+    assert 7 < sizes[long.shown] < 9
+    usual = {each.text: number(each, "font-size") for each in parsed(forest([row()], 0.95)).iter(f"{SVG}text")}
+    assert (usual["30.0%"], usual["+15.0 (+9.0 to +21.0)"]) == (13, 12)

@@ -11,13 +11,17 @@ import pytest
 
 from promptrial.documents.scorers import Declaration, checked
 from promptrial.documents.significance import Significance, StatsSettings
-from promptrial.reporting.cells import PERCENT, ScoreUnit, effect, margin, points_decimals, rate
+from promptrial.reporting.cells import PERCENT, ScoreUnit, effect, margin, points_decimals, rate, verdict_decimals
+from promptrial.reporting.plots.forest import forest_rows
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.tables import equivalence_table, primary_table
 from promptrial.reporting.tables.words import metric_text, score_unit, wording
+from promptrial.reporting.verdict import scores_verdict
 from promptrial.stats.analysis import analyse
 from tests.support.score_tables import trial_table
+from tests.unit.test_reporting_pages import document as made_up
+from tests.unit.test_reporting_pages import endpoint
 
 
 def document(low: float, high: float, margin: float) -> Significance:
@@ -122,3 +126,62 @@ def test_a_unit_is_written_down_only_where_it_is_given_and_is_never_empty() -> N
     assert checked(WORDS).unit == "words"
     with pytest.raises(ValueError, match="the unit is empty"):
         checked(msgspec.structs.replace(WORDS, unit=" "))
+
+
+TINY = Declaration(
+    label="Cost", meaning="How much?", scale="continuous", direction="lower", range=(0.0, 0.001), unit="USD"
+)
+
+
+def of_costs(**changes: Any) -> Significance:
+    """Return a document of answers that cost 0.00003 USD at the most, as shares of the range."""
+    values = {"control": 0.0300, "treatment": 0.0270, "ci_low": -0.0032, "ci_high": -0.0028}
+    settings = StatsSettings(primary=("cost",), wanted={"cost": "lower"}, ranges={"cost": (0.0, 0.001)})
+    return made_up(endpoint("cost", **values | changes), settings=settings)
+
+
+def said_of(found: Significance) -> str:
+    with wording({"cost": TINY}):
+        return scores_verdict(found, {"control": "base", "treatment": "new"}, ()).sentences[0]
+
+
+def test_figures_on_a_tiny_scale_that_differ_look_different_in_the_verdict() -> None:
+    assert said_of(of_costs()) == (
+        "new beats base on cost: 0.00002700 USD against 0.00003000 USD, lower is better, -0.00000300 USD "
+        "(95% CI -0.00000320 to -0.00000280; 100 questions, p = 0.025)."
+    )
+
+
+def test_tables_and_plots_have_as_many_decimals_as_a_tiny_scale_takes() -> None:
+    with wording({"cost": TINY}):
+        found = of_costs()
+        cells = [*primary_table(found).rows[0], *forest_rows(found, found.endpoints, ("control", "treatment"))[0].means]
+    assert cells[3:6] == ["0.00003000 USD", "0.00002700 USD", "-0.00000300 (-0.00000320 to -0.00000280) USD"]
+    assert cells[-2:] == ["0.00003000 USD", "0.00002700 USD"]
+
+
+def test_means_of_ratings_have_as_many_decimals_as_their_difference() -> None:
+    rating = Declaration(label="Rating", meaning="?", scale="continuous", direction="higher", range=(1.0, 5.0))
+    close = endpoint("cost", 0.6325, 0.63972, ci_low=0.00485, ci_high=0.00958)
+    with wording({"cost": rating}):
+        found = scores_verdict(
+            made_up(close, settings=of_costs().settings), {"control": "base", "treatment": "new"}, ()
+        ).sentences[0]
+    assert "3.559 points against 3.530 points, lower is better, +0.029 points (95% CI +0.019 to +0.038;" in found
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "decimals"), [(-0.02, 0.02, 1), (0.001, 0.009, 2), (0.001, 0.0021, 2), (0.0001, 0.0006, 3)]
+)
+def test_percentages_have_one_decimal_where_the_interval_is_wider_than_a_point_and_else_two_digits_of_it(
+    low: float, high: float, decimals: int
+) -> None:
+    assert verdict_decimals(low, high) == decimals
+
+
+def test_a_difference_without_an_interval_has_two_digits_on_its_scale() -> None:
+    alone: dict[str, Any] = {"ci_low": None, "ci_high": None}
+    with wording({"cost": TINY}):
+        assert primary_table(of_costs(**alone)).rows[0][3:5] == ("0.0000300 USD", "0.0000270 USD")
+        same = of_costs(treatment=0.03, **alone)
+        assert primary_table(same).rows[0][3:5] == ("0.00003 USD", "0.00003 USD")

@@ -249,7 +249,7 @@ def _about_missing(pair: Pair, endpoints: Sequence[Endpoint]) -> Iterator[str]:
 
 def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:
     unit = score_unit(row.metric)
-    decimals = points_decimals(row.ci_low, row.ci_high, unit)
+    decimals = points_decimals(row.ci_low, row.ci_high, unit, row.difference)
     return (
         metric_text(row.metric).label,
         "primary" if row.metric in primary else "exploratory",

@@ -17,6 +17,7 @@ from promptrial.reporting.cells import (
     p_equals,
     p_value,
     points,
+    points_decimals,
     rate,
     temperature,
 )
@@ -81,7 +82,8 @@ def _endpoint_lines(each: AAEndpoint, result: AAResult, *, several: bool) -> Ite
         return
     if each.difference is not None:
         unit = score_unit(each.metric)
-        found = f"{points(each.difference / unit_width(each.metric), 2, unit)} {unit.of_differences}"
+        decimals = max(points_decimals(None, None, unit), 2)
+        found = f"{points(each.difference / unit_width(each.metric), decimals, unit)} {unit.of_differences}"
         yield f"{name}: the two sets of answers differ by {found} ({p_equals(each.p)})."
     yield f"{name}: {floor_text(each, result.confidence)}"
     yield (

@@ -33,11 +33,14 @@ __all__ = [
     "rate",
     "significant",
     "temperature",
+    "verdict_decimals",
 ]
 
 MISSING: Final = "\u2013"
 """An en dash, which no figure begins with."""
 _SMALLEST_P: Final = 0.001
+_SAME: Final = 1e-9
+"""Limits that are no further apart, as shares of the range of the scores, are the same: statistics take them so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +143,54 @@ def points(value: float | None, decimals: int = 1, unit: ScoreUnit = PERCENT) ->
     return f"+{text}" if value > 0 and text.strip("0.") else text
 
 
-def points_decimals(low: float | None, high: float | None, unit: ScoreUnit = PERCENT) -> int:
-    """Return how many decimals a difference deserves: two digits of half the interval's width, at least 1.
+def points_decimals(
+    low: float | None, high: float | None, unit: ScoreUnit = PERCENT, value: float | None = None
+) -> int:
+    """Return how many decimals a table gives a difference and its means: two digits of half the interval's width.
+
+    They are at least 1. Without an interval ``value``, the difference, has two digits, and the unit decides besides.
 
     Examples
     --------
     >>> points_decimals(-0.05, 0.05), points_decimals(0.0010, 0.0021), points_decimals(None, 0.1)
     (1, 3, 1)
+    >>> points_decimals(None, None, ScoreUnit(0.0, 0.01, "USD"), 0.0004)
+    7
     """
-    if low is None or high is None or not high > low:
-        return 1
-    return min(max(1 - math.floor(math.log10(unit.width / 2 * (high - low))), 1), 4)
+    width = _width(low, high, unit)
+    return _without_interval(value, unit) if width is None else _two_digits(width / 2)
+
+
+def verdict_decimals(
+    low: float | None, high: float | None, unit: ScoreUnit = PERCENT, value: float | None = None
+) -> int:
+    """Return how many decimals a verdict gives: one where the interval is wider than a point, else two digits of it.
+
+    Examples
+    --------
+    >>> verdict_decimals(-0.05, 0.05), verdict_decimals(0.001, 0.003), verdict_decimals(0.0001, 0.0002)
+    (1, 2, 3)
+    """
+    width = _width(low, high, unit)
+    if width is None:
+        return _without_interval(value, unit)
+    return 1 if width > 1 else max(_two_digits(width), 2)
+
+
+def _width(low: float | None, high: float | None, unit: ScoreUnit) -> float | None:
+    """Return how wide an interval is in its unit; None where its limits are the same, or not known."""
+    known = low is not None and high is not None and high - low > _SAME
+    return unit.width * (high - low) if known and low is not None and high is not None else None
+
+
+def _without_interval(value: float | None, unit: ScoreUnit) -> int:
+    size = 0.0 if value is None else abs(unit.width * value)
+    return max(_two_digits(size) if size else 1, _two_digits(unit.width / 10))
+
+
+def _two_digits(size: float) -> int:
+    """Return with how many decimals a size has two digits, at least 1."""
+    return max(1 - math.floor(math.log10(size)), 1)
 
 
 def interval(low: float | None, high: float | None, decimals: int = 1, unit: ScoreUnit = PERCENT) -> str:
@@ -164,7 +204,7 @@ def effect(value: float | None, low: float | None, high: float | None, unit: Sco
     """Return a difference with its interval: ``+3.3 (-2.1 to +8.8)``, ``+1.5 (0.2 to +2.8) words``."""
     if value is None:
         return MISSING
-    decimals = points_decimals(low, high, unit)
+    decimals = points_decimals(low, high, unit, value)
     text = f"{points(value, decimals, unit)} ({interval(low, high, decimals, unit)})"
     return f"{text} {unit.name}" if unit.name else text
 

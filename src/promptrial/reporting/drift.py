@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from promptrial.documents.drift import Drift
-from promptrial.reporting.cells import counted, level, p_equals, points
+from promptrial.reporting.cells import counted, level, p_equals, points, verdict_decimals
 from promptrial.reporting.findings import where_words
 from promptrial.reporting.tables.words import listing, score_unit
 
@@ -19,8 +19,11 @@ def drift_sentence(row: Drift, *, several: bool) -> str:
     unit = score_unit(row.metric)
     name, width = unit.name or "points", unit.width if unit.name else 1.0
 
+    shares = [None if each is None else each / width for each in (row.ci_low, row.ci_high, row.difference)]
+    decimals = verdict_decimals(shares[0], shares[1], unit, shares[2])
+
     def size(value: float | None) -> str:
-        return points(None if value is None else value / width, 1, unit)
+        return points(None if value is None else value / width, decimals, unit)
 
     limits = f"{size(row.ci_low)} to {size(row.ci_high)}"
     interval = "" if row.not_excluded is None else f"{level(row.confidence)} CI {limits}, "

@@ -79,7 +79,7 @@ def _group_mean_row(analysis: Analysis, row: GroupMean) -> tuple[str, ...]:
     low, high = next(each.declared.range for each in analysis.measures if each.name == row.measure)
     width = high - low
     least, most = (None if end is None else end / width for end in (row.ci_low, row.ci_high))
-    decimals = points_decimals(least, most, unit)
+    decimals = points_decimals(least, most, unit, row.difference / width)
     means = (rate((mean - low) / width, decimals, unit) for mean in row.means)
     arm = analysis.arms[row.contrast.partition(" vs ")[0]]
     difference = effect(row.difference / width, least, most, unit)

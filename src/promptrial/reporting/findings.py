@@ -10,7 +10,17 @@ from typing import Literal
 from promptrial.documents.aa import AAEndpoint
 from promptrial.documents.significance import DETECTABLE, Endpoint, Estimate, HypothesisTest, Significance
 from promptrial.model.arms import ArmName
-from promptrial.reporting.cells import count, counted, level, p_equals, points, rate, temperature
+from promptrial.reporting.cells import (
+    count,
+    counted,
+    interval,
+    level,
+    p_equals,
+    points,
+    rate,
+    temperature,
+    verdict_decimals,
+)
 from promptrial.reporting.lost import lost_by
 from promptrial.reporting.powered import one_test_text, spread_of, target_of
 from promptrial.reporting.stopped import covers
@@ -102,7 +112,8 @@ class Phrasing:
     def _difference(self, state: State) -> tuple[str, str]:
         (first, second), how = self._sides, {"better": "beats", "worse": "is worse than"}
         lead = f"{second} {how.get(state, f'is {state} than')} {first} on {self._where}: "
-        first, second = (rate(arm.mean_paired, 1, score_unit(self.row.metric)) for arm in self.row.arms)
+        unit, decimals = score_unit(self.row.metric), _decimals(self.row)
+        first, second = (rate(arm.mean_paired, decimals, unit) for arm in self.row.arms)
         wanted = self.significance.settings.wanted.get(self.row.metric)
         hint = ", lower is better" if wanted == "lower" else ""
         return lead, f"{second} against {first}{hint}, {self._size()}."
@@ -256,18 +267,17 @@ def where_words(metric: str, temp: float, *, several: bool) -> str:
     return f"{_measure(metric)}{f' at temperature {temperature(temp)}' if several else ''}"
 
 
-def _decimals(row: Endpoint, low: float | None, high: float | None) -> int:
-    """Return one decimal where an interval is wider than a point, else two."""
-    wide = low is None or high is None or score_unit(row.metric).width * (high - low) > 1
-    return 1 if wide else 2
+def _decimals(row: Endpoint) -> int:
+    """Return how many decimals the difference has, and the means that it is one of."""
+    return verdict_decimals(row.ci_low, row.ci_high, score_unit(row.metric), row.difference)
 
 
 def _difference(row: Endpoint, *, with_unit: bool = True) -> str:
     unit = score_unit(row.metric)
-    text = points(row.difference, _decimals(row, row.ci_low, row.ci_high), unit)
+    text = points(row.difference, _decimals(row), unit)
     return f"{text} {unit.name or 'points'}" if with_unit else text
 
 
 def _interval(row: Endpoint, low: float | None, high: float | None) -> str:
-    unit, decimals = score_unit(row.metric), _decimals(row, low, high)
-    return f"{points(low, decimals, unit)} to {points(high, decimals, unit)}"
+    unit = score_unit(row.metric)
+    return interval(low, high, verdict_decimals(low, high, unit), unit)

@@ -28,6 +28,7 @@ from promptrial.reporting.cells import (
     counted,
     effect,
     level,
+    points_decimals,
     rate,
     temperature,
 )
@@ -112,12 +113,13 @@ def label_tables(report: LabelReport) -> Iterator[Table]:
 
 def _agreement_table(report: LabelReport) -> Table:
     unit = score_unit(report.measure)
+    decimals = points_decimals(None, None, unit)
     rows = tuple(
         (
             arm.arm,
             count(arm.n_labelled),
-            rate(_share(arm.mean_people, unit), unit=unit),
-            rate(_share(arm.mean_measure, unit), unit=unit),
+            rate(_share(arm.mean_people, unit), decimals, unit),
+            rate(_share(arm.mean_measure, unit), decimals, unit),
             rate(arm.agreeing),
             _text(arm.kappa),
             _text(arm.alpha),

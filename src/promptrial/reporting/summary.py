@@ -258,7 +258,7 @@ def _figures(row: Endpoint, significance: Significance) -> str:
 
 def _size(row: Endpoint, significance: Significance) -> str:
     unit = score_unit(row.metric)
-    decimals = points_decimals(row.ci_low, row.ci_high, unit)
+    decimals = points_decimals(row.ci_low, row.ci_high, unit, row.difference)
     difference = f"{points(row.difference, decimals, unit)} {unit.of_differences}"
     if row.ci_low is None and row.ci_high is None:
         return f"{difference} (no interval can be computed)"

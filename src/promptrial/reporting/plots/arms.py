@@ -9,10 +9,10 @@ from typing import Final
 from promptrial.documents.many_arms import Ranking, RanksOfArm, Simultaneous
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName
-from promptrial.reporting.cells import effect, level, rate, temperature
+from promptrial.reporting.cells import effect, level, temperature
 from promptrial.reporting.plots.canvas import PAGE_COLOUR, Canvas, colour_of
 from promptrial.reporting.plots.effect_axis import NARROW, NARROW_ROW, ROW, WIDE, half_of_axis, in_points
-from promptrial.reporting.tables.arms import ranks_text
+from promptrial.reporting.tables.arms import ranks_text, score_text
 from promptrial.reporting.tables.words import metric_text, score_unit
 
 __all__ = ["arms_plots"]
@@ -121,7 +121,7 @@ def _rows(ranking: Ranking, against: Mapping[ArmName, Simultaneous], names: Mapp
         rows.append(
             _Row(
                 label=names.get(ranks.arm, ranks.arm),
-                score=rate(ranks.mean, 1, unit),
+                score=score_text(ranking, ranks),
                 shown="" if row is None else effect(difference, low, high, unit),
                 estimate=in_points(difference),
                 low=in_points(low),

@@ -10,9 +10,10 @@ from msgspec import UNSET
 
 from promptrial.documents.significance import SIDES, Endpoint, Significance
 from promptrial.model.arms import ArmName
-from promptrial.reporting.cells import count, effect, level, rate, temperature
+from promptrial.reporting.cells import count, effect, level, temperature
 from promptrial.reporting.plots.canvas import Canvas, colour_of
 from promptrial.reporting.plots.effect_axis import NARROW, NARROW_ROW, ROW, WIDE, half_of_axis, in_points
+from promptrial.reporting.tables.effects import paired_means
 from promptrial.reporting.tables.levels import common_confidence
 from promptrial.reporting.tables.words import metric_text, score_unit
 
@@ -67,10 +68,9 @@ def _row(
     confidence = significance.confidence_of(row)
     at += [f"{level(confidence)} CI"] if confidence != common else []
     width = settings.tost_margins.get(row.metric)
-    means = [rate(arm.mean_paired, 1, unit) for arm in row.arms]
     return ForestRow(
         label=metric_text(row.metric).label,
-        means=(means[0], means[1]),
+        means=paired_means(row),
         shown=effect(row.difference, row.ci_low, row.ci_high, unit),
         n=row.n_pairs,
         estimate=in_points(row.difference),
@@ -234,9 +234,7 @@ def _draw(canvas: Canvas, layout: _Layout, at: int, row: ForestRow, largest: int
         canvas.text(8, y - 2 if row.note else y + 4, _cut(row.label, _LABEL), bold=row.primary, faint=faint)
         if row.note:
             canvas.text(8, y + 11, _cut(row.note, _NOTE), size=11, faint=True)
-        canvas.text(236, y + 4, row.means[0], anchor="end", faint=faint)
-        canvas.text(330, y + 4, row.means[1], anchor="end", faint=faint)
-        canvas.text(666, y + 4, row.shown.removesuffix(" "), size=12, faint=faint)
+        _figures(canvas, y, row, faint=faint)
         canvas.text(852, y + 4, count(row.n), anchor="end", size=12, faint=faint)
     _margin(canvas, layout, at, row.margin)
     if row.low is not None and row.high is not None:
@@ -252,6 +250,14 @@ def _draw(canvas: Canvas, layout: _Layout, at: int, row: ForestRow, largest: int
             canvas.circle(x, y, size * 0.8, colour, hollow=True)
     else:
         canvas.text(layout.x(0) + 8, y + 4, "no estimate", size=12, faint=True)
+
+
+def _figures(canvas: Canvas, y: float, row: ForestRow, *, faint: bool) -> None:
+    """Write means and effect beside the plot; where they are long, without the unit of a mean, and smaller."""
+    for end, mean in zip((236, 330), row.means, strict=True):
+        text = mean if len(mean) <= _MEAN else _bare(mean, row.shown)
+        canvas.text(end, y + 4, text, anchor="end", size=min(13, 13 * _MEAN / len(text)), faint=faint)
+    canvas.text(666, y + 4, row.shown, size=min(12, 12 * _SHOWN / max(len(row.shown), 1)), faint=faint)
 
 
 def _bare(mean: str, shown: str) -> str:
@@ -275,6 +281,9 @@ _NOTE: Final = 31
 _NARROW_LABEL: Final = 38
 _NAME: Final = 13
 """Letters of a label and a note beside the plot, of a label above a row of a narrow one, and of a name of a column."""
+_MEAN: Final = 12
+_SHOWN: Final = 29
+"""Letters of a mean and of an effect beside the plot that have the usual size; longer ones are written smaller."""
 
 
 def _cut(text: str, most: int) -> str:

@@ -191,7 +191,7 @@ def _spending_notes(spending: SpendingFacts | None, *, is_dry: bool) -> Iterator
 
 def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:
     unit = score_unit(row.metric)
-    decimals = points_decimals(row.ci_low, row.ci_high, unit)
+    decimals = points_decimals(row.ci_low, row.ci_high, unit, row.difference)
     overall = decision(row) if row.p is None else decision_text(row, significant=rejected(result, adjusted))
     return (
         key[0],

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from promptrial.documents.many_arms import PairOfArms, PooledEffect, Ranking, Simultaneous, Trend
+from promptrial.documents.many_arms import PairOfArms, PooledEffect, Ranking, RanksOfArm, Simultaneous, Trend
 from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName
 from promptrial.reporting.cells import (
@@ -20,6 +20,7 @@ from promptrial.reporting.cells import (
     effect,
     level,
     p_value,
+    points_decimals,
     rate,
     significant,
     temperature,
@@ -27,7 +28,7 @@ from promptrial.reporting.cells import (
 from promptrial.reporting.tables.contrasts import with_contrasts
 from promptrial.reporting.tables.words import listing, metric_text, score_unit
 
-__all__ = ["FILLER", "many_arms_tables", "ranking_tables", "ranks_text"]
+__all__ = ["FILLER", "many_arms_tables", "ranking_tables", "ranks_text", "score_text"]
 
 FILLER: Final = "length_matched"
 """What the name of an arm has, or that of the file of its prompt, that is as long as another and says nothing."""
@@ -92,7 +93,14 @@ def _arm_row(
     figures = MISSING if row is None else effect(row.difference, row.ci_low, row.ci_high, unit)
     p = [None, None] if row is None else [row.p_step_down, row.p_holm]
     cells = [p_value(each) for each in (p if wide else p[:1])]
-    return names.get(arm, arm), rate(found.mean, 1, unit), figures, *cells, ranks_text(found.lowest, found.highest)
+    return names.get(arm, arm), score_text(ranking, found), figures, *cells, ranks_text(found.lowest, found.highest)
+
+
+def score_text(ranking: Ranking, arm: RanksOfArm) -> str:
+    """Return the mean of an arm, with as many decimals as the differences between the arms have."""
+    unit = score_unit(ranking.metric)
+    found = [points_decimals(pair.ci_low, pair.ci_high, unit, pair.difference) for pair in ranking.pairs]
+    return rate(arm.mean, max(found, default=points_decimals(None, None, unit)), unit)
 
 
 def ranks_text(lowest: int, highest: int) -> str:

@@ -269,7 +269,7 @@ def _p_cell(endpoint: Endpoint) -> str:
 def paired_means(endpoint: Endpoint) -> tuple[str, str]:
     """Return the mean of each arm over the pairs, so that their difference is the one shown."""
     unit = score_unit(endpoint.metric)
-    decimals = points_decimals(endpoint.ci_low, endpoint.ci_high, unit)
+    decimals = points_decimals(endpoint.ci_low, endpoint.ci_high, unit, endpoint.difference)
     first, second = (rate(arm.mean_paired, decimals, unit) for arm in endpoint.arms)
     return first, second
 

@@ -286,7 +286,7 @@ def _estimate_cell(row: Estimate, confidence: float) -> str:
     """Return an estimate with its interval, in points where it is on the scale of the scores."""
     if row.quantity in SCORE_QUANTITIES:
         unit = score_unit(row.metric)
-        decimals = points_decimals(row.ci_low, row.ci_high, unit)
+        decimals = points_decimals(row.ci_low, row.ci_high, unit, row.estimate)
         value, limits = points(row.estimate, decimals, unit), interval(row.ci_low, row.ci_high, decimals, unit)
         value = f"{value} {unit.name}" if unit.name and row.estimate is not None else value
     else:

@@ -125,7 +125,7 @@ def _lost_unequally(found: AttritionTest, arms: Contrast, sides: tuple[str, str]
 
 
 def _cells(found: MissingSensitivity, unit: ScoreUnit) -> tuple[str, ...]:
-    decimals = points_decimals(found.ci_low, found.ci_high, unit)
+    decimals = points_decimals(found.ci_low, found.ci_high, unit, found.difference)
     return (
         count(found.n_pairs),
         *(rate(mean, decimals, unit) for mean in found.means),
