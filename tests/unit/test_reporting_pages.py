@@ -879,7 +879,7 @@ def test_the_run_page_decides_by_the_p_values_corrected_over_all_trials() -> Non
     ]
     assert "Holm's method over 2 primary tests" in strict
     assert "[second](second/reports/report.md)" in strict
-    assert "If a trial shows no USD, its model has no price." in strict
+    assert "If a trial shows no USD, a model of its arms has no price, or its usage was not reported." in strict
 
 
 def test_a_primary_test_without_a_corrected_p_value_is_refused() -> None:

@@ -208,9 +208,9 @@ def test_what_became_of_requests_adds_up_to_what_was_asked() -> None:
     assert not {"3", "1"} & {*texts(root)}
 
 
-def test_an_arm_without_a_price_has_no_bar_and_says_so() -> None:
+def test_an_arm_of_unknown_cost_has_no_bar_and_says_so() -> None:
     root = parsed(costs_plot({"control": 0.5, "treatment": None}))
-    assert "no price" in texts(root)
+    assert "unknown" in texts(root)
     assert len([*root.iter(f"{SVG}rect")]) == 1
 
 

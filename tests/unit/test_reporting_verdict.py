@@ -379,7 +379,7 @@ def test_warnings_come_in_one_order_and_each_has_a_number() -> None:
         seal=SealFacts("a" * 64, ("analysis.alpha: sealed 0.05, now 0.01", "x: y")),
         copied="the name is still the sample's",
     )
-    seen = trial_verdict(TrialResult(replace(base, run=run), found, replace_usd(None)))
+    seen = trial_verdict(TrialResult(replace(base, run=run), found, costs(None)))
     once = ["clusters", "unpriced", "grown", "corrected", "seal", "sample_names"]
     assert [each.kind for each in seen.warnings] == ["dry_run", "missing", "truncated", "unequal", *once]
     assert [*map(str, seen.warnings)] == [
@@ -520,7 +520,3 @@ def test_answers_that_two_runs_lack_are_named_by_run() -> None:
 
 def test_a_clean_run_has_no_warning() -> None:
     assert verdict(document()).warnings == ()
-
-
-def replace_usd(usd: float | None) -> Any:
-    return msgspec.structs.replace(costs(), usd=usd)

@@ -61,8 +61,8 @@ def results(finished: Finished, width: int) -> Iterator[Piece]:
 
 def _trial(finished: Finished, result: TrialResult, width: int) -> Iterator[Piece]:
     from promptrial.care.finished_run import verdict_of
+    from promptrial.reporting.money import cost_lines
     from promptrial.reporting.plain import one_line, wrapped
-    from promptrial.reporting.summary import cost_lines
     from promptrial.reporting.tables.words import wording
 
     run = finished.opened.run

@@ -18,6 +18,7 @@ from promptrial.reporting.cells import MISSING, count, counted, level
 from promptrial.reporting.details import ITEM_TEXT, POWER_PLOT, agreement_section, dry_run_block, question_block
 from promptrial.reporting.facts import OneControl, RunFacts, TrialResult
 from promptrial.reporting.markup import bullets, inline, line, page, section, table_block, table_blocks
+from promptrial.reporting.money import cost_lines
 from promptrial.reporting.plain import one_line
 from promptrial.reporting.plots.arms import arms_plots
 from promptrial.reporting.plots.bars import Changed, changed_plot
@@ -26,7 +27,7 @@ from promptrial.reporting.plots.power import power_plot
 from promptrial.reporting.powered import PowerCurve
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.short import effects_in_short
-from promptrial.reporting.summary import cost_lines, missing_sentence, run_sentences
+from promptrial.reporting.summary import missing_sentence, run_sentences
 from promptrial.reporting.tables import PrimaryKey, Table
 from promptrial.reporting.tables.aggregate import ONE_CONTROL, one_control_text
 from promptrial.reporting.tables.contrasts import named_contrast

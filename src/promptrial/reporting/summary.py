@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from msgspec import UNSET
-
-from promptrial.documents.cost_report import CostReport
 from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.significance import Endpoint, HypothesisTest, Significance, StatsSettings
 from promptrial.model import Trial
 from promptrial.model.arms import PAIR, ArmName, control_first
 from promptrial.reporting.cells import (
-    amount,
     count,
     interval,
     level,
@@ -30,6 +26,7 @@ from promptrial.reporting.cells import (
 from promptrial.reporting.empty_and_truncated import response_warnings
 from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_differences
 from promptrial.reporting.lost import lost_sentence
+from promptrial.reporting.money import arm_text, cost_sentence
 from promptrial.reporting.reused import reuse_sentences, reuse_warnings
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
@@ -37,9 +34,9 @@ from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes, paired_means
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.remarks import plain
-from promptrial.reporting.tables.words import direction, good_answer, listing, metric_text, quantity_text, score_unit
+from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text, score_unit
 
-__all__ = ["cost_lines", "cost_sentence", "missing_sentence", "run_sentences", "trial_sentences"]
+__all__ = ["missing_sentence", "run_sentences", "trial_sentences"]
 
 
 def trial_sentences(result: TrialResult) -> list[str]:
@@ -91,63 +88,6 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
     others = [f"The others show no significant difference. {_ABSENCE}"] if len(found) < len(tested) else []
     found_texts = [_finding(*each) for each in found]
     return [*texts, f"Significant after correction for all tests: {share}.", *found_texts, *others]
-
-
-def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None) -> str:
-    """Return what the arms cost, or why that is not known; ``names`` are what arms are called, if not by their own."""
-    arms = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
-    if costs.total_tokens is None:
-        return "Cost: unknown, because the provider reported no usage."
-    bound = "at least " if costs.tokens_unknown else ""
-    tokens = f"{bound}{count(costs.total_tokens)} tokens"
-    if costs.usd is None:
-        return (
-            f"Cost: {tokens}; the cost in USD is unknown, because the model has no price in the configuration "
-            "(`pricing`)."
-        )
-    by_arm = listing([f"{amount(cost.usd)} for {_arm(name, names)}" for name, cost in arms if cost.usd is not None])
-    good = "exact match" if costs.criterion is UNSET else good_answer(costs.criterion).phrase
-    each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD per {good}"
-    return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}.{_judges(costs)}{_spent(costs)}"
-
-
-def _judges(costs: CostReport) -> str:
-    """Return what the judges have cost besides."""
-    if costs.judges_usd is UNSET:
-        return ""
-    return (
-        f" Judges cost {'an unknown amount' if costs.judges_usd is None else f'{amount(costs.judges_usd)} USD'} more."
-    )
-
-
-def cost_lines(costs: CostReport, names: Mapping[ArmName, str], *, dry_run: bool) -> list[str]:
-    """Return what the answers cost, and beside it what was spent: nothing in a dry run."""
-    used = cost_sentence(costs, names).removesuffix(_spent(costs))
-    if costs.usd is None:
-        return [used]
-    if dry_run:
-        return [used, "Spent: nothing (dry run). The cost above is the emulator's tokens at the real model's prices."]
-    return [used, _spent(costs).strip() or _spent_on_answers(costs)]
-
-
-def _spent_on_answers(costs: CostReport) -> str:
-    """Return what was spent, all of it for what is used."""
-    if costs.judges_usd is UNSET:
-        return f"Spent: {amount(costs.usd)} USD, all of it on these answers."
-    if costs.judges_usd is None or costs.usd is None:
-        return "Spent: unknown, because a judge has no price."
-    return f"Spent: {amount(costs.usd + costs.judges_usd)} USD, all of it on these answers and their verdicts."
-
-
-def _spent(costs: CostReport) -> str:
-    """Return what was spent besides, where that is more than what the answers cost."""
-    if costs.spent_usd is UNSET:
-        return ""
-    held = "" if costs.held_usd is UNSET else f", and up to {amount(costs.held_usd)} USD more may have been billed"
-    return (
-        f" Spent: {amount(costs.spent_usd)} USD{held}, including answers that were lost and requests that are no "
-        "longer needed."
-    )
 
 
 def _seal(run: RunFacts) -> Iterator[str]:
@@ -318,7 +258,7 @@ def _margin(test: HypothesisTest, width: float | None) -> str:
 
 
 def missing_sentence(significance: Significance, names: Mapping[ArmName, str] | None = None) -> str:
-    """Return how many answers each arm lacks, and what becomes of those items; ``names`` as in ``cost_sentence``."""
+    """Return how many answers each arm lacks, and what becomes of those items; ``names`` are what arms are called.."""
     arms = [(name, significance.attrition[name]) for name in control_first(significance.attrition)]
     if not arms:
         return "Missing answers: not recorded."
@@ -332,16 +272,12 @@ def missing_sentence(significance: Significance, names: Mapping[ArmName, str] | 
 
 
 def _answered(name: ArmName, arm: ArmAttrition, names: Mapping[ArmName, str] | None) -> str:
-    return f"{count(arm.answered)} of {count(arm.expected)} answered for {_arm(name, names)}"
+    return f"{count(arm.answered)} of {count(arm.expected)} answered for {arm_text(name, names)}"
 
 
 def _missing(name: ArmName, arm: ArmAttrition, names: Mapping[ArmName, str] | None) -> str:
     share = "" if arm.share_missing is None else f" ({rate(arm.share_missing)})"
-    return f"{count(arm.missing)} of {count(arm.expected)}{share} for {_arm(name, names)}"
-
-
-def _arm(name: ArmName, names: Mapping[ArmName, str] | None) -> str:
-    return f"the {name} arm" if names is None else names.get(name, name)
+    return f"{count(arm.missing)} of {count(arm.expected)}{share} for {arm_text(name, names)}"
 
 
 def _bounds(rows: Iterable[Endpoint], trial: Trial) -> Iterator[str]:

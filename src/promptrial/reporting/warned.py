@@ -20,6 +20,7 @@ from promptrial.reporting.drift import drift_sentence
 from promptrial.reporting.empty_and_truncated import WARNING_SHARE
 from promptrial.reporting.facts import RunFacts, TrialResult, UnfinishedFacts
 from promptrial.reporting.few import few_said
+from promptrial.reporting.money import cost_warnings
 from promptrial.reporting.tables import primary_endpoints
 from promptrial.reporting.tables.words import listing, metric_text
 
@@ -51,6 +52,7 @@ WarningKind = Literal[
     "validated",
     "comparisons",
     "unpriced",
+    "unreported",
     "stopped",
     "grown",
     "corrected",
@@ -74,6 +76,7 @@ _LABELS: Final[Mapping[WarningKind, str]] = {
     "validated": "Judge",
     "comparisons": "Many tests",
     "unpriced": "No price",
+    "unreported": "No usage",
     "stopped": "Stopped early",
     "grown": "Sample grew",
     "corrected": "Corrected",
@@ -128,11 +131,8 @@ def trial_warnings(result: TrialResult) -> Iterator[Warned]:
     yield from _verdicts(facts.judged)
     names = {name: name for name in significance.attrition} | facts.arm_labels
     yield from effect_warnings(significance, names, facts.run.clusters, tuple(_judged(result)))
-    if result.costs.usd is None and result.costs.total_tokens:
-        tokens = count(result.costs.total_tokens)
-        yield Warned(
-            "unpriced", f"{tokens} tokens of {facts.trial.model.alias} have no known price; the cost is unknown, not 0."
-        )
+    for kind, text in cost_warnings(facts.trial, result.costs):
+        yield Warned(kind, text)
     yield from _looked_at(significance)
     yield from run_warnings(facts.run)
 

@@ -131,7 +131,7 @@ def _fates(found: ArmAttrition) -> tuple[int, int, int, int]:
 
 
 def costs_plot(costs: Mapping[ArmName, float | None], *, name: str = "costs", width: float = _WIDTH) -> str:
-    """Return what each arm cost in USD, as SVG; an arm without a price has no bar, and says so."""
+    """Return what each arm cost in USD, as SVG; an arm whose cost is unknown has no bar, and says so."""
     rows, said = list(costs.items()), [f"{arm} {_usd(usd)}" for arm, usd in costs.items()]
     canvas = Canvas(name, width, 30 * len(rows) + 36, "Cost by arm", f"{listing(said)}.")
     end = nice_ceiling(max([usd for usd in costs.values() if usd is not None], default=0.0))
@@ -152,7 +152,7 @@ def costs_plot(costs: Mapping[ArmName, float | None], *, name: str = "costs", wi
 
 
 def _usd(usd: float | None) -> str:
-    return "no price" if usd is None else f"{amount(usd)} USD"
+    return "unknown" if usd is None else f"{amount(usd)} USD"
 
 
 def _legend(canvas: Canvas, y: float, entries: Sequence[tuple[str, str]]) -> None:

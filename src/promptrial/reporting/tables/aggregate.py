@@ -166,8 +166,8 @@ def _trials_notes(results: Sequence[TrialResult]) -> Iterator[str]:
         differences = arm_differences(result.facts.trial)
         if differences:
             yield f"Differences between the arms of {result.facts.trial.slug}: {differences}."
-    if not all(result.costs.priced for result in results):
-        yield "If a trial shows no USD, its model has no price."
+    if any(result.costs.usd is None for result in results):
+        yield "If a trial shows no USD, a model of its arms has no price, or its usage was not reported."
     shared = sum(result.facts.shared_requests for result in results)
     if shared:
         yield (
