@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
+
+import msgspec
 
 from promptrial.costs.amounts import TokenUsage, cost_report
 from promptrial.documents.cost_report import CostReport, Price
 from promptrial.model import ModelSpec
 from promptrial.reporting.facts import TrialResult
-from promptrial.reporting.money import cost_sentence
+from promptrial.reporting.money import cost_lines, cost_sentence
+from promptrial.reporting.page.html import _money
+from promptrial.reporting.tables import costs_table
 from promptrial.reporting.verdict import trial_verdict
-from tests.unit.test_reporting_pages import document, facts
+from tests.unit.test_reporting_pages import document, facts, looked_at
 
 CHEAP = Price(input_per_million=1.0, output_per_million=2.0, batch_discount=0.0)
 DEAR = Price(input_per_million=3.0, output_per_million=4.0, batch_discount=0.0)
@@ -83,3 +88,61 @@ def test_one_model_without_a_price_is_named_once_and_one_without_usage_too() -> 
         "No usage: the provider reported no usage for 20 requests to small; the cost is unknown, not 0."
     ]
     assert cost_sentence(report(SILENT, SILENT)) == "Cost: unknown, because the provider reported no usage."
+
+
+EMPTY = TokenUsage(10, 3, 0, 0, 0, unknown=10, empty=7)
+PARTLY = TokenUsage(10, 10, 1000, 500, 1500, unknown=4)
+NAMES = {"control": "a.txt", "treatment": "b.txt"}
+
+
+def notes(costs: CostReport) -> str:
+    return " ".join(costs_table(costs).notes)
+
+
+def test_responses_without_a_reported_usage_are_set_against_requests_and_never_against_answers() -> None:
+    said = notes(report(EMPTY, FIRST))
+    assert (
+        "The usage of 10 of 10 requests of the control arm was not reported: its tokens and USD are unknown, not 0."
+    ) in said
+    assert "lower bound" not in said
+
+
+def test_only_what_is_known_in_part_is_a_lower_bound() -> None:
+    assert "control arm was not reported: its tokens and USD are lower bounds." in notes(report(PARTLY, FIRST))
+    assert "control arm was not reported: its tokens are a lower bound." in notes(report(PARTLY, FIRST, None))
+
+
+def test_amounts_of_which_a_part_was_not_reported_are_said_to_be_at_least_that_much() -> None:
+    used, spent = cost_lines(report(EMPTY, FIRST), NAMES, dry_run=False)
+    assert used == "Cost: at least 0.0020 USD (unknown for a.txt and 0.0020 for b.txt), at least 1,500 tokens."
+    assert spent == "Spent: at least 0.0020 USD, all of it on these answers."
+    used, spent = cost_lines(report(PARTLY, FIRST), NAMES, dry_run=False)
+    assert used == (
+        "Cost: at least 0.0040 USD (at least 0.0020 for a.txt and 0.0020 for b.txt), at least 3,000 tokens."
+    )
+    lost = msgspec.structs.replace(report(PARTLY, FIRST), spent_usd=0.005)
+    assert cost_lines(lost, NAMES, dry_run=False)[1].startswith("Spent: at least 0.0050 USD, including answers")
+    judged = msgspec.structs.replace(report(PARTLY, FIRST), judges_usd=0.001)
+    assert cost_lines(judged, NAMES, dry_run=False)[1].startswith("Spent: at least 0.0050 USD, all of it on these")
+    assert cost_lines(report(FIRST, FIRST), NAMES, dry_run=False)[1].startswith("Spent: 0.0040 USD")
+
+
+def test_a_stopped_trial_claims_no_amount_that_it_saved_where_part_of_the_usage_was_not_reported() -> None:
+    found = document(looks=msgspec.structs.replace(looked_at(0.05), items_planned=200, decision="stop"))
+    known, partly = (
+        trial_verdict(TrialResult(facts(), found, report(first, FIRST))).sentences[0] for first in (FIRST, PARTLY)
+    )
+    assert "; saved 0.0040 USD." in known
+    assert "; 100 were not asked." in partly
+
+
+def test_a_page_begins_with_the_bound_that_an_amount_is() -> None:
+    def money(costs: CostReport, shared: int = 0) -> str:
+        result = TrialResult(facts(shared_requests=shared), document(), costs)
+        return _money(facts().run, [SimpleNamespace(result=result)])  # type: ignore[list-item]
+
+    assert [money(report(FIRST, FIRST)), money(report(PARTLY, FIRST))] == ["0.0040 USD", "at least 0.0040 USD"]
+    assert [money(report(FIRST, FIRST), 9), money(report(PARTLY, FIRST), 9)] == [
+        "at most 0.0040 USD",
+        "about 0.0040 USD",
+    ]

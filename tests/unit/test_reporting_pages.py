@@ -355,7 +355,10 @@ def test_costs_of_partly_unknown_usage_are_lower_bounds() -> None:
     page = trial_details(facts(), document(), costs(unknown=7))
 
     assert "Cost: at least 0.0018 USD" in page
-    assert "The usage of 7 of 100 answers of the treatment arm was not reported" in page
+    assert (
+        "The usage of 7 of 104 requests of the treatment arm was not reported: its tokens and USD are lower bounds"
+        in page
+    )
     assert "for each exact match" not in page
 
 

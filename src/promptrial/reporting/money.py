@@ -82,18 +82,24 @@ def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None)
     arms = [(name, costs.conditions[name]) for name in control_first(costs.conditions)]
     if costs.total_tokens is None:
         return "Cost: unknown, because the provider reported no usage."
-    bound = "at least " if costs.tokens_unknown else ""
-    usd = " USD" if costs.usd is None else ""
-    by_arm = listing(
-        [f"{amount(cost.usd)}{usd} for {arm_text(name, names)}" for name, cost in arms if cost.usd is not None]
-    )
-    tokens = f"{bound}{count(costs.total_tokens)} tokens"
+    bound, tokens = _bound(costs), f"{_bound(costs)}{count(costs.total_tokens)} tokens"
     if costs.usd is None:
-        known = f" Known: {by_arm}." if by_arm else ""
-        return f"Cost: {tokens}; the cost in USD is unknown, because {_why_unknown(costs, names)}.{known}"
+        known = [f"{_usd(cost)} USD for {arm_text(name, names)}" for name, cost in arms if cost.usd is not None]
+        why = f"the cost in USD is unknown, because {_why_unknown(costs, names)}"
+        return f"Cost: {tokens}; {why}.{f' Known: {listing(known)}.' if known else ''}"
+    by_arm = listing([f"{_usd(cost)} for {arm_text(name, names)}" for name, cost in arms])
     good = "exact match" if costs.criterion is UNSET else good_answer(costs.criterion).phrase
     each = "" if costs.usd_per_correct is None else f", {amount(costs.usd_per_correct)} USD per {good}"
     return f"Cost: {bound}{amount(costs.usd)} USD ({by_arm}), {tokens}{each}.{_judges(costs)}{_spent(costs)}"
+
+
+def _bound(cost: Cost) -> str:
+    """Return what begins an amount of which a part may be missing, because the usage of some was not reported."""
+    return "at least " if cost.tokens_unknown else ""
+
+
+def _usd(cost: Cost) -> str:
+    return "unknown" if cost.usd is None else f"{_bound(cost)}{amount(cost.usd)}"
 
 
 def _judges(costs: CostReport) -> str:
@@ -118,10 +124,11 @@ def cost_lines(costs: CostReport, names: Mapping[ArmName, str], *, dry_run: bool
 def _spent_on_answers(costs: CostReport) -> str:
     """Return what was spent, all of it for what is used."""
     if costs.judges_usd is UNSET:
-        return f"Spent: {amount(costs.usd)} USD, all of it on these answers."
+        return f"Spent: {_bound(costs)}{amount(costs.usd)} USD, all of it on these answers."
     if costs.judges_usd is None or costs.usd is None:
-        return "Spent: unknown, because a judge has no price."
-    return f"Spent: {amount(costs.usd + costs.judges_usd)} USD, all of it on these answers and their verdicts."
+        return "Spent: unknown, because the price or the usage of a judge is not known."
+    spent = f"{_bound(costs)}{amount(costs.usd + costs.judges_usd)} USD"
+    return f"Spent: {spent}, all of it on these answers and their verdicts."
 
 
 def _spent(costs: CostReport) -> str:
@@ -129,7 +136,5 @@ def _spent(costs: CostReport) -> str:
     if costs.spent_usd is UNSET:
         return ""
     held = "" if costs.held_usd is UNSET else f", and up to {amount(costs.held_usd)} USD more may have been billed"
-    return (
-        f" Spent: {amount(costs.spent_usd)} USD{held}, including answers that were lost and requests that are no "
-        "longer needed."
-    )
+    spent = f" Spent: {_bound(costs)}{amount(costs.spent_usd)} USD{held}"
+    return f"{spent}, including answers that were lost and requests that are no longer needed."

@@ -77,7 +77,7 @@ def trial_verdict(result: TrialResult) -> Verdict:
     names = facts.arm_labels
     if facts.compares:
         several = len(facts.trial.temps) > 1
-        usd = result.costs.usd
+        usd = None if result.costs.tokens_unknown else result.costs.usd  # a part of it says little of what was saved
         findings = _findings(result.significance, names, facts.run.clusters, several=several, spent_usd=usd)
     else:
         only = listing([names[name] for name in facts.trial.arms_run])

@@ -129,7 +129,9 @@ def _money(run: RunFacts, trials: Sequence[TrialPage]) -> str:
     if len(known) < len(costs):
         return "cost unknown"
     shares = any(each.result.facts.shared_requests for each in trials)  # these stand in the costs of several trials
-    return f"{'at most ' if shares else ''}{amount(sum(known))} USD"
+    partly = any(each.result.costs.tokens_unknown for each in trials)
+    bound = "about " if shares and partly else "at most " if shares else "at least " if partly else ""
+    return f"{bound}{amount(sum(known))} USD"
 
 
 def _parts(trials: Sequence[TrialPage]) -> Iterator[Linked]:

@@ -131,7 +131,9 @@ def _cache_rates(price: Price) -> str:
 def _unknown_note(name: ArmName, costs: CostReport) -> Iterable[str]:
     arm = costs.conditions[name]
     if arm.tokens_unknown:
-        yield (
-            f"The usage of {count(arm.tokens_unknown)} of {count(arm.answered)} answers of the {name} arm was not "
-            "reported: its tokens and USD are lower bounds."
-        )
+        if arm.total_tokens is None:
+            so = "its tokens and USD are unknown, not 0"
+        else:
+            so = "its tokens are a lower bound" if arm.usd is None else "its tokens and USD are lower bounds"
+        asked = f"{count(arm.tokens_unknown)} of {count(arm.requests)} requests"  # some have a response and no answer
+        yield f"The usage of {asked} of the {name} arm was not reported: {so}."
