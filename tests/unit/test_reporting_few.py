@@ -77,3 +77,8 @@ def test_an_exploratory_measure_has_no_warning_beside_the_verdict(metric: str) -
     text = "pairs differ in 2 of 40 items: the interval is approximate, and may be too narrow"
     rows = [endpoint(name, cautions=(text,)) for name in ("em", "f1")]
     assert len(said(*rows, primary=(metric,))) == 1
+
+
+def test_bets_of_few_clusters_have_a_wide_interval_and_no_coarse_p_value() -> None:
+    row = endpoint(clustered=True, n_clusters=8, cautions=("only 8 clusters: the interval is wide",))
+    assert said(row) == ["Clusters: there are only 8 clusters, so the interval is wide."]

@@ -79,6 +79,10 @@ SPARSE = "which is too sparse for sign flips alone"
             "with only 7 pairs, p-values go in steps of 0.016, and the interval is wide",
         ),
         (
+            "only 7 clusters: the p-value is coarse, and the interval is wide",
+            "with only 7 clusters, the p-value is coarse, and the interval is wide",
+        ),
+        (
             "fewer than 40 clusters: rely on the sign flips rather than on this p-value",
             "with fewer than 40 clusters, rely on the sign flips rather than on this p-value",
         ),

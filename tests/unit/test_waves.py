@@ -230,6 +230,46 @@ def test_a_wide_interval_keeps_no_margin() -> None:
     assert not found.endpoints[0].significant
 
 
+SPARSE = (
+    "too sparse for sign flips alone (pairs differ in 7 of 60 clusters: upwards in 1, downwards in 6): the interval "
+)
+FEW = "only 8 clusters: p-values go in steps of 0.0078, and the interval is wide"
+LARGEST = "the largest cluster (moon) holds 36% of the pairs"
+BOTH = "sign flips alone would reject (p = 0.0312), the score test on effective counts would not"
+APPROXIMATE = "pairs differ in 3 of 30 clusters: the interval is approximate, and may be too narrow"
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ("evalue", ("only 8 clusters: the interval is wide", LARGEST)),
+        ("pocock", ("only 8 clusters: the p-value is coarse, and the interval is wide", LARGEST, SPARSE, APPROXIMATE)),
+    ],
+)
+def test_cautions_of_the_test_that_the_rule_replaces_go_and_those_of_the_data_stay(
+    rule: Any, kept: tuple[str, ...]
+) -> None:
+    fixed = analyse(TABLE, SETTINGS)
+    said = (FEW, LARGEST, SPARSE, APPROXIMATE, BOTH)
+    (endpoint,) = (msgspec.structs.replace(each, cautions=said, not_shown=True) for each in fixed.endpoints)
+    cautioned = msgspec.structs.replace(fixed, endpoints=(endpoint,))
+    found = under_looks(cautioned, msgspec.structs.replace(looks(row(-0.5, 0.5, 0.9)), rule=rule)).endpoints[0]
+    assert found.cautions == kept
+    other = msgspec.structs.replace(looks(row(-0.5, 0.5, 0.9)), metric="f1")
+    assert under_looks(cautioned, other).endpoints[0].cautions == said
+
+
+def test_the_words_that_decide_which_cautions_go_are_those_of_statistics() -> None:
+    """Six of 20 clusters gain one pair, so that the flips and the score test disagree."""
+    treatment = np.zeros(400)
+    treatment[0:120:20] = 1.0
+    table = table_of([0.0] * 400, treatment.tolist(), cluster=np.repeat(np.arange(20), 20).tolist())
+    fixed = analyse(table, SETTINGS)
+    assert len(fixed.endpoints[0].cautions) == 2
+    found = under_looks(fixed, msgspec.structs.replace(looks(row(-0.5, 0.5, 0.9)), rule="evalue"))
+    assert found.endpoints[0].cautions == ()
+
+
 def test_what_was_saved_is_what_the_other_questions_would_have_cost() -> None:
     early = replace_items(looks(row(0.05, 0.5, 0.01)), items=400, planned=1000)
     assert saved_usd(early, 2.0) == pytest.approx(3.0)

@@ -76,7 +76,8 @@ def _few_units(noun: str, row: Endpoint) -> Iterator[str]:
     if found[1] is not None:
         effect = f"no p-value can reach {found[1]}; at least {found[2]} are needed"
     else:
-        effect = f"{'' if row.ci_low is None else 'the interval is wide and '}the p-value is coarse"
+        said = ["the interval is wide"] if row.ci_low is not None else []
+        effect = " and ".join([*said, *(["the p-value is coarse"] if "p-value" in found.string else [])])
     yield f"there are only {counted(row.n_clusters, noun)}, so {effect}."
 
 

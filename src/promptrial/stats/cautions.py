@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from promptrial.documents.significance import StatsSettings
@@ -11,10 +12,12 @@ from promptrial.stats.difference import DifferenceTest, decided_by_score
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["DOMINANT_SHARE", "FEW_CLUSTERS", "cautions", "largest_cluster"]
+__all__ = ["DOMINANT_SHARE", "FEW_CLUSTERS", "cautions", "largest_cluster", "still_true"]
 
 FEW_CLUSTERS: Final = 10
 DOMINANT_SHARE: Final = 0.2
+_BOTH: Final = "sign flips alone would reject"
+_STEPS: Final = re.compile(r"(only \d+ (?:cluster|pair)s?): .+")
 
 
 def largest_cluster(sample: PairedSample) -> tuple[str | None, float | None]:
@@ -41,7 +44,21 @@ def cautions(sample: PairedSample, test: DifferenceTest, settings: StatsSettings
         yield f"the largest cluster{'' if name is None else f' ({name})'} holds {100 * share:.0f}% of the pairs"
     yield from _sparse(sample, test)
     if test.not_shown(settings.alpha):
-        yield (f"sign flips alone would reject (p = {test.p_flips:.3g}), the score test on effective counts would not")
+        yield (f"{_BOTH} (p = {test.p_flips:.3g}), the score test on effective counts would not")
+
+
+def still_true(said: Iterable[str], *, same_test: bool) -> Iterator[str]:
+    """Yield the cautions that hold where a stopping rule has put its interval and p-value in the place of others.
+
+    What is said of the data stays. ``same_test`` is whether the rule makes the same test at levels of its own, so that
+    sparse data do to its interval what they did to the other; bets on no difference assume nothing of the kind.
+    """
+    for text in said:
+        few = _STEPS.fullmatch(text)
+        if few is not None:
+            yield f"{few[1]}: {'the p-value is coarse, and ' if same_test else ''}the interval is wide"
+        elif not text.startswith(_BOTH) and (same_test or "pairs differ in" not in text):
+            yield text
 
 
 def _sparse(sample: PairedSample, test: DifferenceTest) -> Iterator[str]:

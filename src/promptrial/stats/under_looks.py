@@ -14,6 +14,7 @@ from msgspec import UNSET, UnsetType
 from promptrial.documents.looks import EndpointLookRow, Looks
 from promptrial.documents.many_arms import Ranking, Simultaneous
 from promptrial.documents.significance import Endpoint, Family, HypothesisTest, Significance
+from promptrial.stats.cautions import still_true
 
 __all__ = ["FAMILY", "under_looks"]
 
@@ -32,7 +33,8 @@ def under_looks(document: Significance, looks: Looks) -> Significance:
     The difference is that of all items asked. p is the smallest over the looks, each scaled so that it is compared with
     alpha. The interval is that of the last look. Where a trial had to continue for another contrast after a difference
     was shown, it may hold 0 again; then it is what the intervals of all looks have in common: together they hold the
-    truth as often as one does. A margin is kept where this interval keeps it.
+    truth as often as one does. A margin is kept where this interval keeps it. Cautions of the test that the rule
+    replaces go.
     """
     tests = tuple(_test(test, looks, document) for test in document.tests)
     own = Family(name=FAMILY, correction="bonferroni", alpha=document.settings.alpha, size=0, rejected=0)
@@ -102,6 +104,7 @@ def _endpoint(row: Endpoint, looks: Looks) -> Endpoint:
         reason=None,
         clusters_needed=None,
         not_shown=False,
+        cautions=tuple(still_true(row.cautions, same_test=looks.rule != "evalue")),
         monte_carlo_se=None,
     )
 

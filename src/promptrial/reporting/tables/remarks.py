@@ -23,6 +23,8 @@ _PLAIN: Final = {
         r"with only \1, no p-value can reach \2; at least \3 are needed",
     r"only (\d+ (?:cluster|pair)s?): p-values go in steps of (.+)":
         r"with only \1, p-values go in steps of \2",
+    r"only (\d+ (?:cluster|pair)s?): (the .+)":
+        r"with only \1, \2",
     r"(fewer than \d+ clusters): (rely on .+|bootstrap intervals .+)":
         r"with \1, \2",
     r"one cluster: (no test and no interval|no standard error) can be computed":
