@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from promptrial.documents.significance import Endpoint, StatsSettings
@@ -82,3 +83,55 @@ def test_an_exploratory_measure_has_no_warning_beside_the_verdict(metric: str) -
 def test_bets_of_few_clusters_have_a_wide_interval_and_no_coarse_p_value() -> None:
     row = endpoint(clustered=True, n_clusters=8, cautions=("only 8 clusters: the interval is wide",))
     assert said(row) == ["Clusters: there are only 8 clusters, so the interval is wide."]
+
+
+def clustered(gains: int, losses: int, of: int = 20, *, alike: bool = False) -> list[str]:
+    """Return the warnings on 0/1 scores in clusters of two, of which some gain a pair, some lose one, or both do."""
+    control, treatment = np.zeros(2 * of), np.zeros(2 * of)
+    treatment[: 2 * gains : 2] = 1.0
+    lost = slice(1, None, 2) if alike else slice(2 * gains, 2 * (gains + losses), 2)
+    control[lost] = 1.0
+    table = table_of(control.tolist(), treatment.tolist(), cluster=np.repeat(np.arange(of), 2).tolist())
+    found = analyse(table, replace(SETTINGS, primary=("em",)))
+    return [each.text for each in scores_verdict(found, NAMES, ()).warnings]
+
+
+def test_a_widened_interval_has_the_reason_that_the_data_give() -> None:
+    assert clustered(5, 1) == [
+        "exact match differs in only 6 of 20 clusters; the interval was widened to allow for this."
+    ]
+    assert clustered(20, 0) == [
+        (
+            "exact match rises in 20 of 20 clusters and falls in 0; the interval was widened because all differences "
+            "go one way."
+        )
+    ]
+    assert clustered(16, 2) == [
+        (
+            "exact match rises in 16 of 20 clusters and falls in 2; the interval was widened because almost all "
+            "differences go one way."
+        )
+    ]
+    assert clustered(20, 0, alike=True) == [
+        "exact match has the same mean difference in all 20 clusters; the interval was widened to allow for this."
+    ]
+    assert clustered(12, 8) == []
+
+
+def test_one_cluster_has_neither_an_interval_nor_a_p_value_to_warn_of() -> None:
+    table = table_of([1.0] * 8, [0.0, 1.0] * 4, cluster=[0] * 8)
+    found = analyse(table, replace(SETTINGS, primary=("em",)))
+    assert [each.text for each in scores_verdict(found, NAMES, ()).warnings] == [
+        "the largest cluster has 100% of the questions."
+    ]
+
+
+def test_several_measures_share_a_sentence_in_the_plural() -> None:
+    text = "too sparse for sign flips alone (pairs differ in 20 of 20 clusters: upwards in 20, downwards in 0): the"
+    rows = [endpoint(name, clustered=True, n_clusters=20, cautions=(text,)) for name in ("em", "f1")]
+    assert said(*rows, primary=("em", "f1")) == [
+        (
+            "Clusters: exact match and token F1 rise in 20 of 20 clusters and fall in 0; the interval was widened "
+            "because all differences go one way."
+        )
+    ]

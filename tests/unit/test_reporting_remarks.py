@@ -71,6 +71,23 @@ SPARSE = "which is too sparse for sign flips alone"
             f"the arms differ on none of 21 clusters, {SPARSE}, so {WIDER} {BY}",
         ),
         (
+            (
+                "too sparse for sign flips alone (pairs differ in 20 of 20 clusters: upwards in 20, downwards in 0): "
+                f"{WIDER}, {BY}"
+            ),
+            (
+                "the arms differ on 20 of 20 clusters, upwards in 20 and downwards in 0, which is too much one way for "
+                f"sign flips alone, so {WIDER} {BY}"
+            ),
+        ),
+        (
+            (
+                "too sparse for sign flips alone (pairs differ in 20 of 20 clusters: upwards in 20, downwards in 20): "
+                f"{WIDER}, {BY}"
+            ),
+            (f"all 20 clusters have the same mean difference, which sign flips alone cannot judge, so {WIDER} {BY}"),
+        ),
+        (
             "only 4 clusters: no p-value can reach 0.05; at least 6 are needed",
             "with only 4 clusters, no p-value can reach 0.05; at least 6 are needed",
         ),

@@ -189,6 +189,18 @@ def test_too_few_clusters_give_no_answer_and_say_how_many_are_needed() -> None:
     )
 
 
+def test_too_few_questions_are_all_that_were_compared_and_not_those_that_differ() -> None:
+    row = endpoint(ci_low=None, ci_high=None, n_pairs=5, n_clusters=5, clusters_needed=6, significant=False)
+    assert sentence(document(row)) == (
+        "No answer possible on exact match: 5 questions are too few for 95% intervals; at least 6 are needed."
+    )
+
+
+def test_a_difference_without_an_interval_says_that_there_is_none() -> None:
+    found = sentence(document(endpoint(ci_low=None, ci_high=None)))
+    assert "+15.0 points (no interval can be computed; 100 questions, p = 0.025)." in found
+
+
 def test_nothing_scored_gives_no_answer_with_its_reason() -> None:
     assert sentence(document(untested())) == (
         "No answer possible on exact match: no pair, because no item has a score in both arms."
@@ -450,7 +462,7 @@ def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
         "token F1 differs in none of 40 clusters; the interval is approximate and may be too narrow.",
     ]
     both = (
-        "exact match and token F1 differs in only 2 of 40 clusters; the interval is approximate and may be too narrow."
+        "exact match and token F1 differ in only 2 of 40 clusters; the interval is approximate and may be too narrow."
     )
     assert said(endpoint(**sparse(2)), endpoint("f1", **sparse(2))) == [both]
     hot = endpoint(**sparse(2) | {"temp": 0.7})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
+from promptrial.documents.density import Remarked, remarked
 from promptrial.documents.significance import Endpoint
 from promptrial.model.arms import ArmName
 from promptrial.reporting.cells import counted
@@ -17,10 +18,10 @@ from promptrial.reporting.tables.words import listing
 __all__ = ["FewKind", "few_said"]
 
 FewKind = Literal["clusters", "questions"]
+_Said = TypeVar("_Said", bound=Hashable)
 _QUESTION: Final = "question"
 _HASH: Final = re.compile(r"p[0-9a-f]{16}")
 """The name of a cluster of questions on one passage, which tells a reader nothing."""
-_DIFFER: Final = re.compile(r"pairs differ in (\d+) of (\d+) (?:clusters|items)")
 _FEW: Final = re.compile(r"only \d+ (?:cluster|pair)s?(?:: no p-value can reach (\S+); at least (\d+) are needed)?")
 
 
@@ -41,21 +42,21 @@ def _said(
 ) -> Iterator[str]:
     """Yield what there is to say of some of the rows."""
     for said in (_few_units, _large_cluster):
-        found = _by_text(of_kind, partial(said, noun), rows, arms)
+        found = _grouped(of_kind, partial(said, noun), rows, arms)
         for text, names in found.items():
             yield text if len(found) == 1 else f"{listing(names)}: {text}"
-    for text, names in _by_text(of_kind, partial(_same_scores, noun), rows, arms).items():
-        yield f"{listing(names)} differs in {text}"
+    for (remark, widened), names in _grouped(of_kind, _sparse, rows, arms).items():
+        yield f"{listing(names)} {_sparse_text(remark, noun, widened=widened, several=len(names) > 1)}"
 
 
-def _by_text(
+def _grouped(
     of_kind: Sequence[Endpoint],
-    said: Callable[[Endpoint], Iterable[str]],
+    said: Callable[[Endpoint], Iterable[_Said]],
     rows: Sequence[Endpoint],
     arms: Mapping[ArmName, str],
-) -> dict[str, list[str]]:
-    """Return what is said of some of the rows, each text with those that it is said of."""
-    found: dict[str, list[str]] = {}
+) -> dict[_Said, list[str]]:
+    """Return what is said of some of the rows, each with the names of those that it is said of."""
+    found: dict[_Said, list[str]] = {}
     for row in of_kind:
         for text in said(row):
             found.setdefault(text, []).append(_named(row, rows, arms))
@@ -88,13 +89,23 @@ def _large_cluster(noun: str, row: Endpoint) -> Iterator[str]:
         yield f"the largest {noun}{name} has {100 * row.largest_cluster_share:.0f}% of the questions."
 
 
-def _same_scores(noun: str, row: Endpoint) -> Iterator[str]:
+def _sparse(row: Endpoint) -> Iterator[tuple[Remarked, bool]]:
+    """Yield what is said of sparse data, and whether the interval was widened for them."""
     for text in row.cautions:
-        if found := _DIFFER.search(text):
-            effect = (
-                "the interval was widened to allow for this"
-                if text.startswith("too sparse")
-                else "the interval is approximate and may be too narrow"
-            )
-            few = f"only {found[1]}" if int(found[1]) else "none"
-            yield f"{few} of {counted(int(found[2]), noun)}; {effect}."
+        if found := remarked(text):
+            yield found, text.startswith("too sparse")
+
+
+def _sparse_text(found: Remarked, noun: str, *, widened: bool, several: bool) -> str:
+    """Return how measures differ and what that does to the interval; ``several`` says whether it is more than one."""
+    all_of, s = counted(found.of, noun), "" if several else "s"
+    if found.why == "alike":
+        same = f"ha{'ve' if several else 's'} the same mean difference in all {all_of}"
+        return f"{same}; the interval was widened to allow for this."
+    if found.why == "one_way":
+        others = "all" if 0 in (found.gains, found.losses) else "almost all"
+        ways = f"rise{s} in {found.gains} of {all_of} and fall{s} in {found.losses}"
+        return f"{ways}; the interval was widened because {others} differences go one way."
+    few = f"only {found.differ}" if found.differ else "none"
+    effect = "was widened to allow for this" if widened else "is approximate and may be too narrow"
+    return f"differ{s} in {few} of {all_of}; the interval {effect}."

@@ -120,7 +120,10 @@ class Phrasing:
 
     def _size(self) -> str:
         row = self.row
-        ci = f"{level(self.significance.confidence_of(self.row))} CI {_interval(row, row.ci_low, row.ci_high)}"
+        if row.ci_low is None and row.ci_high is None:
+            ci = "no interval can be computed"
+        else:
+            ci = f"{level(self.significance.confidence_of(self.row))} CI {_interval(row, row.ci_low, row.ci_high)}"
         where = "from" if self.clusters == "passage" else "in"
         in_clusters = f" {where} {counted(row.n_clusters, self.clusters)}" if row.clustered else ""
         return f"{_difference(row)} ({ci}; {counted(row.n_pairs, 'question')}{in_clusters}, {p_equals(row.p_adjusted)})"
@@ -188,7 +191,7 @@ class Phrasing:
                 f"{plain(row.reason or 'nothing was scored in both arms')}.",
             )
         noun = self.clusters if row.clustered else "question"
-        units = counted(row.n_clusters, noun) + ("" if row.clustered else " with a different score")
+        units = counted(row.n_clusters, noun)
         few = "is too few" if row.n_clusters == 1 else "are too few"
         wanted = level(self.significance.settings.confidence)
         return f"No answer possible{self._between} on {self._where}: ", (

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 from weakref import WeakKeyDictionary
 
+from promptrial.documents.density import Density
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
-from promptrial.stats.effective import INTERVAL_SLOPE, Density, EffectivePairs, density, effective_pairs
+from promptrial.stats.effective import INTERVAL_SLOPE, EffectivePairs, density, effective_pairs
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from scipy import special
 
+from promptrial.documents.density import Density
 from promptrial.stats.clusters import cluster_codes
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import FloatArray, IntArray
@@ -20,7 +21,6 @@ from promptrial.stats.risk_difference import score_limit, score_statistic
 
 __all__ = [
     "INTERVAL_SLOPE",
-    "Density",
     "EffectivePairs",
     "density",
     "effective_pairs",
@@ -28,44 +28,6 @@ __all__ = [
 
 INTERVAL_SLOPE: Final = 0.05
 """The least intraclass correlation that is reckoned with: the design effect is at least ``1 + slope (m - 1)``."""
-_MANY: Final = 20
-_MOST: Final = 0.7
-_EACH_WAY: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Density:
-    """How many clusters say anything: with a pair that differs, with a gain, with a loss, of ``n_clusters``.
-
-    ``varies`` is whether the clusters differ in their means at all.
-    """
-
-    n_clusters: int
-    discordant: int
-    gains: int
-    losses: int
-    varies: bool
-
-    @property
-    def many(self) -> bool:
-        """Whether at least 20, or at least 70%, of the clusters have a pair that differs."""
-        return self.discordant >= _MANY or self.discordant >= _MOST * self.n_clusters
-
-    @property
-    def dense(self) -> bool:
-        """Whether sign flips can be trusted away from 0 on 0/1 scores.
-
-        At least 20, or at least 70%, of the clusters have a discordant pair, at least 3 have gains and 3 have losses.
-        """
-        return self.varies and self.many and min(self.gains, self.losses) >= _EACH_WAY
-
-    def said(self, units: str) -> str:
-        """Return in words in how many clusters pairs differ; ``units`` is what the clusters are called."""
-        return f"pairs differ in {self.discordant} of {self.n_clusters} {units}"
-
-    def ways(self) -> str:
-        """Return in words how many clusters hold a gain, and how many a loss."""
-        return f"upwards in {self.gains}, downwards in {self.losses}"
 
 
 def density(difference: FloatArray, cluster: IntArray | None = None) -> Density:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from promptrial.documents.density import remarked
+
 __all__ = ["plain"]
 
 _BOTH: Final = "the sign flips and of the score test on effective counts"
 _IN_NONE: Final = r"pairs differ in 0 of (\d+ \w+)"
 _IN_FEW: Final = r"pairs differ in (\d+ of \d+ \w+)"
+_WIDENED: Final = re.compile(r"too sparse for sign flips alone .+: the interval is widened, (by .+)")
 _PLAIN: Final = {
     rf"too sparse for sign flips alone \({_IN_NONE}: .+\): the interval is widened, (by .+)":
         r"the arms differ on none of \1, which is too sparse for sign flips alone, so the interval is widened \2",
@@ -60,7 +63,22 @@ def plain(remark: str) -> str:
     >>> plain("ignores the pairing")
     'ignores the pairing'
     """
+    if found_many := _many(remark):
+        return found_many
     for pattern, words in _PLAIN.items():
         if found := re.fullmatch(pattern, remark):
             return found.expand(words)
     return remark
+
+
+def _many(remark: str) -> str | None:
+    """Return a remark on data that are sparse though many clusters differ; None for any other."""
+    found, widened = remarked(remark), _WIDENED.fullmatch(remark)
+    if found is None or widened is None or found.why == "few":
+        return None
+    if found.why == "alike":
+        said = f"all {found.of} {found.units} have the same mean difference, which sign flips alone cannot judge"
+    else:
+        ways = f"{found.differ} of {found.of} {found.units}, upwards in {found.gains} and downwards in {found.losses}"
+        said = f"the arms differ on {ways}, which is too much one way for sign flips alone"
+    return f"{said}, so the interval is widened {widened[1]}"
