@@ -12,6 +12,7 @@ from promptrial.reporting.cells import (
     interval,
     level,
     margin,
+    p_equals,
     p_phrase,
     p_value,
     points,
@@ -52,6 +53,56 @@ def test_a_missing_figure_is_a_dash_and_never_zero(write: object) -> None:
 )
 def test_a_p_value_has_three_digits_or_is_below_a_thousandth(p: float, text: str) -> None:
     assert p_value(p) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "alpha", "in_tables", "in_verdicts"),
+    [
+        (0.0495, 0.05, "0.0495", "p = 0.0495"),
+        (0.0504, 0.05, "0.0504", "p = 0.0504"),
+        (0.04996, 0.05, "0.04996", "p = 0.04996"),
+        (0.05, 0.05, "0.0500", "p = 0.050"),
+        (0.04999999999, 0.05, "<0.05", "p < 0.05"),
+        (0.05000000001, 0.05, ">0.05", "p > 0.05"),
+        (0.00996, 0.01, "0.00996", "p = 0.00996"),
+        (0.0495, 0.01, "0.0495", "p = 0.050"),
+        (0.0007, 0.0005, "0.000700", "p = 0.001"),
+        (0.0004, 0.0005, "<0.0005", "p < 0.0005"),
+    ],
+)
+def test_a_p_value_has_more_digits_where_its_rounding_would_reach_the_level(
+    p: float, alpha: float, in_tables: str, in_verdicts: str
+) -> None:
+    assert (p_value(p, alpha), p_equals(p, alpha)) == (in_tables, in_verdicts)
+
+
+def test_a_p_value_next_to_the_level_is_a_bound_in_a_sentence_too() -> None:
+    assert p_phrase(0.05000000001) == "p > 0.05"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (-0.297, -0.0003, "-29.7 to -0.03"),
+        (0.0003, 0.297, "+0.03 to +29.7"),
+        (-0.297, 0.0003, "-29.7 to 0.0"),
+        (-0.0003, 0.297, "0.0 to +29.7"),
+        (-0.297, 0.0, "-29.7 to 0.0"),
+        (-0.297, -5e-324, "-29.7 to -0.0"),
+        (5e-324, 0.297, "+0.0 to +29.7"),
+        (None, -0.0003, f"{MISSING} to -0.03"),
+    ],
+)
+def test_a_limit_is_not_rounded_on_to_0_where_the_interval_leaves_0_out(
+    low: float | None, high: float, text: str
+) -> None:
+    assert interval(low, high) == text
+
+
+def test_a_limit_within_a_margin_is_not_rounded_on_to_it() -> None:
+    assert interval(-0.0196, 0.0204, marks=(-0.02, 0.02)) == "-1.96 to +2.04"
+    assert interval(-0.02, 0.0104, marks=(-0.02, 0.02)) == "-2.0 to +1.0"
+    assert effect(0.001, -0.0196, 0.01, marks=(-0.02, 0.02)) == "+0.1 (-1.96 to +1.0)"
 
 
 def test_a_p_value_in_a_sentence_says_equal_or_less() -> None:

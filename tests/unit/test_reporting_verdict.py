@@ -201,6 +201,21 @@ def test_a_difference_without_an_interval_says_that_there_is_none() -> None:
     assert "+15.0 points (no interval can be computed; 100 questions, p = 0.025)." in found
 
 
+def test_at_the_level_figures_agree_with_the_decision_in_sentence_and_table() -> None:
+    lost: dict[str, Any] = {"ci_low": -0.297, "ci_high": -0.0003, "p": 0.0495, "p_adjusted": 0.0495}
+    shown = document(endpoint(control=0.533, treatment=0.383, **lost))
+    assert "-15.0 points (95% CI -29.7 to -0.03; 100 questions, p = 0.0495)." in sentence(shown)
+    assert primary_table(shown).rows[0][5:8] == ("-15.0 (-29.7 to -0.03)", "0.0495", "0.0495")
+    close: dict[str, Any] = {"p": 0.05004, "p_adjusted": 0.05004, "significant": False}
+    not_shown = document(endpoint(control=0.533, treatment=0.383, ci_low=-0.297, ci_high=0.0003, **close))
+    assert "No difference shown" in sentence(not_shown)
+    assert "p = 0.05004)" in sentence(not_shown)
+    assert primary_table(not_shown).rows[0][6] == "0.05004"
+    strict = replace(document().settings, alpha=0.01)
+    low = document(endpoint(p=0.0104, p_adjusted=0.0104, significant=False), settings=strict)
+    assert "p = 0.0104)" in sentence(low)
+
+
 def test_nothing_scored_gives_no_answer_with_its_reason() -> None:
     assert sentence(document(untested())) == (
         "No answer possible on exact match: no pair, because no item has a score in both arms."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
-from promptrial.documents.significance import Endpoint
+from promptrial.documents.significance import Endpoint, Significance
 from promptrial.reporting.cells import (
     MISSING,
     Table,
@@ -25,6 +25,7 @@ from promptrial.reporting.cells import (
 from promptrial.reporting.markup import bullets, inline, table_block
 from promptrial.reporting.plain import narrowed, one_line, summary_text, wrapped
 from promptrial.reporting.scaling import as_shares
+from promptrial.reporting.stopped import alpha_of
 from promptrial.reporting.tables.effects import caution_notes
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.remarks import plain
@@ -199,7 +200,7 @@ def _gates_table(comparison: Comparison) -> Table:
         rows.append((
             gate.gate, *(trial if several else ()), gate.condition, subset_text(gate.scope, gate.subset),
             temperature(gate.temp), count(gate.n_pairs), _number(gate.difference), _number(gate.limit),
-            p_value(gate.p), _outcome(gate),
+            p_value(gate.p, comparison.alpha), _outcome(gate),
         ))  # fmt: skip
     trial_header = ("Trial",) if several else ()
     return Table(
@@ -234,7 +235,7 @@ def _effects_table(pair: Pair) -> Table:
         title="B minus A, over all items in both runs",
         headers=("Measure", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
                  f"Difference, points ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
-        rows=tuple(_effect_row(row, found.settings.primary) for row in endpoints),
+        rows=tuple(_effect_row(row, found) for row in endpoints),
         notes=tuple(dict.fromkeys([*corrected, *reasons, *caution_notes(endpoints), *_about_missing(pair, endpoints)])),
         align="llrrlrrrrr",
     )  # fmt: skip
@@ -247,19 +248,19 @@ def _about_missing(pair: Pair, endpoints: Sequence[Endpoint]) -> Iterator[str]:
     yield from sensitivity_notes(endpoints)
 
 
-def _effect_row(row: Endpoint, primary: Collection[str]) -> tuple[str, ...]:
-    unit = score_unit(row.metric)
+def _effect_row(row: Endpoint, found: Significance) -> tuple[str, ...]:
+    unit, alpha = score_unit(row.metric), alpha_of(found, row)
     decimals = points_decimals(row.ci_low, row.ci_high, unit, row.difference)
     return (
         metric_text(row.metric).label,
-        "primary" if row.metric in primary else "exploratory",
+        "primary" if row.metric in found.settings.primary else "exploratory",
         temperature(row.temp),
         count(row.n_pairs),
         _dropped(row),
         *(rate(arm.mean_paired, decimals, unit) for arm in row.arms),
         effect(row.difference, row.ci_low, row.ci_high, unit),
-        p_value(row.p),
-        p_value(row.p_adjusted),
+        p_value(row.p, alpha),
+        p_value(row.p_adjusted, alpha),
     )
 
 

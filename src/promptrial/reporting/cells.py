@@ -8,10 +8,12 @@ available is ``MISSING``, never 0. A cell is plain text: what puts it on a page 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 __all__ = [
+    "ALPHA",
     "MISSING",
     "PERCENT",
     "ScoreUnit",
@@ -38,7 +40,11 @@ __all__ = [
 
 MISSING: Final = "\u2013"
 """An en dash, which no figure begins with."""
+ALPHA: Final = 0.05
+"""The level of tests, if nothing else is said."""
 _SMALLEST_P: Final = 0.001
+_MORE: Final = 4
+"""How many more digits a figure may have so that rounding does not move it to the other side of a mark."""
 _SAME: Final = 1e-9
 """Limits that are no further apart, as shares of the range of the scores, are the same: statistics take them so."""
 
@@ -193,19 +199,57 @@ def _two_digits(size: float) -> int:
     return max(1 - math.floor(math.log10(size)), 1)
 
 
-def interval(low: float | None, high: float | None, decimals: int = 1, unit: ScoreUnit = PERCENT) -> str:
-    """Return limits in percentage points, or in a unit: ``-2.1 to +8.8``."""
+def interval(
+    low: float | None,
+    high: float | None,
+    decimals: int = 1,
+    unit: ScoreUnit = PERCENT,
+    marks: Sequence[float] = (),
+) -> str:
+    """Return limits in percentage points, or in a unit: ``-2.1 to +8.8``.
+
+    A limit has more decimals where it would be rounded on to 0 though the interval leaves 0 out, or on to one of
+    ``marks``, such as a margin. A limit that is next to 0 has its sign.
+
+    Examples
+    --------
+    >>> interval(-0.297, -0.0003), interval(-0.01, 0.0003), interval(-0.0196, 0.01, marks=(-0.02, 0.02))
+    ('-29.7 to -0.03', '-1.0 to 0.0', '-1.96 to +1.0')
+    >>> interval(5e-324, 0.3)
+    '+0.0 to +30.0'
+    """
     if low is None and high is None:
         return MISSING
-    return f"{points(low, decimals, unit)} to {points(high, decimals, unit)}"
+    leaves_out_0 = (low is not None and low > 0) or (high is not None and high < 0)
+    found = [*marks, *([0.0] if leaves_out_0 else [])]
+    return f"{_limit(low, decimals, unit, found)} to {_limit(high, decimals, unit, found)}"
 
 
-def effect(value: float | None, low: float | None, high: float | None, unit: ScoreUnit = PERCENT) -> str:
+def _limit(value: float | None, decimals: int, unit: ScoreUnit, marks: Sequence[float]) -> str:
+    if value is None:
+        return MISSING
+    for more in range(_MORE + 1):
+        text = points(value, decimals + more, unit)
+        shown = float(text.replace(",", ""))
+        if all(_side(shown, unit.width * mark) == _side(unit.width * value, unit.width * mark) for mark in marks):
+            return text
+    text = points(value, decimals, unit)
+    is_next_to_0 = 0.0 in marks and value and not text.strip("0.")
+    return f"{'+' if value > 0 else '-'}{text}" if is_next_to_0 else text
+
+
+def effect(
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    unit: ScoreUnit = PERCENT,
+    marks: Sequence[float] = (),
+) -> str:
     """Return a difference with its interval: ``+3.3 (-2.1 to +8.8)``, ``+1.5 (0.2 to +2.8) words``."""
     if value is None:
         return MISSING
     decimals = points_decimals(low, high, unit, value)
-    text = f"{points(value, decimals, unit)} ({interval(low, high, decimals, unit)})"
+    text = f"{points(value, decimals, unit)} ({interval(low, high, decimals, unit, marks)})"
     return f"{text} {unit.name}" if unit.name else text
 
 
@@ -221,28 +265,50 @@ def margin(value: float, unit: ScoreUnit = PERCENT) -> str:
     return f"{text} {unit.name}" if unit.name else text
 
 
-def p_value(p: float | None) -> str:
-    """Return a p-value to three significant digits, or ``<0.001``.
+def p_value(p: float | None, alpha: float = ALPHA) -> str:
+    """Return a p-value to three significant digits, or ``<0.001``; more where these would reach or pass ``alpha``.
 
     Examples
     --------
-    >>> p_value(0.03125), p_value(1.0), p_value(0.0009999)
-    ('0.0312', '1.00', '<0.001')
+    >>> p_value(0.03125), p_value(1.0), p_value(0.0009999), p_value(0.04996)
+    ('0.0312', '1.00', '<0.001', '0.04996')
     """
-    if p is None:
-        return MISSING
-    return f"<{_SMALLEST_P}" if p < _SMALLEST_P else f"{p:#.3g}"
+    return MISSING if p is None else _p_text(p, alpha, lambda more: f"{p:#.{3 + more}g}")
 
 
-def p_phrase(p: float | None) -> str:
+def p_phrase(p: float | None, alpha: float = ALPHA) -> str:
     """Return a p-value as it stands in a sentence: ``p = 0.0312`` or ``p < 0.001``."""
-    text = p_value(p)
-    return f"p < {text[1:]}" if text.startswith("<") else f"p = {text}"
+    return _phrase(p_value(p, alpha))
 
 
-def p_equals(p: float | None) -> str:
-    """Return a p-value as a verdict says it: three decimals, and a bound below 0.001."""
-    return "p not known" if p is None else f"p < {_SMALLEST_P}" if p < _SMALLEST_P else f"p = {p:.3f}"
+def p_equals(p: float | None, alpha: float = ALPHA) -> str:
+    """Return a p-value as a verdict says it: three decimals, more where these would reach or pass ``alpha``.
+
+    Examples
+    --------
+    >>> p_equals(0.0312), p_equals(0.0495), p_equals(0.0504), p_equals(0.0001)
+    ('p = 0.031', 'p = 0.0495', 'p = 0.0504', 'p < 0.001')
+    """
+    return "p not known" if p is None else _phrase(_p_text(p, alpha, lambda more: f"{p:.{3 + more}f}"))
+
+
+def _p_text(p: float, alpha: float, write: Callable[[int], str]) -> str:
+    """Return a p-value with so few digits that they are on its side of the level; where none are, the side alone."""
+    smallest = min(_SMALLEST_P, alpha)
+    if p < smallest:
+        return f"<{smallest:g}"
+    texts = (write(more) for more in range(_MORE + 1))
+    side = f"{'<' if p < alpha else '>'}{alpha:g}"
+    return next((text for text in texts if _side(float(text), alpha) == _side(p, alpha)), side)
+
+
+def _phrase(text: str) -> str:
+    return f"p {text[0]} {text[1:]}" if text[0] in "<>" else f"p = {text}"
+
+
+def _side(value: float, mark: float) -> int:
+    """Return on which side of a mark a value is: -1, 0 or 1."""
+    return (value > mark) - (value < mark)
 
 
 def significant(value: float | None, digits: int = 3) -> str:

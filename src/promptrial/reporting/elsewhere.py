@@ -106,7 +106,7 @@ def groups_tables(significance: Significance, names: Mapping[ArmName, str]) -> I
                 count(row.n_pairs),
                 *paired_means(row),
                 effect(row.difference, row.ci_low, row.ci_high, score_unit(row.metric)),
-                p_value(row.p_adjusted),
+                p_value(row.p_adjusted, significance.settings.alpha),
             )
             for row in rows
             if row.compared == contrast
@@ -124,7 +124,7 @@ def gates_table(analysis: Analysis) -> Table:
             count(gate.n_pairs),
             significant(gate.difference),
             significant(gate.limit),
-            p_value(gate.p),
+            p_value(gate.p, gate.alpha),
             "passed" if gate.passed else "failed",
         )
         for gate in analysis.gates

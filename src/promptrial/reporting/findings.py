@@ -23,7 +23,7 @@ from promptrial.reporting.cells import (
 )
 from promptrial.reporting.lost import lost_by
 from promptrial.reporting.powered import one_test_text, spread_of, target_of
-from promptrial.reporting.stopped import covers
+from promptrial.reporting.stopped import alpha_of, covers
 from promptrial.reporting.tables import primary_endpoints
 from promptrial.reporting.tables.margins import margin_decision
 from promptrial.reporting.tables.remarks import plain
@@ -124,23 +124,26 @@ class Phrasing:
             ci = "no interval can be computed"
         else:
             ci = f"{level(self.significance.confidence_of(self.row))} CI {_interval(row, row.ci_low, row.ci_high)}"
+        p = p_equals(row.p_adjusted, alpha_of(self.significance, row))
         where = "from" if self.clusters == "passage" else "in"
         in_clusters = f" {where} {counted(row.n_clusters, self.clusters)}" if row.clustered else ""
-        return f"{_difference(row)} ({ci}; {counted(row.n_pairs, 'question')}{in_clusters}, {p_equals(row.p_adjusted)})"
+        return f"{_difference(row)} ({ci}; {counted(row.n_pairs, 'question')}{in_clusters}, {p})"
 
     def _margin(self, state: State) -> tuple[str, str]:
         first, second = self._sides
         settings, row, unit = self.significance.settings, self.row, score_unit(self.row.metric)
-        width = f"{unit.width * settings.tost_margins.get(row.metric, math.nan):g} {unit.name or 'points'}"
+        margin = settings.tost_margins.get(row.metric, math.nan)
+        width, marks = f"{unit.width * margin:g} {unit.name or 'points'}", (-margin, margin)
         if state == "equivalent":
             lead = f"{second} and {first} are equivalent on {self._where}, within {width}"
         else:
             lead = f"{second} is not worse than {first} on {self._where} by {width} or more"
         if covers(self.significance, row):
-            limits = f"{level(self.significance.confidence_of(self.row))} CI {_interval(row, row.ci_low, row.ci_high)}"
+            ci = _interval(row, row.ci_low, row.ci_high, marks)
+            limits = f"{level(self.significance.confidence_of(self.row))} CI {ci}"
         else:
             found = self._margin_interval("equivalence" if state == "equivalent" else "non_inferiority")
-            limits = f"{level(1 - 2 * settings.alpha)} CI {_interval(row, *found)}"
+            limits = f"{level(1 - 2 * settings.alpha)} CI {_interval(row, *found, marks)}"
         return lead, f" ({_difference(row, with_unit=False)}, {limits}; {counted(row.n_pairs, 'question')})."
 
     def _margin_interval(self, quantity: str) -> tuple[float | None, float | None]:
@@ -281,6 +284,6 @@ def _difference(row: Endpoint, *, with_unit: bool = True) -> str:
     return f"{text} {unit.name or 'points'}" if with_unit else text
 
 
-def _interval(row: Endpoint, low: float | None, high: float | None) -> str:
+def _interval(row: Endpoint, low: float | None, high: float | None, marks: tuple[float, ...] = ()) -> str:
     unit = score_unit(row.metric)
-    return interval(low, high, verdict_decimals(low, high, unit), unit)
+    return interval(low, high, verdict_decimals(low, high, unit), unit, marks)

@@ -12,7 +12,7 @@ from promptrial.documents.significance import Endpoint, Significance
 from promptrial.documents.subgroups import subgroup_of
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.cells import Table, count, effect, level, p_value, temperature
-from promptrial.reporting.stopped import covers
+from promptrial.reporting.stopped import alpha_of, covers
 from promptrial.reporting.tables import overall_endpoints, ranking_tables
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS
 from promptrial.reporting.tables.effects import decision, interaction_notes, paired_means
@@ -123,7 +123,7 @@ def _headers(
 
 def _cells(significance: Significance, row: Endpoint, *, wide: bool, clustered: bool) -> tuple[str, ...]:
     counts = [row.n_pairs, *([row.n_clusters] if clustered else [])]
-    more = (*map(count, counts), p_value(row.p_adjusted)) if wide else ()
+    more = (*map(count, counts), p_value(row.p_adjusted, alpha_of(significance, row))) if wide else ()
     figures = effect(row.difference, row.ci_low, row.ci_high, score_unit(row.metric))
     return (*paired_means(row), figures, *more, _decision(significance, row))
 

@@ -8,7 +8,7 @@ from promptrial.documents.looks import Looks
 from promptrial.documents.significance import Endpoint, Significance
 from promptrial.reporting.cells import amount, count
 
-__all__ = ["covers", "early_stop", "saved_usd", "stopped_sentence"]
+__all__ = ["alpha_of", "covers", "early_stop", "saved_usd", "stopped_sentence"]
 
 
 def early_stop(significance: Significance) -> Looks | None:
@@ -21,6 +21,12 @@ def covers(significance: Significance, row: Endpoint) -> bool:
     """Whether an endpoint was decided by looks at the running trial."""
     looks = significance.looks
     return looks is not UNSET and row.metric == looks.metric and row.scope == "overall"
+
+
+def alpha_of(significance: Significance, row: Endpoint) -> float:
+    """Return the level at which an endpoint is decided: that of the stopping rule where there is one."""
+    looks = significance.looks
+    return looks.alpha if looks is not UNSET and covers(significance, row) else significance.settings.alpha
 
 
 def saved_usd(looks: Looks, spent_usd: float | None) -> float | None:

@@ -28,6 +28,7 @@ from promptrial.reporting.facts import RunFacts, TrialFacts, TrialResult, arm_di
 from promptrial.reporting.lost import lost_sentence
 from promptrial.reporting.money import arm_text, cost_sentence
 from promptrial.reporting.reused import reuse_sentences, reuse_warnings
+from promptrial.reporting.stopped import alpha_of
 from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, primary_endpoints
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
 from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
@@ -192,7 +193,7 @@ def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
 
 def _figures(row: Endpoint, significance: Significance) -> str:
     first, second = paired_means(row)
-    where, p = side_phrases(row.compared)[0], f"adjusted {p_phrase(row.p_adjusted)}"
+    where, p = side_phrases(row.compared)[0], f"adjusted {p_phrase(row.p_adjusted, alpha_of(significance, row))}"
     return f"{second} against {first} in {where}: {_size(row, significance)}, {_counted(row.n_pairs, 'pair')}, {p}"
 
 
@@ -244,15 +245,15 @@ def _exploratory(rows: Sequence[Endpoint], significance: Significance, trial: Tr
 def _margins(significance: Significance) -> Iterator[str]:
     for test in significance.tests:
         if test.hypothesis != "difference":
-            yield _margin(test, significance.settings.tost_margins.get(test.metric))
+            yield _margin(test, significance.settings)
 
 
-def _margin(test: HypothesisTest, width: float | None) -> str:
-    unit = score_unit(test.metric)
+def _margin(test: HypothesisTest, settings: StatsSettings) -> str:
+    unit, width = score_unit(test.metric), settings.tost_margins.get(test.metric)
     within = "" if width is None else f", margin {margin(width, unit)}{'' if unit.name else ' percentage points'}"
     verdict = {None: "could not be tested", True: "shown", False: "not shown"}[test.rejected]
     name = quantity_text(test.hypothesis).capitalize()
-    p = "" if test.p_adjusted is None else f" (adjusted {p_phrase(test.p_adjusted)})"
+    p = "" if test.p_adjusted is None else f" (adjusted {p_phrase(test.p_adjusted, settings.alpha)})"
     where = f"{metric_text(test.metric).label}{contrast_suffix(test)} at temperature {temperature(test.temp)}"
     return f"{name} in {where}{within}: {verdict}{p}."
 

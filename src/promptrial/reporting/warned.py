@@ -13,7 +13,7 @@ from typing import Final, Literal
 from msgspec import UNSET
 
 from promptrial.documents.judges import JudgeSummary
-from promptrial.documents.significance import Endpoint, Significance
+from promptrial.documents.significance import Significance
 from promptrial.model.arms import ArmName, control_first
 from promptrial.reporting.cells import count, counted, p_equals, rate, temperature
 from promptrial.reporting.drift import drift_sentence
@@ -260,20 +260,19 @@ def _missing(significance: Significance, names: Mapping[ArmName, str]) -> Iterat
     if any(arm.truncated > WARNING_SHARE * arm.answered for arm in arms.values()):
         said = listing([_of(arm.truncated, arm.answered, name) for name, arm in arms.items()])
         yield Warned("truncated", f"{said}, at the token limit (max_new_tokens); the text up to the limit is scored.")
-    yield from (Warned("unequal", text) for text in dict.fromkeys(_unequal(primary_endpoints(significance), names)))
+    yield from (Warned("unequal", text) for text in dict.fromkeys(_unequal(significance, names)))
 
 
-def _unequal(rows: Sequence[Endpoint], names: Mapping[ArmName, str]) -> Iterator[str]:
+def _unequal(significance: Significance, names: Mapping[ArmName, str]) -> Iterator[str]:
+    rows = primary_endpoints(significance)
     several = len({row.temp for row in rows}) > 1
     for row in rows:
         if row.attrition is not None and row.attrition.differs:
             lost, what = [f"{m} of {n}" for m, n in row.attrition.missing_of_planned], row.attrition.lost
             first, second = (names.get(side, side) for side in row.compared.sides)
             at = f"at temperature {temperature(row.temp)}, " if several else ""
-            yield (
-                f"{at}{first} lost {lost[0]} {what}, {second} {lost[1]} ({p_equals(row.attrition.p)}); this may "
-                "explain the effect."
-            )
+            p = p_equals(row.attrition.p, significance.settings.alpha)
+            yield (f"{at}{first} lost {lost[0]} {what}, {second} {lost[1]} ({p}); this may explain the effect.")
 
 
 def _of(part: int, whole: int, arm: str) -> str:

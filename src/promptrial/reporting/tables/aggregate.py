@@ -190,7 +190,7 @@ def _spending_notes(spending: SpendingFacts | None, *, is_dry: bool) -> Iterator
 
 
 def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted: float | None) -> tuple[str, ...]:
-    unit = score_unit(row.metric)
+    unit, alpha = score_unit(row.metric), result.significance.settings.alpha
     decimals = points_decimals(row.ci_low, row.ci_high, unit, row.difference)
     overall = decision(row) if row.p is None else decision_text(row, significant=rejected(result, adjusted))
     return (
@@ -201,9 +201,9 @@ def _aggregate_row(key: PrimaryKey, result: TrialResult, row: Endpoint, adjusted
         *(rate(arm.mean_paired, decimals, unit) for arm in row.arms),
         effect(row.difference, row.ci_low, row.ci_high, unit),
         _other_rule(row),
-        p_value(row.p),
-        p_value(row.p_adjusted),
-        p_value(adjusted),
+        p_value(row.p, alpha),
+        p_value(row.p_adjusted, alpha),
+        p_value(adjusted, alpha),
         overall,
     )
 

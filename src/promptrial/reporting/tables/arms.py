@@ -74,7 +74,10 @@ def _ranking_table(
     return Table(
         f"Arms by {metric_text(ranking.metric).label}{at}",
         ("Arm", "Score", f"Difference from {first} ({sure} CI)", "Adjusted p", *(["Holm p"] if wide else []), "Ranks"),
-        tuple(_arm_row(ranking, arm, rows.get(arm), names, wide=wide) for arm in _by_mean(ranking)),
+        tuple(
+            _arm_row(ranking, rows.get(arm), (arm, names.get(arm, arm)), significance.settings.alpha, wide=wide)
+            for arm in _by_mean(ranking)
+        ),
         notes,
         f"lrrr{'r' if wide else ''}r",
     )
@@ -87,13 +90,13 @@ def _by_mean(ranking: Ranking) -> list[ArmName]:
 
 
 def _arm_row(
-    ranking: Ranking, arm: ArmName, row: Simultaneous | None, names: Mapping[ArmName, str], *, wide: bool
+    ranking: Ranking, row: Simultaneous | None, arm: tuple[ArmName, str], alpha: float, *, wide: bool
 ) -> tuple[str, ...]:
-    unit, [found] = score_unit(ranking.metric), [each for each in ranking.arms if each.arm == arm]
+    unit, [found] = score_unit(ranking.metric), [each for each in ranking.arms if each.arm == arm[0]]
     figures = MISSING if row is None else effect(row.difference, row.ci_low, row.ci_high, unit)
     p = [None, None] if row is None else [row.p_step_down, row.p_holm]
-    cells = [p_value(each) for each in (p if wide else p[:1])]
-    return names.get(arm, arm), score_text(ranking, found), figures, *cells, ranks_text(found.lowest, found.highest)
+    cells = [p_value(each, alpha) for each in (p if wide else p[:1])]
+    return arm[1], score_text(ranking, found), figures, *cells, ranks_text(found.lowest, found.highest)
 
 
 def score_text(ranking: Ranking, arm: RanksOfArm) -> str:
@@ -126,7 +129,7 @@ def pairs_of_arms_table(significance: Significance, names: Mapping[ArmName, str]
     return Table(
         "All pairs of arms",
         ("Arm", "Minus", "Measure", "Temp.", "Pairs", f"Difference, points ({sure} CI)", "p", "Adjusted p", "Ahead"),
-        tuple(_pair_row(ranking, pair, names) for ranking, pair in found),
+        tuple(_pair_row(ranking, pair, names, significance.settings.alpha) for ranking, pair in found),
         (
             how,
             *(
@@ -146,7 +149,7 @@ def _fillers(pair: PairOfArms, names: Mapping[ArmName, str]) -> list[str]:
     return [shown for name, shown in called if FILLER in name or FILLER in shown]
 
 
-def _pair_row(ranking: Ranking, pair: PairOfArms, names: Mapping[ArmName, str]) -> tuple[str, ...]:
+def _pair_row(ranking: Ranking, pair: PairOfArms, names: Mapping[ArmName, str], alpha: float) -> tuple[str, ...]:
     return (
         names.get(pair.first, pair.first),
         names.get(pair.second, pair.second),
@@ -154,8 +157,8 @@ def _pair_row(ranking: Ranking, pair: PairOfArms, names: Mapping[ArmName, str]) 
         temperature(ranking.temp),
         count(pair.n_pairs),
         effect(pair.difference, pair.ci_low, pair.ci_high, score_unit(ranking.metric)),
-        p_value(pair.p),
-        p_value(pair.p_adjusted),
+        p_value(pair.p, alpha),
+        p_value(pair.p_adjusted, alpha),
         "not shown" if pair.ahead is None else names.get(pair.ahead, pair.ahead),
     )
 
@@ -170,7 +173,7 @@ def trend_table(significance: Significance, names: Mapping[ArmName, str]) -> Tab
             "Measure", "Temp.", "Items", f"Change per step, points ({level(significance.settings.confidence)} CI)", "p",
             "Adjusted p", "Decision",
         ),
-        tuple(_trend_row(row) for row in rows),
+        tuple(_trend_row(row, significance.settings.alpha) for row in rows),
         (
             f"The declared order: {order}. A step goes from one arm to the next; p by sign flips of the items' slopes.",
             *dict.fromkeys(f"{row.reason}." for row in rows if row.reason is not None),
@@ -183,7 +186,7 @@ def _rows(rows: tuple[Trend, ...] | UnsetType) -> tuple[Trend, ...]:
     return () if rows is UNSET else rows
 
 
-def _trend_row(row: Trend) -> tuple[str, ...]:
+def _trend_row(row: Trend, alpha: float) -> tuple[str, ...]:
     rises = "rises" if (row.slope or 0) > 0 else "falls"
     decision = "not estimable" if row.significant is None else rises if row.significant else "not shown"
     return (
@@ -191,8 +194,8 @@ def _trend_row(row: Trend) -> tuple[str, ...]:
         temperature(row.temp),
         count(row.n_items),
         effect(row.slope, row.ci_low, row.ci_high, score_unit(row.metric)),
-        p_value(row.p),
-        p_value(row.p_adjusted),
+        p_value(row.p, alpha),
+        p_value(row.p_adjusted, alpha),
         decision,
     )
 

@@ -33,6 +33,7 @@ from promptrial.reporting.cells import (
     significant,
     temperature,
 )
+from promptrial.reporting.stopped import alpha_of
 from promptrial.reporting.tables.contrasts import SIDE_HEADERS, contrast_suffix, with_contrasts
 from promptrial.reporting.tables.levels import common_confidence, level_notes
 from promptrial.reporting.tables.margins import margin_decision
@@ -136,7 +137,7 @@ def interaction_table(significance: Significance, scope: Scope) -> Table:
             "Adjusted p",
             "Decision",
         ),
-        rows=tuple(_interaction_row(row) for row in rows),
+        rows=tuple(_interaction_row(row, significance.settings.alpha) for row in rows),
         notes=(
             "p and interval by Welch's t with clustered, bias-reduced standard errors (CR2).",
             *_family_notes(significance, (row.family for row in rows)),
@@ -167,7 +168,7 @@ def equivalence_table(significance: Significance) -> Table:
             "Adjusted p",
             "Decision",
         ),
-        rows=tuple(_margin_row(test, rows.get(_place(test))) for test in tests),
+        rows=tuple(_margin_row(test, rows.get(_place(test)), significance.settings.alpha) for test in tests),
         notes=(
             "Equivalence: the difference lies within the margin on both sides. Non-inferiority looks at one side only.",
             *_family_notes(significance, (test.family for test in tests)),
@@ -187,7 +188,8 @@ def interaction_notes(significance: Significance, names: Mapping[ArmName, str] |
     for row in significance.interactions:
         if row.significant and row.metric in significance.settings.primary:
             figures = effect_in_words(row.difference, row.ci_low, row.ci_high, score_unit(row.metric))
-            yield f"{_compared(row, names)}: the effects differ by {figures} (adjusted {p_phrase(row.p_adjusted)})."
+            p = p_phrase(row.p_adjusted, significance.settings.alpha)
+            yield f"{_compared(row, names)}: the effects differ by {figures} (adjusted {p})."
 
 
 def decision(endpoint: Endpoint) -> str:
@@ -241,6 +243,7 @@ def _effects_table(
 
 
 def _effect_row(significance: Significance, endpoint: Endpoint, *, clustered: bool) -> tuple[str, ...]:
+    alpha = alpha_of(significance, endpoint)
     return (
         metric_text(endpoint.metric).label,
         temperature(endpoint.temp),
@@ -248,8 +251,8 @@ def _effect_row(significance: Significance, endpoint: Endpoint, *, clustered: bo
         *([count(endpoint.n_clusters)] if clustered else []),
         *paired_means(endpoint),
         effect(endpoint.difference, endpoint.ci_low, endpoint.ci_high, score_unit(endpoint.metric)),
-        _p_cell(endpoint),
-        p_value(endpoint.p_adjusted),
+        _p_cell(endpoint, alpha),
+        p_value(endpoint.p_adjusted, alpha),
         _decided(significance, endpoint),
     )
 
@@ -260,10 +263,11 @@ def _decided(significance: Significance, endpoint: Endpoint) -> str:
     return decision(endpoint) if found is None else found.replace("_", " ")
 
 
-def _p_cell(endpoint: Endpoint) -> str:
+def _p_cell(endpoint: Endpoint, alpha: float) -> str:
     """Return the p-value, with its Monte Carlo standard error where it was sampled."""
     error = endpoint.monte_carlo_se
-    return f"{p_value(endpoint.p)} (SE {significant(error, 1)})" if error else p_value(endpoint.p)
+    text = p_value(endpoint.p, alpha)
+    return f"{text} (SE {significant(error, 1)})" if error else text
 
 
 def paired_means(endpoint: Endpoint) -> tuple[str, str]:
@@ -337,7 +341,7 @@ def _applies_to_none(endpoint: Endpoint) -> bool:
     return endpoint.n_items == endpoint.n_not_applicable
 
 
-def _interaction_row(row: Interaction) -> tuple[str, ...]:
+def _interaction_row(row: Interaction, alpha: float) -> tuple[str, ...]:
     verdicts = {None: "not estimable", True: "the effects differ", False: "no significant difference"}
     return (
         subset_text(row.scope, row.subset),
@@ -346,8 +350,8 @@ def _interaction_row(row: Interaction) -> tuple[str, ...]:
         temperature(row.temp),
         f"{count(row.n_pairs)} / {count(row.n_pairs_other)}",
         effect(row.difference, row.ci_low, row.ci_high, score_unit(row.metric)),
-        p_value(row.p),
-        p_value(row.p_adjusted),
+        p_value(row.p, alpha),
+        p_value(row.p_adjusted, alpha),
         verdicts[row.significant],
     )
 
@@ -370,10 +374,10 @@ def _margin_notes(tests: Iterable[HypothesisTest], rows: _MarginRows) -> Iterato
     yield from (f"{'; '.join(where)}: {note}." for note, where in groups.items())
 
 
-def _margin_row(test: HypothesisTest, estimate: Estimate | None) -> tuple[str, ...]:
+def _margin_row(test: HypothesisTest, estimate: Estimate | None, alpha: float) -> tuple[str, ...]:
     verdicts = {None: "not estimable", True: "shown", False: "not shown"}
     width = None if estimate is None else estimate.figures.get("margin")
-    unit = score_unit(test.metric)
+    unit, marks = score_unit(test.metric), () if width is None else (-width, width)
     return (
         metric_text(test.metric).label,
         subset_text(test.scope, test.subset),
@@ -381,8 +385,8 @@ def _margin_row(test: HypothesisTest, estimate: Estimate | None) -> tuple[str, .
         quantity_text(test.hypothesis),
         MISSING if estimate is None else count(estimate.n_pairs),
         MISSING if width is None else margin(width, unit),
-        MISSING if estimate is None else effect(estimate.estimate, estimate.ci_low, estimate.ci_high, unit),
-        p_value(test.p),
-        p_value(test.p_adjusted),
+        MISSING if estimate is None else effect(estimate.estimate, estimate.ci_low, estimate.ci_high, unit, marks),
+        p_value(test.p, alpha),
+        p_value(test.p_adjusted, alpha),
         verdicts[test.rejected],
     )

@@ -85,7 +85,7 @@ def _row(significance: Significance, look: LookRow, each: EndpointLookRow) -> tu
         each.contrast,
         temperature(each.temp),
         effect(difference, each.ci_low / width, each.ci_high / width, unit),
-        p_value(each.p),
-        f"{each.level:.2g}",
+        p_value(each.p, each.level),
+        f"{each.level:.3g}",
         _REASONS[each.reason],
     )
