@@ -46,6 +46,13 @@ def test_few_questions_make_the_interval_wide_and_the_p_value_coarse() -> None:
     ]
 
 
+def test_an_interval_that_may_be_too_narrow_is_not_called_wide() -> None:
+    assert [each.text for each in of_scores([0.5] * 7, [0.6, *[0.5] * 6]).warnings] == [
+        "there are only 7 questions, so the p-value is coarse.",
+        "token F1 differs in only 1 of 7 questions; the interval is approximate and may be too narrow.",
+    ]
+
+
 def test_where_no_p_value_can_reach_the_level_but_there_is_an_interval_the_warning_says_so() -> None:
     seen = of_scores([0.5] * 7, [0.5 + n / 100 for n in range(1, 8)], alpha=0.01)
     assert [each.text for each in seen.warnings] == [

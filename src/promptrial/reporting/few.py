@@ -77,9 +77,11 @@ def _few_units(noun: str, row: Endpoint) -> Iterator[str]:
     if found[1] is not None:
         effect = f"no p-value can reach {found[1]}; at least {found[2]} are needed"
     else:
-        said = ["the interval is wide"] if row.ci_low is not None else []
+        narrow = any(not widened for _, widened in _sparse(row))  # what is said of it then is that it may be too narrow
+        said = ["the interval is wide"] if row.ci_low is not None and not narrow else []
         effect = " and ".join([*said, *(["the p-value is coarse"] if "p-value" in found.string else [])])
-    yield f"there are only {counted(row.n_clusters, noun)}, so {effect}."
+    if effect:
+        yield f"there are only {counted(row.n_clusters, noun)}, so {effect}."
 
 
 def _large_cluster(noun: str, row: Endpoint) -> Iterator[str]:
