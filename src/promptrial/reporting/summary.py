@@ -259,7 +259,7 @@ def _margin(test: HypothesisTest, settings: StatsSettings) -> str:
 
 
 def missing_sentence(significance: Significance, names: Mapping[ArmName, str] | None = None) -> str:
-    """Return how many answers each arm lacks, and what becomes of those items; ``names`` are what arms are called.."""
+    """Return how many answers each arm lacks, and what becomes of those items; ``names`` are what arms are called."""
     arms = [(name, significance.attrition[name]) for name in control_first(significance.attrition)]
     if not arms:
         return "Missing answers: not recorded."
