@@ -2548,7 +2548,7 @@ MUTANTS: Final = (
         "providers/chat_columns.py",
         "if FAILED in columns.finish_reason:",
         "if False:",
-        ("tests/property/test_fast_rows.py", *_CHAT_SERVERS),
+        ("tests/unit/test_providers_chat_rows.py",),
     ),
     Mutant(
         "an object without a list says that there is no batch",

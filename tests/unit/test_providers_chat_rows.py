@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from promptrial.model import Completion
+from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 
 CHAT = {
@@ -37,6 +38,22 @@ def test_a_wrapped_row_holds_the_completion_in_its_body() -> None:
 def test_usage_may_stand_beside_the_body() -> None:
     row = line(response={"body": {"choices": CHAT["choices"]}, "usage": CHAT["usage"]})
     assert parse_chat_row(row) == Completion("q", "Rome", "stop", None, 9, 2, 11)
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ({"finish_reason": "error"}, "error: the answer is not whole"),
+        ({"finish_reason": "error", "error": {"code": 502, "message": "cut off"}}, "502: cut off"),
+        ({"finish_reason": "stop", "error": "cut off"}, "error: cut off"),
+    ],
+)
+def test_an_answer_that_broke_off_is_none_however_its_row_is_read(broken: dict[str, object], error: str) -> None:
+    choice = {"message": {"role": "assistant", "content": "Rom"}, **broken}
+    rows = [line(response=CHAT), line(response={**CHAT, "choices": [choice]})]
+    assert parse_chat_rows(rows).at(0) == ROME
+    for read in (parse_chat_rows(rows).at(1), parse_chat_row(rows[1])):
+        assert (read.text, read.error, read.total_tokens) == ("", error, 11)
 
 
 def test_token_counts_that_the_provider_does_not_give_are_none() -> None:
