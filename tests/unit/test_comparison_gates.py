@@ -13,11 +13,15 @@ from hypothesis import strategies as st
 from promptrial import registry
 from promptrial.comparison.gates import Gate, Verdict, decide, parse_gate, parse_gates, resolved
 from promptrial.comparison.subsets import chosen_items
+from promptrial.documents.missing import MissingRule
 from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
+from promptrial.model.arms import DEFAULT_CONTRAST
+from promptrial.stats.analysis import pairing_of
 from promptrial.stats.margins import PairsNeeded, margin_test
-from promptrial.stats.pairing import PairedSample, ScoreTable
-from tests.support.score_tables import sample_of, trial_table
+from promptrial.stats.missing import under_rule
+from promptrial.stats.pairing import PairedSample, ScoreTable, pair_scores
+from tests.support.score_tables import sample_of, table_of, trial_table
 
 RANGES = dict.fromkeys(registry.DEFAULT_PACK, (0.0, 1.0))
 TYPES = {name: name for name in RANGES}
@@ -292,3 +296,27 @@ def test_the_same_requests_with_other_answers_are_tested_like_any_others() -> No
     sample = sample_of([1, 0, 1, 0, 1, 0], [1, 1, 1, 0, 0, 1])
     gate = Gate("em", ">=", -0.01)
     assert decide(gate, sample, 0.05, same_requests=True) == decide(gate, sample, 0.05)
+
+
+@pytest.mark.parametrize("missing", ["exclude", "failure"])
+@pytest.mark.parametrize("lost", [(0, 399), (399, 0), (399, 399)])
+def test_the_same_requests_are_tested_like_any_others_where_answers_are_missing(
+    missing: MissingRule, lost: tuple[int, int]
+) -> None:
+    gate, sides = Gate("em", ">=", -0.01), [[0.0] * (400 - n) + [math.nan] * n for n in lost]
+    pairing = pairing_of(
+        table_of(*sides), "em", 0.0, DEFAULT_CONTRAST, StatsSettings(primary=("em",), wanted={"em": "higher"})
+    )
+    sample = under_rule(pairing, missing).sample()
+    assert not sample.difference.any()
+    verdict = decide(gate, sample, 0.05, same_requests=True)
+    assert verdict == decide(gate, sample, 0.05)
+    assert verdict.method == "exact_unconditional"
+
+
+def test_a_missing_replicate_is_a_missing_answer_and_an_item_outside_the_subset_is_none() -> None:
+    table = replace(table_of([1.0, 0.0], [1.0, 0.0]), planned_samples={(0, 0.0): 2, (1, 0.0): 2})
+    pairing = pair_scores(replace(table, n_samples=np.array([2, 2, 2, 1])), "em", 0.0, DEFAULT_CONTRAST)
+    subset = pairing.sample("dataset", "one", np.array([True, False]))
+    found = [decide(Gate("em", ">=", -0.5), each, 0.05, same_requests=True) for each in (pairing.sample(), subset)]
+    assert [verdict.method == "same_requests" for verdict in found] == [False, True]

@@ -179,7 +179,8 @@ def decide(
     ``exact_unconditional``, ``sign_flips``, ``sign_flips_score``
         The one-sided test of ``stats.margins`` that suits the planned scale and clustering.
     ``same_requests``
-        No pair differs, and both runs sent the same requests: B is A, and there is nothing to test.
+        No pair differs, both runs sent the same requests, and none of their answers is missing: B is A, and there is
+        nothing to test.
 
     Parameters
     ----------
@@ -200,7 +201,7 @@ def decide(
     """
     if sample.n_pairs == 0:
         return Verdict(passed=False, reason="not estimable: no item has a score in both runs")
-    if same_requests and not sample.difference.any():
+    if same_requests and sample.complete and not sample.difference.any():
         return Verdict(
             passed=gate.sign * gate.bound <= 0,
             method="same_requests",

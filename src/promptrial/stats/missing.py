@@ -55,14 +55,12 @@ def count_as_failures(pairing: Pairing) -> Pairing:
     first, second = (
         _filled(arm, planned, pairing.worst) for arm, planned in zip(pairing.arms, pairing.planned, strict=True)
     )
-    return replace(pairing, arms=(first, second))
+    return replace(pairing, arms=(first, second), filled=pairing.lacking)
 
 
 def worst_is_known(pairing: Pairing) -> bool:
     """Tell whether the worst score is known of every item that lacks an answer, or the score of one."""
-    given = np.stack([arm.n_samples for arm in pairing.arms])
-    lacking = (given < np.array(pairing.planned)[:, np.newaxis]).any(axis=0)
-    return not np.isnan(pairing.worst[pairing.applicable & lacking]).any()
+    return not np.isnan(pairing.worst[pairing.applicable & pairing.lacking]).any()
 
 
 def under_rule(pairing: Pairing, rule: MissingRule) -> Pairing:

@@ -112,6 +112,9 @@ class PairedSample:
         The lowest and the highest score that the scorer declares.
     cluster_names : sequence of str
         What the codes in ``cluster`` stand for; empty where that is not known.
+    complete : bool
+        Whether both arms have a score of every planned answer of the items that the metric applies to; not where
+        missing ones count as failures.
     """
 
     contrast: Contrast
@@ -131,6 +134,7 @@ class PairedSample:
     cluster: IntArray
     totals: ClusterTotals
     cluster_names: Sequence[str] = ()
+    complete: bool = False
 
     @property
     def whole_arms(self) -> tuple[ArmScores, ArmScores]:
@@ -175,6 +179,8 @@ class Pairing:
         What the codes in ``cluster`` stand for; empty where that is not known.
     may_lack_scores : bool
         Whether an answer may have no score.
+    filled : ndarray of bool, shape (n_items,), optional
+        The items of which missing answers count as failures; None where missing answers are left out.
     """
 
     contrast: Contrast
@@ -191,6 +197,13 @@ class Pairing:
     worst: FloatArray
     cluster_names: Sequence[str] = ()
     may_lack_scores: bool = False
+    filled: BoolArray | None = None
+
+    @property
+    def lacking(self) -> BoolArray:
+        """Which items lack an answer, or the score of one, in either arm: shape (n_items,)."""
+        first, second = (arm.n_samples < planned for arm, planned in zip(self.arms, self.planned, strict=True))
+        return first | second
 
     def sample(self, scope: Scope = "overall", subset: str = "all", chosen: BoolArray | None = None) -> PairedSample:
         """Return the pairs among the chosen items, all of them by default."""
@@ -218,12 +231,17 @@ class Pairing:
             cluster=cluster,
             totals=cluster_totals(difference, cluster),
             cluster_names=self.cluster_names,
+            complete=self._is_complete(everything),
         )
 
     def is_clustered(self, chosen: BoolArray) -> bool:
         """Tell whether any two of the chosen items share a cluster, among those that the metric applies to by plan."""
         planned = self.cluster[chosen & self.planned_items]
         return bool(planned.size) and int(np.bincount(planned).max()) > 1
+
+    def _is_complete(self, chosen: BoolArray) -> bool:
+        lacking = self.lacking if self.filled is None else self.lacking | self.filled
+        return not (lacking & chosen & self.applicable).any()
 
     def _scored(self) -> BoolArray:
         """Return which items have a score in each arm: shape (2, n_items)."""
