@@ -195,15 +195,19 @@ def test_an_unfinished_log_is_read_from_its_journal_and_said(tmp_path: Path) -> 
     assert "new.eval: Inspect's status is 'started'; only the samples that it holds count" in found.notes
 
 
-def test_epochs_are_replicates_and_failed_samples_missing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("was_scored", [True, False])
+def test_epochs_are_replicates_and_failed_samples_missing(tmp_path: Path, was_scored: bool) -> None:
     samples = inspect_samples(LETTERS_BASE, epochs=2)
     samples[0]["error"] = {"message": "no answer"}
+    if not was_scored:
+        del samples[0]["scores"]
     base = inspect_json(tmp_path / "base.json", samples)
     new = inspect_json(tmp_path / "new.json", inspect_samples(LETTERS_NEW, epochs=2), "m/new")
     analyzed = analysed(base, new, columns=Columns(cluster="passage"))
     row = primary(analyzed.document)
     assert (row.scale, row.n_pairs, row.n_clusters) == ("graded", 8, 2)
     assert analyzed.table.n_samples.tolist() == [1, *[2] * 15]
+    assert row.bounds.answers_missing == (1, 0)
     assert "samples that failed, missing: 1" in analyzed.document.notes
 
 

@@ -20,7 +20,9 @@ from promptrial.comparison.elsewhere.rows import Columns, ReadingNotes
 from promptrial.comparison.elsewhere.scales import Declared, scale_of
 from promptrial.comparison.elsewhere.score_table import chosen_arms, score_table
 from promptrial.comparison.elsewhere.sources import sources
+from promptrial.documents.significance import StatsSettings
 from promptrial.errors import DataError, UsageError
+from promptrial.stats.analysis import analyse
 from promptrial.stats.group_means import group_means
 from promptrial.stats.pairing import ScoreTable
 from tests.support.result_files import write_json_lines
@@ -53,6 +55,11 @@ def scores_of(table: ScoreTable, names: Sequence[str]) -> dict[str, dict[str, fl
     for arm, item, score in zip(table.arm, table.item, table.metrics["m"], strict=True):
         found[names[arm]][table.item_keys[item]] = float(score)
     return found
+
+
+def planned_by_arm(table: ScoreTable) -> list[list[int]]:
+    """Return how many answers of each item count as planned, by arm."""
+    return [table.planned_of_items(arm, 0.0).tolist() for arm in table.arm_names]
 
 
 def refusal(kind: type[Exception], call: Callable[[], object]) -> str:
@@ -158,8 +165,43 @@ def test_replicates_are_averaged_and_counted(tmp_path: Path) -> None:
     answers = read(path)
     table = score_table(answers, chosen_arms(answers.arms, (), None), {"score": "m"})[0]
     assert table.n_samples.tolist() == [2, 1]
-    assert dict(table.planned_samples) == {(0, 0.0): 2, (1, 0.0): 2}
+    assert planned_by_arm(table) == [[2], [2]]
     assert by_arm(answers) == {"base": {"a": 0.5}, "new": {"a": 1.0}}
+
+
+def repeated(path: Path, scores: Sequence[tuple[str, str, object]]) -> ScoreTable:
+    """Return the table of these items, arms and scores; each is another answer."""
+    rows = [(*row, replicate) for replicate, row in enumerate(scores)]
+    answers = read(csv_file(path, (("item", "arm", "score", "replicate"), *rows)))
+    return score_table(answers, chosen_arms(answers.arms, (), None), {"score": "m"})[0]
+
+
+def test_an_item_with_fewer_answers_than_another_lacks_none(tmp_path: Path) -> None:
+    """As of a log that was extended by a second epoch for some of its items."""
+    scores = [
+        ("q0", "base", 1),
+        ("q0", "base", 0),
+        *((f"q{n}", arm, n % 2) for n in range(9) for arm in ("base", "new")),
+    ]
+    table = repeated(tmp_path / "t.csv", scores)
+    assert planned_by_arm(table) == [[3, 1, 1, 1, 1, 1, 1, 1, 1], [1] * 9]
+    (row,) = analyse(table, StatsSettings(primary=("m",), wanted={"m": "higher"})).endpoints
+    assert row.attrition is not None
+    assert row.missing_sensitivity is not None
+    assert row.attrition.missing_of_planned == ((0, 11), (0, 9))
+    assert row.bounds.answers_missing == (0, 0)
+    assert (row.bounds.low, row.bounds.high) == pytest.approx((row.difference, row.difference))
+    assert row.missing_sensitivity.difference == row.difference
+    assert row.scale == "graded", "the mean of three answers is not 0 or 1"
+
+
+def test_an_item_without_any_answer_in_an_arm_lacks_as_many_as_are_usual_there(tmp_path: Path) -> None:
+    base = [("q0", "base", 1)] * 5 + [(f"q{n}", "base", 1) for n in (1, 1, 2, 2)]
+    table = repeated(tmp_path / "t.csv", [*base, *((f"q{n}", "new", 1) for n in range(4)), ("q3", "new", "")])
+    assert planned_by_arm(table) == [[5, 2, 2, 2], [1, 1, 1, 2]]
+    (row,) = analyse(table, StatsSettings(primary=("m",))).endpoints
+    assert row.attrition is not None
+    assert row.attrition.missing_of_planned == ((2, 11), (1, 5))
 
 
 def test_duplicates_are_refused_averaged_or_the_first_counts(tmp_path: Path) -> None:

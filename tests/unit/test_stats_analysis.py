@@ -58,7 +58,8 @@ CLUSTERED: dict[str, Any] = {"binary": True, "clustered": True, "confidence": 0.
 
 
 def arm_scores(scores: FloatArray, cluster: IntArray) -> ArmScores:
-    return ArmScores(scores, cluster, np.ones(len(scores), dtype=np.int64), planned=1)
+    one_each = np.ones(len(scores), dtype=np.int64)
+    return ArmScores(scores, cluster, one_each, planned=one_each, n_planned=len(scores))
 
 
 def endpoint_of(document: Significance, metric: str, scope: str = "overall", subset: str = "all") -> Endpoint:

@@ -71,27 +71,32 @@ def test_scores_that_an_item_lacks_count_in_its_worst_case_bounds() -> None:
     assert bounds.answers_missing == (0, 2)
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
-def test_no_way_to_fill_the_missing_answers_leaves_the_bounds(seed: int, planned: int) -> None:
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.booleans())
+def test_no_way_to_fill_the_missing_answers_leaves_the_bounds(seed: int, most: int, alike: bool) -> None:
     rng = np.random.default_rng(seed)
     low, high = -1.0, 2.0
-    answers = rng.uniform(low, high, size=(2, 12, planned))
-    seen = rng.random(answers.shape) < 0.6
+    planned = np.full((2, 12), most) if alike else rng.integers(1, most, (2, 12), endpoint=True)
+    answers = rng.uniform(low, high, size=(2, 12, most))
+    asked = np.arange(most) < planned[..., None]
+    answers = np.where(asked, answers, NAN)
+    seen = (rng.random(answers.shape) < 0.6) & asked
     counts = seen.sum(axis=2)
     means = np.where(seen, answers, 0).sum(axis=2) / np.where(counts, counts, NAN)
     table = replace(
         table_of(*means.tolist()),
         n_samples=counts.reshape(-1),
-        planned_samples={(arm, 0.0): planned for arm in (0, 1)},
+        planned_samples={(arm, 0.0): most if alike else planned[arm] for arm in (0, 1)},
     )
     bounds = missing_bounds(
         pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=True, score_range=(low, high)).sample()
     )
     assert bounds.low is not None
     assert bounds.high is not None
-    truth = float(answers[1].mean() - answers[0].mean())
+    truth = float(np.diff(np.nanmean(answers, axis=2).mean(axis=1))[0])
     assert bounds.low - 1e-9 <= truth <= bounds.high + 1e-9
-    worst = np.where(seen, answers, np.array([high, low])[:, None, None]).mean(axis=(1, 2))
+    filled = np.where(seen, answers, np.where(asked, np.array([high, low])[:, None, None], NAN))
+    worst = np.nanmean(filled, axis=2).mean(axis=1)
+    assert bounds.answers_missing == tuple((planned.sum(axis=1) - counts.sum(axis=1)).tolist())
     assert bounds.low == pytest.approx(worst[1] - worst[0])
 
 
@@ -161,6 +166,22 @@ def test_missing_replicates_count_as_failures_like_missing_items(seed: int, plan
         assert (arm.n_samples == planned).all()
         if planned > 1:
             assert arm.deviation == pytest.approx(expected.std(axis=1, ddof=1), abs=1e-12)
+
+
+def test_an_item_with_fewer_planned_answers_is_filled_to_its_own_number() -> None:
+    """Of one item one answer of three is missing, of the next the only one, and of the last nothing."""
+    table = replace(
+        table_of([0.5, NAN, 1.0], [1.0, 1.0, 1.0]),
+        n_samples=np.array([2, 0, 1, 1, 1, 1]),
+        planned_samples={(0, 0.0): np.array([3, 1, 1])},
+        deviations={"em": np.array([math.sqrt(0.5), NAN, NAN, NAN, NAN, NAN])},
+        worst={"em": np.zeros(3)},
+    )
+    control, treatment = count_as_failures(pair_scores(table, "em", 0.0, DEFAULT_CONTRAST, continuous=True)).arms
+    assert control.score == pytest.approx([1 / 3, 0, 1])
+    assert control.n_samples.tolist() == [3, 1, 1]
+    assert control.deviation == pytest.approx([math.sqrt(1 / 3), NAN, NAN], nan_ok=True)
+    assert treatment.score.tolist() == [1, 1, 1]
 
 
 def test_with_nothing_missing_both_rules_give_the_same_effect_interval_and_p() -> None:

@@ -22,7 +22,7 @@ from promptrial.stats.difference import decided_by_score, difference_test
 from promptrial.stats.endpoints import designated_method
 from promptrial.stats.intervals import clopper_pearson
 from promptrial.stats.missing import under_rule
-from promptrial.stats.pairing import Arm, FloatArray, IntArray, PairedSample, Pairing
+from promptrial.stats.pairing import Arm, FloatArray, IntArray, PairedSample, Pairing, one_each
 from promptrial.stats.streams import stream
 
 __all__ = [
@@ -121,12 +121,12 @@ def as_asked(asked: Asked, settings: StatsSettings) -> PairedSample:
 
 
 def _laid_out(asked: Asked, first: IntArray, second: IntArray, settings: StatsSettings) -> Pairing:
-    planned = asked.per_side * asked.planned
+    planned = np.broadcast_to(np.int64(asked.per_side * asked.planned), len(asked.score))
     pairing = replace(
         asked.pairing,
         arms=(_side(asked, first), _side(asked, second)),
         planned=(planned, planned),
-        binary=_is_binary(asked, settings) and planned == 1,
+        binary=_is_binary(asked, settings) and one_each(planned),
     )
     return under_rule(pairing, settings.missing)
 

@@ -13,7 +13,7 @@ from promptrial.stats.analysis import pairing_of
 from promptrial.stats.difference import difference_test
 from promptrial.stats.endpoints import designated_method
 from promptrial.stats.missing import under_rule
-from promptrial.stats.pairing import Arm, FloatArray, IntArray
+from promptrial.stats.pairing import Arm, FloatArray, IntArray, one_each
 from promptrial.stats.score_table import ScoreTable
 
 __all__ = ["drift_row"]
@@ -51,7 +51,7 @@ def drift_row(
     pairing = pairing_of(table, metric, temp, contrast, settings)
     planned = pairing.planned[0]
     both = (Arm(score, np.full(len(score), np.nan), n), pairing.arms[0])
-    binary = pairing.score_range == (0.0, 1.0) and metric not in settings.graded and planned == 1
+    binary = pairing.score_range == (0.0, 1.0) and metric not in settings.graded and one_each(planned)
     pairing = replace(pairing, arms=both, planned=(planned, planned), binary=binary)
     sample = under_rule(pairing, settings.missing).sample("overall", "all", n > 0)
     test = difference_test(sample, settings) if sample.n_pairs else None

@@ -86,14 +86,17 @@ def missing_bounds(sample: PairedSample) -> MissingBounds:
 
 
 class _ArmTotal:
-    """An arm over ``n_items`` items with all their planned answers, answered or not."""
+    """An arm over ``n_items`` items with all their planned answers, answered or not; each item counts the same."""
 
     def __init__(self, scores: ArmScores, n_items: int) -> None:
-        self._planned = n_items * scores.planned
-        self._answered = float((scores.score * scores.n_samples).sum())
+        most = int(scores.planned.max(initial=1))
+        weight = scores.n_samples * (most / scores.planned)  # of an item with fewer planned, each answer counts more
+        self._whole = n_items * most
+        self._answered = float((scores.score * weight).sum())
+        self._missing = self._whole - float(weight.sum())
         self.items_missing = n_items - len(scores.score)
-        self.answers_missing = self._planned - int(scores.n_samples.sum())
+        self.answers_missing = scores.n_planned - int(scores.n_samples.sum())
 
     def mean_if(self, score: float) -> float:
         """Return the mean over all planned answers if each missing one had this score."""
-        return (self._answered + self.answers_missing * score) / self._planned
+        return (self._answered + self._missing * score) / self._whole

@@ -11,7 +11,7 @@ from msgspec import UNSET
 
 from promptrial.documents.missing import AttritionTest, MissingRule
 from promptrial.documents.significance import Estimate
-from promptrial.stats.pairing import Arm, FloatArray, PairedSample, Pairing
+from promptrial.stats.pairing import Arm, FloatArray, IntArray, PairedSample, Pairing, one_each
 from promptrial.stats.score_table import is_nothing, nothing
 
 __all__ = [
@@ -81,7 +81,7 @@ def answered_shares(pairing: Pairing) -> Pairing:
     return replace(
         pairing,
         metric=ANSWERED,
-        binary=pairing.planned == (1, 1),
+        binary=one_each(*pairing.planned),
         score_range=(0.0, 1.0),
         arms=(first, second),
         worst=none,
@@ -90,7 +90,7 @@ def answered_shares(pairing: Pairing) -> Pairing:
 
 def attrition_test(
     shares: PairedSample,
-    planned: tuple[int, int],
+    planned: tuple[IntArray, IntArray],
     alpha: float,
     decide: Callable[[PairedSample], Estimate],
     *,
@@ -102,8 +102,8 @@ def attrition_test(
     ----------
     shares : PairedSample
         Of ``answered_shares``.
-    planned : tuple of int
-        Answers planned for each item in each arm.
+    planned : tuple of ndarray of int, shape (n_items,)
+        Answers planned for each item of the trial, in each arm.
     alpha : float
         Level, not corrected for the number of endpoints: the test is a warning and decides on no effect.
     decide : function
@@ -111,7 +111,7 @@ def attrition_test(
     of_scores : bool
         Whether ``shares`` are of the answers that have a score, where some may have none.
     """
-    expected = [shares.n_pairs * samples for samples in planned]
+    expected = [int(samples[shares.items].sum()) for samples in planned]
     missing = [total - int(arm.n_samples.sum()) for arm, total in zip(shares.arms, expected, strict=True)]
     row = decide(shares) if shares.n_pairs else None
     p = None if row is None else row.p
@@ -129,18 +129,19 @@ def attrition_test(
     )
 
 
-def _filled(arm: Arm, planned: int, worst: FloatArray) -> Arm:
+def _filled(arm: Arm, planned: IntArray, worst: FloatArray) -> Arm:
     missing = planned - arm.n_samples
     fill = (missing > 0) & ~np.isnan(worst)
     answered = np.where(arm.n_samples > 0, arm.score, 0.0)
     mean = (arm.n_samples * answered + missing * worst) / planned
-    if planned > 1:
+    if not one_each(planned):
         squares = (
             np.where(arm.n_samples > 1, (arm.n_samples - 1) * arm.deviation**2, 0.0)
             + arm.n_samples * (answered - mean) ** 2
             + missing * (worst - mean) ** 2
         )
-        deviation = np.where(fill, np.sqrt(squares / (planned - 1)), arm.deviation)
-    else:  # one answer has no deviation
+        several = np.where(planned > 1, planned - 1, np.nan)  # one answer has no deviation
+        deviation = np.where(fill, np.sqrt(squares / several), arm.deviation)
+    else:
         deviation = arm.deviation if is_nothing(arm.deviation) else np.where(fill, np.nan, arm.deviation)
     return Arm(np.where(fill, mean, arm.score), deviation, np.where(fill, planned, arm.n_samples))

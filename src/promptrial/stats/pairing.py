@@ -30,6 +30,7 @@ __all__ = [
     "PairedSample",
     "Pairing",
     "ScoreTable",
+    "one_each",
     "pair_scores",
 ]
 
@@ -76,13 +77,15 @@ class Arm:
 class ArmScores:
     """Every score of one arm, with or without a partner: arrays of shape (n_scored,).
 
-    ``n_samples`` is the number of answers behind each score, ``planned`` how many were planned.
+    ``n_samples`` is the number of answers behind each score, ``planned`` how many were planned; ``n_planned`` is how
+    many were planned of all items that the metric applies to, those without a score included.
     """
 
     score: FloatArray
     cluster: IntArray
     n_samples: IntArray
-    planned: int
+    planned: IntArray
+    n_planned: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -165,8 +168,8 @@ class Pairing:
     ----------
     label : str, optional
         As in ``PairedSample``.
-    planned : tuple of int
-        The answers planned for each item in each arm.
+    planned : tuple of ndarray of int, shape (n_items,)
+        The answers planned for each item, in each arm.
     cluster : ndarray of int, shape (n_items,)
         An item without any row is a cluster of its own.
     planned_items : ndarray of bool, shape (n_items,)
@@ -189,7 +192,7 @@ class Pairing:
     temp: float
     binary: bool
     score_range: tuple[float, float]
-    planned: tuple[int, int]
+    planned: tuple[IntArray, IntArray]
     arms: tuple[Arm, Arm]
     cluster: IntArray
     planned_items: BoolArray
@@ -225,7 +228,7 @@ class Pairing:
             score_range=self.score_range,
             counts=self._count(everything, scored),
             items=items,
-            take_whole_arms=partial(self._whole_arms, scored),
+            take_whole_arms=partial(self._whole_arms, scored, everything),
             arms=(first, second),
             difference=difference,
             cluster=cluster,
@@ -247,12 +250,18 @@ class Pairing:
         """Return which items have a score in each arm: shape (2, n_items)."""
         return ~np.isnan(np.stack([arm.score for arm in self.arms]))
 
-    def _whole_arms(self, scored: BoolArray) -> tuple[ArmScores, ArmScores]:
-        return self._whole_arm(0, scored[0]), self._whole_arm(1, scored[1])
+    def _whole_arms(self, scored: BoolArray, chosen: BoolArray) -> tuple[ArmScores, ArmScores]:
+        return self._whole_arm(0, scored[0], chosen), self._whole_arm(1, scored[1], chosen)
 
-    def _whole_arm(self, side: int, scored: BoolArray) -> ArmScores:
-        arm, items = self.arms[side], np.flatnonzero(scored)
-        return ArmScores(arm.score[items], self.cluster[items], arm.n_samples[items], self.planned[side])
+    def _whole_arm(self, side: int, scored: BoolArray, chosen: BoolArray) -> ArmScores:
+        arm, planned, items = self.arms[side], self.planned[side], np.flatnonzero(scored)
+        return ArmScores(
+            score=arm.score[items],
+            cluster=self.cluster[items],
+            n_samples=arm.n_samples[items],
+            planned=planned[items],
+            n_planned=int(planned[chosen & self.applicable].sum()),
+        )
 
     def _count(self, chosen: BoolArray, scored: BoolArray) -> PairCounts:
         first, second = scored
@@ -302,8 +311,8 @@ def pair_scores(
     first, second = contrast.sides
     at_temp = table.temp == temp
     arms = _arm(table, metric, at_temp & table.rows_of(first)), _arm(table, metric, at_temp & table.rows_of(second))
-    planned = table.planned(first, temp), table.planned(second, temp)
-    binary = not continuous and score_range == (0.0, 1.0) and planned == (1, 1)
+    planned = table.planned_of_items(first, temp), table.planned_of_items(second, temp)
+    binary = not continuous and score_range == (0.0, 1.0) and one_each(*planned)
     for arm in arms:
         _check_scores(arm.score, metric, table, score_range, binary=binary)
     worst = table.worst.get(metric)
@@ -324,6 +333,11 @@ def pair_scores(
         cluster_names=table.cluster_names,
         may_lack_scores=metric in table.scored,
     )
+
+
+def one_each(*planned: IntArray) -> bool:
+    """Whether of no item more than one answer was planned."""
+    return all(int(each.max(initial=1)) == 1 for each in planned)
 
 
 def _check_scores(

@@ -47,8 +47,9 @@ class ScoreTable:
         Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.
     deviations : mapping of str to ndarray of float, shape (n_rows,)
         Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
-    planned_samples : mapping of (int, float) to int
-        (arm, temperature) -> the answers that were planned for each item; 1 without an entry.
+    planned_samples : mapping of (int, float) to int, or to ndarray of int, shape (n_items,)
+        (arm, temperature) -> the answers that were planned for each item, or for which item how many; 1 without an
+        entry.
     cluster_names : sequence of str
         What the codes in ``cluster`` stand for, where that is known.
     arm_names : sequence of str
@@ -88,7 +89,7 @@ class ScoreTable:
     n_samples: IntArray
     metrics: Mapping[str, FloatArray]
     deviations: Mapping[str, FloatArray] = field(default_factory=dict)
-    planned_samples: Mapping[tuple[int, float], int] = field(default_factory=dict)
+    planned_samples: Mapping[tuple[int, float], int | IntArray] = field(default_factory=dict)
     scored: Mapping[str, IntArray] = field(default_factory=dict)
     worst: Mapping[str, FloatArray] = field(default_factory=dict)
     cluster_names: Sequence[str] = ()
@@ -120,8 +121,16 @@ class ScoreTable:
         return rows
 
     def planned(self, arm: ArmName, temp: float) -> int:
-        """Return how many answers were planned for each item of an arm at a temperature."""
-        return self.planned_samples.get((self.arm_names.index(arm), temp), 1)
+        """Return how many answers were planned for each item of an arm at a temperature; the most, if they differ."""
+        return int(self.planned_of_items(arm, temp).max(initial=1))
+
+    def planned_of_items(self, arm: ArmName, temp: float) -> IntArray:
+        """Return how many answers were planned for each item of an arm at a temperature: shape (n_items,).
+
+        It cannot be written to, and takes the memory of one number where all items have the same.
+        """
+        planned = self.planned_samples.get((self.arm_names.index(arm), temp), 1)
+        return np.broadcast_to(np.asarray(planned, dtype=self.n_samples.dtype), len(self.item_keys))
 
     def answers_with(self, metric: str) -> IntArray:
         """Return how many answers a metric's scores average: shape (n_rows,)."""
@@ -169,11 +178,11 @@ class ScoreTable:
     def _check_plan(self) -> None:
         for arm in self.arm_names:
             for temp in self.temps:
-                most = self.n_samples[self.rows_of(arm) & (self.temp == temp)].max(initial=0)
-                if most > self.planned(arm, temp):
-                    raise ValueError(
-                        f"an item has {most} answers at temp {temp}; planned were {self.planned(arm, temp)}"
-                    )
+                rows = self.rows_of(arm) & (self.temp == temp)
+                given, planned = self.n_samples[rows], self.planned_of_items(arm, temp)[self.item[rows]]
+                if (given > planned).any():
+                    at = int(np.argmax(given > planned))
+                    raise ValueError(f"an item has {given[at]} answers at temp {temp}; planned were {planned[at]}")
         if self.unanswerable is not None and self.unanswerable.shape != (len(self.item_keys),):
             raise ValueError(f"unanswerable has shape {self.unanswerable.shape}; items: {len(self.item_keys)}")
         for name, column in self.worst.items():

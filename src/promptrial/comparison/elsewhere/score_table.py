@@ -114,6 +114,16 @@ class _Cells:
         deviations = np.sqrt(np.divide(squares, counts - 1, out=np.full(size, np.nan), where=counts > 1))
         return means, deviations, counts.astype(np.int64)
 
+    def bare(self, answers: Answers, n_arms: int) -> IntArray:
+        """Return how many answers in each cell name no measure at all, as those of requests that failed."""
+        named = np.zeros(len(self.of_rows), dtype=np.bool_)
+        for rows, _ in answers.measures.values():
+            named[rows] = True
+        n_replicates = int(answers.replicate.max(initial=0)) + 1
+        answer = self.of_rows * n_replicates + answers.replicate
+        bare = np.setdiff1d(answer[~named & (self.of_rows >= 0)], answer[named])
+        return np.bincount(bare // n_replicates, minlength=n_arms * self.n_items)
+
 
 def score_table(answers: Answers, chosen: ChosenArms, measures: Mapping[str, str]) -> tuple[ScoreTable, list[str]]:
     """Return the table, and the group of each of its items (empty where none has one).
@@ -127,8 +137,9 @@ def score_table(answers: Answers, chosen: ChosenArms, measures: Mapping[str, str
 
     Notes
     -----
-    An item that is not the same in all arms, or has no answer in any chosen arm, is left out. The answers planned for
-    an item in an arm are as many as the item with most of them has there.
+    An item that is not the same in all arms, or has no answer in any chosen arm, is left out. Nothing says how many
+    answers were planned: those of an item that are there, with a score or without, are all. An item without any in an
+    arm lacks as many as the items of the arm usually have (their lower median).
     """
     kept, cells = _cells(answers, chosen)
     size = len(chosen.arms) * cells.n_items
@@ -140,12 +151,13 @@ def score_table(answers: Answers, chosen: ChosenArms, measures: Mapping[str, str
         counts = np.maximum(counts, of_measure)
         in_cells = cells.of_rows[rows]
         given = np.maximum(given, np.bincount(in_cells[in_cells >= 0], minlength=size))
+    given += cells.bare(answers, len(chosen.arms))
     used = np.flatnonzero(given)
     arm, item = used // cells.n_items, used % cells.n_items
     groups, names = _levels(answers.group[kept], answers.groups)
     few = len(names) <= MOST_LEVELS
     cluster, cluster_names = _clusters(answers, kept)
-    planned = {(code, 0.0): int(given[arm_cells].max(initial=1)) for code, arm_cells in _of_arms(chosen, cells.n_items)}
+    of_arms = given.reshape(len(chosen.arms), cells.n_items)
     table = ScoreTable(
         item_keys=[answers.items[code] for code in kept],
         dataset_names=names if few else ["all"],
@@ -159,7 +171,7 @@ def score_table(answers: Answers, chosen: ChosenArms, measures: Mapping[str, str
         n_samples=counts[used],
         metrics={name: column[used] for name, column in means.items()},
         deviations={name: column[used] for name, column in deviations.items()},
-        planned_samples=planned,
+        planned_samples={(code, 0.0): _planned(of_arm) for code, of_arm in enumerate(of_arms)},
         cluster_names=cluster_names,
         arm_names=chosen.arms,
     )
@@ -179,8 +191,11 @@ def _cells(answers: Answers, chosen: ChosenArms) -> tuple[IntArray, _Cells]:
     return kept, _Cells(len(kept), cells)
 
 
-def _of_arms(chosen: ChosenArms, n_items: int) -> list[tuple[int, slice]]:
-    return [(code, slice(code * n_items, (code + 1) * n_items)) for code in range(len(chosen.arms))]
+def _planned(given: IntArray) -> IntArray:
+    """Return how many answers of each item count as planned: those that are there, or as many as are usual."""
+    there = np.sort(given[given > 0])
+    usual = int(there[(len(there) - 1) // 2]) if len(there) else 1
+    return np.where(given > 0, given, usual)
 
 
 def _levels(codes: IntArray, names: Sequence[str]) -> tuple[IntArray, list[str]]:
