@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptrial.cli.main import main
 
@@ -78,6 +82,7 @@ def test_the_curve_is_drawn_into_a_new_file_and_never_over_one(
         (["--discordance", "0.2", "--n", "1"], "too few"),
         (["--discordance", "0.2", "--clusters", "1x5"], "too few"),
         (["--sd", "0.4", "--clusters", "5x4"], "no p-value reaches 0.05 with fewer than 24 in 6 passages"),
+        (["--sd", "0.4", "--n", "50", "--alpha", "0.2", "--power", "0.2"], "--power 0.2 is not above --alpha 0.2"),
         (["--sd", "0.4", "--n", "5"], "no p-value reaches 0.05 with fewer than 6"),
     ],
 )
@@ -86,6 +91,54 @@ def test_what_cannot_be_reckoned_with_is_refused_with_what_to_give(
 ) -> None:
     assert main(["power", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("size", [["--n", "100"], ["--clusters", "50x2"], ["--detect", "0.1"]])
+@pytest.mark.parametrize(
+    ("assumed", "remedy"),
+    [
+        (["--baseline", "1"], "give a --baseline between 0 and 1"),
+        (["--baseline", "0"], "give a --baseline between 0 and 1"),
+        (["--discordance", "0"], "give another --discordance"),
+        (["--baseline", "0.9", "--discordance", "0.2"], "give another --discordance"),
+        (["--baseline", "0.5", "--discordance", "1"], "give another --discordance"),
+    ],
+)
+def test_where_no_answers_can_differ_that_is_said(
+    capsys: pytest.CaptureFixture[str], size: list[str], assumed: list[str], remedy: str
+) -> None:
+    assert main(["power", *assumed, *size]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "under these assumptions, no difference can be larger than 0 next: " in error
+    assert remedy in error
+
+
+@pytest.mark.parametrize("flag", ["--alpha", "--power"])
+@pytest.mark.parametrize("word", ["0", "1", "1e-300", "nan", "x"])
+def test_a_level_and_a_power_lie_between_0_and_1(capsys: pytest.CaptureFixture[str], flag: str, word: str) -> None:
+    with pytest.raises(SystemExit):
+        main(["power", "--discordance", "0.2", "--n", "100", flag, word])
+    assert f"{flag}: expected a number above 0 and below 1, got {word!r}" in capsys.readouterr().err
+
+
+@given(
+    st.sampled_from([
+        ("--sd", 1e-9), ("--sd", 0.3), ("--sd", 1e9), ("--discordance", 1.0), ("--discordance", 1.5e-9),
+        ("--discordance", 0.2), ("--baseline", 1e-9), ("--baseline", 0.5), ("--baseline", 1 - 1e-9),
+    ]),
+    st.sampled_from([("--n", "2"), ("--n", "300"), ("--n", "1000000000"), ("--detect", "1e-9"), ("--detect", "0.2"),
+                     ("--detect", "1e9"), ("--clusters", "50x2"), ("--clusters", "3x900")]),
+    st.sampled_from([1e-12, 0.05, 0.9, 1 - 1e-12]),
+    st.sampled_from([1e-12, 0.8, 1 - 1e-12]),
+    st.sampled_from(["1", "3"]),
+)  # fmt: skip
+@settings(deadline=None, max_examples=40)
+def test_no_assumptions_at_the_ends_of_their_ranges_are_an_unexpected_error(
+    scores: tuple[str, float], size: tuple[str, str], alpha: float, power: float, replicates: str
+) -> None:
+    words = [scores[0], repr(scores[1]), *size, "--alpha", repr(alpha), "--power", repr(power)]
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as err:
+        assert main(["power", *words, "--replicates", replicates]) in {0, 2}, err.getvalue()
 
 
 @pytest.mark.parametrize("word", ["2", "-0.1", "nan", "x"])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.power_flags import impossible_discordance
 from promptrial.cli.prose import print_prose
-from promptrial.cli.values import number, share
+from promptrial.cli.values import number, probability, share
 from promptrial.documents.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -33,6 +33,9 @@ difference between the arms (--sd)."""
 _USUAL_ICC: Final = 0.1
 _STEPS: Final = 40
 _DIGITS: Final = 10
+_MOST: Final = 10**9
+_ROUNDING: Final = 1e-9
+"""Below it, a difference is none."""
 
 
 def configure(parser: Parser) -> None:
@@ -67,7 +70,7 @@ def configure(parser: Parser) -> None:
         parser,
         "alpha",
         "significance level of the two-sided test (default: 0.05)",
-        type=share,
+        type=probability,
         default=0.05,
         metavar="X",
     )
@@ -75,7 +78,7 @@ def configure(parser: Parser) -> None:
         parser,
         "power",
         f"power, the probability of detecting the difference (default: {POWER})",
-        type=share,
+        type=probability,
         default=POWER,
         metavar="X",
     )
@@ -121,6 +124,10 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
             "assumptions about the scores are required",
             hint="give --discordance (with or without --baseline), or --baseline alone, or --sd",
         )
+    if args.power <= args.alpha:
+        raise UsageError(
+            f"--power {args.power:g} is not above --alpha {args.alpha:g}, the power where there is no difference"
+        )
     said: list[str] = []
     discordance = args.discordance
     if args.sd is not None:
@@ -146,7 +153,7 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
         discordance=discordance, sd=args.sd, baseline=args.baseline, cluster_size=size, icc=icc,
         replicates=args.replicates, within=within, alpha=args.alpha, power=args.power,
     )  # fmt: skip
-    if design.largest < 0:
+    if design.largest < -_ROUNDING:
         raise impossible_discordance(discordance, args.baseline)
     return design, said
 
@@ -160,12 +167,17 @@ def _questions(args: argparse.Namespace, design: Design) -> int | None:
     n: int | None = args.n if args.n is not None else by_clusters
     if (n is None) == (args.detect is None):
         raise UsageError("give either --n (or --clusters PxQ) or --detect")
+    if args.detect is None and design.largest <= _ROUNDING:
+        raise UsageError(
+            f"under these assumptions, no difference can be larger than {design.largest:g}",
+            hint=_more_differing(design),
+        )
     if n is not None and n < max(2.0, design.fewest):
         raise UsageError(_too_few(design, n))
     if args.detect is not None and args.detect > design.largest:
         raise UsageError(
             f"--detect {args.detect:g}: under these assumptions, no difference can be larger than {design.largest:g}",
-            hint=_smaller(args.detect, design.largest),
+            hint=_smaller(args.detect, design),
         )
     return n
 
@@ -229,7 +241,7 @@ def _curve(design: Design, n: int | None, delta: float | None) -> Curve:
 
     if n is not None:
         found = detectable(design, n)
-        last = min(design.largest, 2 * found if found is not None else design.largest)
+        last = min(design.largest, 2 * found if found else design.largest)
         points = [(last * step / _STEPS, power_at(design, n, last * step / _STEPS)) for step in range(_STEPS + 1)]
         ends = ("0", _written(design, last))
         return Curve(f"Power of {n:,} questions", "true difference", "power", tuple(points), design.power, ends)
@@ -242,10 +254,17 @@ def _curve(design: Design, n: int | None, delta: float | None) -> Curve:
     return Curve(title, "questions", "power", tuple(points), design.power, (f"{first:,}", f"{most:,}"))
 
 
-def _smaller(detect: float, largest: float) -> str:
+def _smaller(detect: float, design: Design) -> str:
     """Return what to give instead of a difference that is too large; one above 1 was probably meant in points."""
-    if detect > 1 and detect / 100 <= largest:
+    if detect > 1 and detect / 100 <= design.largest:
         return f"for a difference of {detect:g} points: --detect {detect / 100:g}"
+    return _more_differing(design)
+
+
+def _more_differing(design: Design) -> str:
+    """Return what to give so that more of the questions can differ."""
+    if design.baseline in {0, 1}:
+        return "a control that answers all questions alike leaves nothing to differ: give a --baseline between 0 and 1"
     return "a larger share of questions must differ: give another --discordance"
 
 
@@ -262,15 +281,15 @@ def _draw(curve: Curve, path: Path) -> None:
 
 def _count(text: str) -> int:
     value = int(text) if text.isdecimal() and len(text) <= _DIGITS else 0
-    if not 1 <= value <= 10**9:
+    if not 1 <= value <= _MOST:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 to a billion, got {text!r}")
     return value
 
 
 def _above_0(text: str) -> float:
     value = number(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    if not _ROUNDING <= value <= _MOST:
+        raise argparse.ArgumentTypeError(f"expected a number from {_ROUNDING:g} to a billion, got {text!r}")
     return value
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import share
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from promptrial.design.power import Assumed
 
 __all__ = ["add_assumption_flags", "assumed_of", "impossible_discordance"]
+
+
+_ROUNDING: Final = 1e-9
 
 
 def add_assumption_flags(parser: Parser) -> None:
@@ -57,10 +60,10 @@ def assumed_of(args: argparse.Namespace) -> Assumed:
     discordance, baseline, sd, icc = (getattr(args, name, None) for name in ("discordance", "baseline", "sd", "icc"))
     if sd == 0 or discordance == 0 or baseline in {0, 1}:
         raise UsageError(
-            "if no answers differ, there is nothing to detect: give a share above 0, and a baseline below 1"
+            "if no answers differ, there is nothing to detect: give a share above 0, and a baseline between 0 and 1"
         )
     assumed = assumptions_of(discordance, baseline, sd, icc)
-    if baseline is not None and assumed.discordance > largest_discordance(baseline):
+    if baseline is not None and assumed.discordance > largest_discordance(baseline) + _ROUNDING:
         raise impossible_discordance(assumed.discordance, baseline)
     return assumed
 

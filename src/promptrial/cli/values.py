@@ -8,11 +8,13 @@ from typing import Final
 
 from promptrial.documents.highest import HIGHEST_USD
 
-__all__ = ["amount", "names", "number", "numbers", "port", "positive", "share", "truth", "whole"]
+__all__ = ["amount", "names", "number", "numbers", "port", "positive", "probability", "share", "truth", "whole"]
 
 _PORTS: Final = 65535
 _DIGITS: Final = 18
 """More than any count has, and few enough to be read."""
+_LEAST: Final = 1e-12
+"""How far a probability is from 0 and from 1."""
 
 
 def names(text: str) -> list[str]:
@@ -86,6 +88,17 @@ def share(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return value
+
+
+def probability(text: str) -> float:
+    """Read a number above 0 and below 1, and so far from either that quantiles exist."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not _LEAST <= value <= 1 - _LEAST:
+        raise argparse.ArgumentTypeError(f"expected a number above 0 and below 1, got {text!r}")
     return value
 
 

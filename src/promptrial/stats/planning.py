@@ -91,7 +91,8 @@ class Design:
             return math.inf
         if self.baseline is None:
             return self.discordance
-        return min(self.discordance, 2 * min(1 - self.baseline, self.baseline) - self.discordance)
+        room = 2 * min(1 - self.baseline, self.baseline) - self.discordance
+        return min(self.discordance, 0.0 if abs(room) < _ROUNDING else room)
 
     def variance(self, delta: float) -> float:
         """Return the variance of an item's difference between arm means, if ``delta`` is the true difference."""
