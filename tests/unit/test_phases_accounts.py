@@ -121,6 +121,14 @@ def test_a_trial_whose_records_are_damaged_is_left_out_and_named(run: RunDir) ->
     assert found.notes[0].startswith("u is ignored, because its records are damaged")
 
 
+def test_a_trial_whose_records_the_system_does_not_give_is_left_out_and_named(run: RunDir) -> None:
+    keep_price(run, PRICE)
+    run.trial("u").manifest_path.mkdir(parents=True)
+    found = read_ledger(run)
+    assert found.total.spent == COST
+    assert found.notes[0].startswith("u is ignored, because its records cannot be read: ")
+
+
 def test_amounts_that_were_never_rounded_to_cents_are_kept(run: RunDir) -> None:
     keep_price(run, Price(input_per_million=0.001, output_per_million=0.0, batch_discount=0.0))
     assert read_ledger(run).total.spent == Decimal("0.000001001")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from promptrial.errors import CorruptRecordError, NewerVersionError
+from promptrial.phases import accounts
 from promptrial.phases.month import FolderMonth
 from promptrial.runtime.clock import FakeClock
 from promptrial.store import records
 from promptrial.store.folder_lock import folder_lock
-from promptrial.store.journal import PartEvent
-from promptrial.store.records import TrialManifest, new_state
+from promptrial.store.journal import Journal, PartEvent
+from promptrial.store.records import Manifest, TrialManifest, new_state
 from promptrial.store.rundir import RunDir
 
 NOW = "2026-03-15T10:00:00Z"
@@ -102,6 +105,60 @@ def test_a_run_whose_records_cannot_be_read_is_never_counted_as_nothing(
     with pytest.raises(CorruptRecordError, match="run one cannot be counted, and the monthly cap includes") as caught:
         others(tmp_path, clock)
     assert "promptrial doctor --run_id one" in str(caught.value.hint)
+
+
+def test_a_run_whose_records_the_system_does_not_give_is_named_too(tmp_path: Path, clock: FakeClock) -> None:
+    one = run(tmp_path, "one")
+    one.trial("t").manifest_path.unlink()
+    one.trial("t").manifest_path.mkdir()
+    with pytest.raises(
+        CorruptRecordError, match=r"run one cannot be counted, .* t is ignored, because its records can"
+    ):
+        others(tmp_path, clock)
+
+
+def test_prices_that_the_system_does_not_give_are_named_too(tmp_path: Path, clock: FakeClock) -> None:
+    one = run(tmp_path, "one")
+    sent(one, "a-a1", 0.25)
+    one.prices_path.mkdir()
+    with pytest.raises(CorruptRecordError, match=r"run one cannot be counted, .*prices\.json"):
+        others(tmp_path, clock)
+
+
+def test_a_run_that_folds_its_journal_while_it_is_read_counts_in_full(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = run(tmp_path, "one")
+    sent(one, "a-a1", 0.25)
+    sent(one, "a-a2", 0.5)
+    plain, folds = Journal._whole_lines, list[str]()
+
+    def folding(journal: Journal) -> Iterator[tuple[int, bytes]]:
+        if not folds:
+            folds.append("once")
+            folder = one.trial("t")
+            whole = folder.load_manifest()
+            assert whole is not None
+            records.save(folder.manifest_path, whole)
+            folder.journal.clear()
+        return plain(journal)
+
+    monkeypatch.setattr(Journal, "_whole_lines", folding)
+    assert others(tmp_path, clock) == pytest.approx(0.75)
+    assert folds
+
+
+def test_a_run_that_is_removed_while_it_is_read_counts_nothing(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent(run(tmp_path, "one"), "a-a1", 0.25)
+
+    def removed(found: RunDir) -> Manifest:
+        shutil.rmtree(found.root)
+        raise FileNotFoundError(found.root)
+
+    monkeypatch.setattr(accounts, "_cut", removed)
+    assert others(tmp_path, clock) == 0.0
 
 
 def test_a_run_of_a_newer_version_is_named_with_what_reads_it(tmp_path: Path, clock: FakeClock) -> None:

@@ -1,17 +1,26 @@
 """The job journal: what is kept of a change, and what of a torn or damaged line."""
 
 import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
-from promptrial.errors import CorruptRecordError, NewerVersionError
-from promptrial.store import atomic
+from promptrial.care.doctor import sight
+from promptrial.documents.files import read_bytes
+from promptrial.engine import manifests
+from promptrial.engine.origin import knows_jobs
+from promptrial.errors import CorruptRecordError, NewerVersionError, PromptrialError
+from promptrial.store import atomic, rundir
+from promptrial.store import journal as journal_module
 from promptrial.store.journal import Journal, PartEvent, fold
 from promptrial.store.part_records import BilledTokens, FileRecord, PartRecord
-from promptrial.store.records import TrialManifest, save
-from promptrial.store.rundir import RunDir
+from promptrial.store.records import TrialManifest, load, save
+from promptrial.store.rundir import RunDir, TrialDir
 
 FILE = FileRecord("a" * 64, 9, 2)
 SUBMITTING = PartEvent(part="t0_control_p001", status="submitting", at="t1", attempt=1, request_sha256="r1")
@@ -186,6 +195,125 @@ def test_a_manifest_loads_with_the_journal_folded_in_as_often_as_it_is_loaded(tm
     assert first.parts == folded(*EVENTS)
     save(folder.manifest_path, first)  # killed here, before the journal is cleared
     assert folder.load_manifest() == first
+
+
+# --- reading while another process writes -----------------------------------------------------------------------------
+
+
+def begun(tmp_path: Path) -> TrialDir:
+    """Return the folder of a trial of which a part is submitted, as its journal alone says."""
+    folder = RunDir(tmp_path, "r").trial("m1-main")
+    save(
+        folder.manifest_path, TrialManifest(run_id="r", trial={}, prompts={}, temps=[0.0], samples_per_item={"0.0": 1})
+    )
+    written(folder.journal, [SUBMITTING, SUBMITTED])
+    return folder
+
+
+def checkpoint(folder: TrialDir, *events: PartEvent) -> None:
+    """Do what the process does that holds the lock: record changes, save the manifest, and clear the journal."""
+    manifest = load(folder.manifest_path, TrialManifest)
+    for event in events:
+        folder.journal.append(event)
+    fold(manifest.parts, folder.journal.read())
+    save(folder.manifest_path, manifest)
+    folder.journal.clear()
+
+
+@pytest.mark.parametrize("salvage", [False, True])
+def test_a_checkpoint_between_the_two_reads_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, salvage: bool
+) -> None:
+    folder, other = begun(tmp_path), RunDir(tmp_path, "r").trial("m1-main")
+    plain, left = folder.journal._whole_lines, [DOWNLOADED, None]
+
+    def folding() -> Iterator[tuple[int, bytes]]:
+        event = left.pop(0) if left else None
+        if event is not None:
+            checkpoint(other, event)
+        return plain()
+
+    monkeypatch.setattr(folder.journal, "_whole_lines", folding)
+    found = folder.load_manifest(salvage=salvage)
+    assert found is not None
+    assert found.parts == folded(*EVENTS)
+    assert left == []
+
+
+def is_planned_with(run: RunDir) -> bool:
+    """Whether a command that only reads finds a part of the trial."""
+    manifest, events = manifests._kept(SimpleNamespace(), run.trial("m1-main"), read_only=True)  # type: ignore[arg-type]
+    return bool(manifest and manifest.parts) or bool(events)
+
+
+def is_seen_by_doctor(run: RunDir) -> bool:
+    return any(manifest.parts for _, manifest in sight._manifests(run, ("m1-main",)))
+
+
+@pytest.mark.parametrize("reader", [knows_jobs, is_planned_with, is_seen_by_doctor])
+def test_readers_without_the_lock_know_a_job_that_a_checkpoint_has_just_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[RunDir], bool]
+) -> None:
+    folder, plain = begun(tmp_path), Journal._whole_lines
+    left = [msgspec.structs.replace(SUBMITTED, key="k-a1")]
+
+    def folding(journal: Journal) -> Iterator[tuple[int, bytes]]:
+        while left:
+            checkpoint(folder, left.pop())
+        return plain(journal)
+
+    monkeypatch.setattr(Journal, "_whole_lines", folding)
+    assert reader(folder.run)
+    assert not left
+
+
+def test_a_journal_that_a_checkpoint_removes_while_it_is_opened_has_no_changes(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(journal)
+
+    def vanishing(path: Path) -> bytes:
+        path.unlink()
+        return read_bytes(path)
+
+    monkeypatch.setattr(journal_module, "read_bytes", vanishing)
+    assert journal.read() == []
+
+
+def test_records_that_change_each_time_that_they_are_read_are_an_error_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, other, reads = begun(tmp_path), RunDir(tmp_path, "r").trial("m1-main"), list[int]()
+    plain = folder.journal.read
+
+    def folding() -> list[PartEvent]:
+        reads.append(len(reads))
+        checkpoint(other, msgspec.structs.replace(SUBMITTING, attempt=len(reads)))
+        return plain()
+
+    monkeypatch.setattr(folder.journal, "read", folding)
+    with pytest.raises(PromptrialError, match=f"changed each of the {rundir._ATTEMPTS} times") as refused:
+        folder.load_manifest()
+    assert refused.value.hint == "run the same command again"
+    assert len(reads) == rundir._ATTEMPTS
+
+
+def test_a_reader_beside_a_process_at_work_never_sees_an_older_state(tmp_path: Path) -> None:
+    folder = begun(tmp_path)
+    child = [sys.executable, "-m", "tests.support.checkpointing_child", str(tmp_path)]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as writer:
+        try:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "writing\n"
+            seen = []
+            for _ in range(400):
+                manifest = folder.load_manifest()
+                assert manifest is not None
+                seen.append(manifest.parts[SUBMITTING.part].attempt)
+        finally:
+            writer.kill()
+    assert seen == sorted(seen)
+    assert len({*seen}) > 10
 
 
 def test_a_trial_that_has_not_begun_has_no_manifest(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
 from promptrial.store.arm_records import ArmRecord
-from promptrial.store.journal import fold
+from promptrial.store.journal import PartEvent, fold
 from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import TrialDir
 
@@ -63,9 +63,9 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
 
     Side effects: none on disk if ``read_only``; the rebuilt records are then only in memory.
     """
-    lost = []
+    lost, journals = [], {}
     for trial in spec.trials:
-        manifest = load_whole(services, spec.run.trial(trial.slug).manifest_path, TrialManifest, read_only=read_only)
+        manifest, journals[trial.slug] = _kept(services, spec.run.trial(trial.slug), read_only=read_only)
         fresh = new_manifest(spec, trial, services.clock.now())
         if manifest is None:
             lost.append(trial)
@@ -79,9 +79,18 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
         for slug, found in recover_parts(spec, services, tuple(lost), same_requests=spec.asked_by != "unknown").items():
             services.events.warn(f"{slug}: its manifest is missing; the files of {found} parts found on disk are kept")
     for trial in spec.trials:
-        folder = spec.run.trial(trial.slug)
-        fold(services.manifests[trial.slug].parts, folder.journal.salvage())
-        _repair_journal(services, folder, read_only=read_only)
+        fold(services.manifests[trial.slug].parts, journals[trial.slug])
+        _repair_journal(services, spec.run.trial(trial.slug), read_only=read_only)
+
+
+def _kept(services: Services, folder: TrialDir, *, read_only: bool) -> tuple[TrialManifest | None, list[PartEvent]]:
+    """Return the manifest of a trial, unless it is damaged or not there, and the changes since it was saved."""
+
+    def read() -> tuple[TrialManifest | None, list[PartEvent]]:
+        manifest = load_whole(services, folder.manifest_path, TrialManifest, read_only=read_only)
+        return manifest, folder.journal.salvage()
+
+    return folder.read_steadily(read)
 
 
 def _is_another_model(recorded: Mapping[str, object], fresh: Mapping[str, object]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from promptrial.errors import CorruptRecordError
 from promptrial.store import breadcrumbs, jsonl, records
 from promptrial.store.part_records import listed
 from promptrial.store.records import Origin, RunState, TrialManifest
-from promptrial.store.rundir import RunDir
+from promptrial.store.rundir import RunDir, TrialDir
 from promptrial.store.unchanged import Unchanged
 
 __all__ = [
@@ -74,10 +75,15 @@ def knows_jobs(run: RunDir) -> bool:
     """Whether a job at a provider is named in a run: beside its results, in a manifest, or in a journal."""
     if any(run.root.glob(f"*/results/*{breadcrumbs.JOB_FILE}")):
         return True
-    if any(part.intents for manifest in trial_manifests(run) for part in manifest.parts.values()):
-        return True
-    folders = (path.parent.name for path in run.root.glob("*/results"))
-    return any(event.key is not None for slug in folders for event in run.trial(slug).journal.salvage())
+    folders = [run.trial(path.parent.name) for path in run.root.glob("*/results")]
+    return any(folder.read_steadily(partial(_names_a_job, folder)) for folder in folders)
+
+
+def _names_a_job(folder: TrialDir) -> bool:
+    with suppress(OSError, CorruptRecordError):
+        if any(part.intents for part in records.load(folder.manifest_path, TrialManifest).parts.values()):
+            return True
+    return any(event.key is not None for event in folder.journal.salvage())
 
 
 def is_started(run: RunDir) -> bool:

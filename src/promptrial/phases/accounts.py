@@ -29,7 +29,7 @@ __all__ = ["is_dry_run", "read_ledger"]
 
 
 def read_ledger(run: RunDir) -> Ledger:
-    """Return what a run has spent, as far as its records say it; damaged ones are named in the notes.
+    """Return what a run has spent, as far as its records say it; the notes name those that cannot be read.
 
     Prices are those of ``costs.json``, which are the ones that its answers are priced by; before that is written, those
     that the run was begun with: of the configuration, or kept with the run.
@@ -89,6 +89,9 @@ def _manifests(
         except CorruptRecordError as error:
             if slug in (cut or {slug}) or not _is_of_older_tool(run.trial(slug).manifest_path):
                 notes.append(f"{slug} is ignored, because its records are damaged: {error.message}")
+            continue
+        except OSError as error:
+            notes.append(f"{slug} is ignored, because its records cannot be read: {error}")
             continue
         if manifest is not None:
             yield slug, manifest

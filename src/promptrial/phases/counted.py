@@ -34,12 +34,18 @@ def whole_ledger(run: RunDir, purpose: str) -> Ledger:
             f"run {run.run_id} was written by a newer version of the program, and {purpose}: {error.message}",
             hint=f"use that version, or move {run.root} to another folder",
         ) from error
+    except OSError as error:
+        raise _uncounted(run, purpose, str(error)) from error
     if found.notes:
-        raise CorruptRecordError(
-            f"run {run.run_id} cannot be counted, and {purpose}: {'; '.join(found.notes)}",
-            hint=f"see how to fix it: {run.command('doctor')}",
-        )
+        raise _uncounted(run, purpose, "; ".join(found.notes))
     return found
+
+
+def _uncounted(run: RunDir, purpose: str, why: str) -> CorruptRecordError:
+    return CorruptRecordError(
+        f"run {run.run_id} cannot be counted, and {purpose}: {why}",
+        hint=f"see how to fix it: {run.command('doctor')}",
+    )
 
 
 def committed_of(line: LedgerLine) -> Committed:

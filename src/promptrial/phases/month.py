@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from promptrial.errors import CorruptRecordError
 from promptrial.phases.accounts import is_dry_run
 from promptrial.phases.counted import committed_of, is_unpriced, whole_ledger
 from promptrial.runtime.clock import Clock
@@ -108,7 +109,12 @@ class FolderMonth:
     def _read(self, run: RunDir) -> float:
         if is_dry_run(run) != self.dry_run:
             return 0.0
-        found = whole_ledger(run, "the monthly cap includes its spending")
+        try:
+            found = whole_ledger(run, "the monthly cap includes its spending")
+        except CorruptRecordError:
+            if run.root.exists():
+                raise
+            return 0.0  # it was removed while it was read
         lines = [line for line in found.lines if (line.began or "").startswith(self.name)]
         unpriced = sum(line.rows or 0 for line in lines if is_unpriced(line))
         if unpriced and run.run_id not in self._named:

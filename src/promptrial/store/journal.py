@@ -119,9 +119,11 @@ class Journal:
         return events
 
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
-        if self.path.exists():
+        try:
             data = read_bytes(self.path)
-            yield from enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
+        except (FileNotFoundError, NotADirectoryError):  # nothing was written, or a checkpoint has just removed it
+            return
+        yield from enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
 
     def clear(self) -> None:
         """Forget the changes, once the manifest that holds them is saved."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from promptrial.config.effective import canonical_json
 from promptrial.config.environment import place_flag
-from promptrial.documents.files import NotARegularFileError, check_regular
+from promptrial.documents.files import NotARegularFileError, check_regular, read_bytes
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.model.arms import arm_of, is_judge
 from promptrial.store.journal import Journal, fold
@@ -34,6 +34,9 @@ __all__ = [
     "run_folders",
 ]
 
+_Read = TypeVar("_Read")
+_ATTEMPTS: Final = 50
+"""How often records are read while another process changes them, which it does a few times in a run."""
 OLDER: Final = "older"
 """The folder, of a trial and of the run, to which a migration moves what the older tool had made."""
 RUN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -287,17 +290,53 @@ class TrialDir:
     def _part(self, part: str, file: str) -> Path:
         return (self.judge if is_judge(arm_of(part)) else self.results).joinpath(part, file)
 
-    def load_manifest(self) -> TrialManifest | None:
+    def load_manifest(self, *, salvage: bool = False) -> TrialManifest | None:
         """Return the manifest with the journal folded in; None if the trial has not begun.
+
+        With ``salvage``, damaged lines of the journal are left out.
 
         Raises
         ------
         CorruptRecordError
             If the manifest or the journal is damaged.
+        PromptrialError
+            As ``read_steadily``.
         """
+
+        def read() -> TrialManifest | None:
+            try:
+                manifest = load(self.manifest_path, TrialManifest)
+            except FileNotFoundError:
+                return None
+            fold(manifest.parts, self.journal.salvage() if salvage else self.journal.read())
+            return manifest
+
+        return self.read_steadily(read)
+
+    def read_steadily(self, read: Callable[[], _Read]) -> _Read:
+        """Return what a function reads of manifest and journal, as both were at one moment.
+
+        A process without the run's lock may read. The one that holds it saves the manifest with the changes of the
+        journal, and then removes the journal: whoever has read the manifest before and looks for the journal after
+        would miss these changes. So all is read again if the manifest is another one afterwards.
+
+        Raises
+        ------
+        PromptrialError
+            If it is another one each time.
+        """
+        for _ in range(_ATTEMPTS):
+            before = self._manifest_bytes()
+            found = read()
+            if self._manifest_bytes() == before:
+                return found
+        raise PromptrialError(
+            f"{self.manifest_path}: changed each of the {_ATTEMPTS} times that it was read",
+            hint="run the same command again",
+        )
+
+    def _manifest_bytes(self) -> bytes | None:
         try:
-            manifest = load(self.manifest_path, TrialManifest)
-        except FileNotFoundError:
+            return read_bytes(self.manifest_path)
+        except OSError:  # which is for those to say who need the manifest
             return None
-        fold(manifest.parts, self.journal.read())
-        return manifest

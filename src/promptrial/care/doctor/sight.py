@@ -19,8 +19,7 @@ from promptrial.engine.session import Invocation
 from promptrial.errors import CorruptRecordError, PromptrialError, UsageError
 from promptrial.legacy.detection import needs_migration
 from promptrial.runtime.events import redactor_of_errors
-from promptrial.store import jsonl, records
-from promptrial.store.journal import fold
+from promptrial.store import jsonl
 from promptrial.store.lock import Holder, holder
 from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Manifest, RunState, TrialManifest
@@ -167,11 +166,10 @@ def _built(run: RunDir) -> Manifest | None:
 
 def _manifests(run: RunDir, folders: tuple[str, ...]) -> Iterator[tuple[str, TrialManifest]]:
     for slug in folders:
-        folder = run.trial(slug)
         with suppress(OSError, CorruptRecordError):
-            manifest = records.load(folder.manifest_path, TrialManifest)
-            fold(manifest.parts, folder.journal.salvage())
-            yield slug, manifest
+            manifest = run.trial(slug).load_manifest(salvage=True)
+            if manifest is not None:
+                yield slug, manifest
 
 
 def _needs_rebuy(manifests: Mapping[str, TrialManifest], trials: Iterable[str], built: Manifest | None) -> bool:
