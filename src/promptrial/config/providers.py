@@ -122,7 +122,8 @@ class ProviderConfig(Strict):
     max_in_flight: Positive | None = Field(
         None,
         exclude_if=is_none,
-        description="live: maximum number of requests in flight; fewer are sent if the server asks for it",
+        description="live: maximum number of requests in flight; fewer are sent if the server asks for it, or if too "
+        "few files may be open",
     )
     timeout_s: Seconds | None = Field(
         None, exclude_if=is_none, description="maximum wait for the next bytes of a response"

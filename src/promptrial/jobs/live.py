@@ -81,6 +81,8 @@ class LiveQueue:
     provider : LiveProvider
     name : str
         The name of the instance.
+    pace : Pace
+        How many requests may be in flight, and when the next one may be sent.
     services : QueueServices
     wakes : Wakes
         Where a part is woken when one of its answers has come.
@@ -88,11 +90,11 @@ class LiveQueue:
 
     provider: LiveProvider
     name: str
+    pace: Pace
     services: QueueServices
     wakes: Wakes
     error: Exception | None = field(default=None, init=False)
     """Why nothing is asked of the instance any more."""
-    pace: Pace = field(init=False)
     _workers: Workers = field(init=False)
     _parts: deque[LivePart] = field(default_factory=deque, init=False)
     _came: deque[tuple[_Asked, LiveAnswer | Exception]] = field(default_factory=deque, init=False)
@@ -101,7 +103,6 @@ class LiveQueue:
     _notes: Counter[str] = field(default_factory=Counter, init=False)
 
     def __post_init__(self) -> None:
-        self.pace = Pace(self.provider.in_flight, self.services.clock, self.services.settings.backoff, self.name)
         self._workers = Workers(f"{self.name} requests")
 
     def has_room(self, _at_work: int, part: LivePart) -> bool:

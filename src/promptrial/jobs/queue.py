@@ -7,7 +7,7 @@ a phase is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import groupby, zip_longest
@@ -24,6 +24,7 @@ from promptrial.jobs.hosted import HostedPart
 from promptrial.jobs.late_jobs import LateJobs
 from promptrial.jobs.live import LivePart, LiveQueue
 from promptrial.jobs.local import LocalPart, finished_rows, name_job
+from promptrial.jobs.pace import Pace
 from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Lane, PartTask, Schedule
@@ -34,6 +35,7 @@ from promptrial.providers.base import JobStatus
 from promptrial.providers.live import LiveProvider
 from promptrial.runtime.clock import Clock
 from promptrial.runtime.events import EventLog
+from promptrial.runtime.open_files import room_for
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
 from promptrial.store.atomic import AtomicFile
@@ -83,6 +85,7 @@ class QueueManager:
         self._budget.count([*self._work, *self._others])
         self._recorder = Recorder(clock, events, on_progress, self._budget)
         self._failures: dict[str, str] = {}
+        self._said_room = False
         self._doubts = Doubts([*self._work, *self._others])
         self._services = QueueServices(
             clock, stop_event, self._recorder, self._settings, self._calls, self._doubts, self._failures
@@ -210,16 +213,35 @@ class QueueManager:
         beside = CallsBeside(schedule, lambda: any(lane.at_work or lane.has_next for lane in lanes))
         with ExitStack() as opened:
             opened.enter_context(self._calls.beside_others(beside))
-            for name, own in _by_provider(work).items():
+            live: dict[str, LiveProvider] = {}
+            by_provider = _by_provider(work)
+            for name, own in by_provider.items():
                 provider = own[0].provider()
-                if not isinstance(provider, LiveProvider):
+                if isinstance(provider, LiveProvider):
+                    live[name] = provider
+                else:
                     computed += [LocalPart(each, self._recorder, self._failures, task, beside) for each in own]
-                    continue
-                queue = LiveQueue(provider, name, self._services, schedule.wakes)
+            for name, most in self._in_flight(live).items():
+                pace = Pace(most, self._clock, self._settings.backoff, name)
+                queue = LiveQueue(live[name], name, pace, self._services, schedule.wakes)
                 opened.callback(queue.close)
-                parts = [LivePart(each, queue, task) for each in own]
+                parts = [LivePart(each, queue, task) for each in by_provider[name]]
                 lanes.append(Lane(parts, partial(self._may_begin, queue)))
             yield [*lanes, Lane.of(computed, 1)]
+
+    def _in_flight(self, live: Mapping[str, LiveProvider]) -> dict[str, int]:
+        """Return how many requests of each provider may be in flight; says once where open files allow fewer."""
+        wanted = {name: provider.in_flight for name, provider in live.items()}
+        room = room_for(list(wanted.values()))
+        found = dict(zip(wanted, room.in_flight, strict=True))
+        if found != wanted and not self._said_room:
+            self._said_room = True
+            fewer = [f"{n} for {name} (instead of {wanted[name]})" for name, n in found.items() if n < wanted[name]]
+            self._events.warn(
+                f"requests in flight are limited to {', '.join(fewer)}, because this process may have only "
+                f"{room.limit} files open; a higher hard limit (ulimit -Hn) allows more"
+            )
+        return found
 
     def _may_begin(self, queue: LiveQueue, at_work: int, part: LivePart) -> bool:
         """Return whether a live part may begin: its instance has room, and its requests fit into the budget."""
