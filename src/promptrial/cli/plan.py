@@ -83,10 +83,18 @@ def previews(
     args: argparse.Namespace,
     assumed: Assumed | None = None,
 ) -> list[Planned]:
-    """Return the plan of a run; of one that is in its pilot, that of the pilot, and that of the whole run."""
+    """Return the plan of a run; of one that is in its pilot, that of the pilot, and that of the whole run.
+
+    Raises
+    ------
+    PromptrialError
+        As the run would be refused.
+    """
+    from promptrial.engine.opening import require_names
     from promptrial.engine.previewing import preview
 
     planned = preview(request, selection, invocation, args.trial_filter, quotes=True, assumed=assumed)
+    require_names(request.experiments, planned.opened.configured.config_file)
     if planned.opened.pilot is None or planned.opened.pilot.passed:
         return [planned]
     whole = replace(request, past_pilot=True)

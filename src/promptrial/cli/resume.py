@@ -74,6 +74,7 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If no run is named, or there is none of that name.
     """
+    from promptrial.engine.opening import require_names
     from promptrial.engine.session import Invocation
     from promptrial.legacy.detection import needs_migration
     from promptrial.legacy.migration import migrate
@@ -83,6 +84,7 @@ def execute(args: argparse.Namespace) -> int:
     if run_id is None or (args.run and args.run_id and args.run != args.run_id):
         raise UsageError("name one run: promptrial resume ID", hint="list all runs: promptrial list")
     run, clock = find_run(experiments_dir(args), run_id), SystemClock()
+    require_names(run.root.parent, args.config or run.config_path)  # before anything of it is migrated
     invocation = Invocation(
         os.environ, clock, say_to_stderr, args.log_level, resume_command=resume_command(args, run_id)
     )

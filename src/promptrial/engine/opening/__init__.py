@@ -6,6 +6,7 @@ What is written when a run starts or is resumed is ``starting``'s. ``docs/openin
 from promptrial.engine.opening.asked_before import asked_by
 from promptrial.engine.opening.entry import open_run
 from promptrial.engine.opening.found import Found, New, Older, OnRecord, Started, StateLost
+from promptrial.engine.opening.names import require_names
 from promptrial.engine.opening.opened import Changes, Configured, Opened
 from promptrial.engine.opening.run_ids import new_run_ids
 from promptrial.engine.request import RunRequest
@@ -24,4 +25,5 @@ __all__ = [
     "asked_by",
     "new_run_ids",
     "open_run",
+    "require_names",
 ]

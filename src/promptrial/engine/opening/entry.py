@@ -13,6 +13,7 @@ from promptrial.engine.opening import refusals
 from promptrial.engine.opening.configuring import Reading, remark_on_file
 from promptrial.engine.opening.dry_runs import NOTHING_TO_EMULATE, asks_a_server, require_a_dry_beginning, was_dry
 from promptrial.engine.opening.found import Found, New, Older, OnRecord, Started, StateLost, find, origin_of
+from promptrial.engine.opening.names import require_names
 from promptrial.engine.opening.new import open_new
 from promptrial.engine.opening.older import open_older
 from promptrial.engine.opening.on_record import open_on_record
@@ -35,7 +36,8 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     Raises
     ------
     ConfigError, UsageError
-        For a wrong configuration, or a run id that is taken when neither ``--resume`` nor a step is given.
+        For a wrong configuration, a run id that is taken when neither ``--resume`` nor a step is given, or a run to be
+        worked on in a folder whose name is not UTF-8.
     ResumeError
         For ``--resume`` without a state, and for a run of promptrial's predecessor that is not migrated.
     ConfigDriftError
@@ -55,6 +57,7 @@ def open_run(request: RunRequest, env: Mapping[str, str]) -> Opened:
     if changes.drift and not (request.force or request.plan_only):
         raise _refused(opened, request)
     if not request.plan_only:
+        require_names(request.experiments, by.config_file)
         refuse_after_a_look(run, changes.drift)
     if changes.growth is not None and not (request.begins or request.plan_only):
         raise UsageError(
