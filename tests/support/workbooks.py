@@ -29,8 +29,10 @@ def table(*rows: tuple[object, ...]) -> str:
     )
 
 
-def workbook(*sheets: str, names: tuple[str, ...] = (), hidden: tuple[str, ...] = ()) -> bytes:
-    """Return a workbook whose sheets, S1, S2 and so on unless named, hold these rows of XML."""
+def workbook(
+    *sheets: str, names: tuple[str, ...] = (), hidden: tuple[str, ...] = (), merged: tuple[str, ...] = ()
+) -> bytes:
+    """Return a workbook whose sheets, S1, S2 and so on unless named, hold these rows of XML and these merged areas."""
     target = io.BytesIO()
     numbers = range(1, len(sheets) + 1)
     titles = names or tuple(f"S{n}" for n in numbers)
@@ -47,8 +49,11 @@ def workbook(*sheets: str, names: tuple[str, ...] = (), hidden: tuple[str, ...] 
         "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_RELATED}"><sheets>{listed}</sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_LINKS}">{links}</Relationships>',
     }
+    areas = "".join(f'<mergeCell ref="{area}"/>' for area in merged)
+    behind = f"<mergeCells>{areas}</mergeCells>" if merged else ""
     for n, sheet in zip(numbers, sheets, strict=True):
-        files[f"xl/worksheets/sheet{n}.xml"] = f'<worksheet xmlns="{_MAIN}"><sheetData>{sheet}</sheetData></worksheet>'
+        content = f"<sheetData>{sheet}</sheetData>{behind}"
+        files[f"xl/worksheets/sheet{n}.xml"] = f'<worksheet xmlns="{_MAIN}">{content}</worksheet>'
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)

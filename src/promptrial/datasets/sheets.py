@@ -13,13 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from promptrial.datasets.broken_cells import broken_cells, column_number
+from promptrial.datasets.merged_cells import Area, has_value, with_merged
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import Row, check_nameless, check_repeats
 from promptrial.datasets.values import text_of
 from promptrial.errors import DataError, MissingDependencyError
+
+if TYPE_CHECKING:
+    import python_calamine
 
 __all__ = ["Sheet", "read_sheet"]
 
@@ -32,8 +36,8 @@ _CELL: Final = re.compile(rb"""(?<![\w:])r\s*=\s*["']([A-Za-z]{0,20})(\d{1,20})[
 _OTHER_KINDS: Final = frozenset({"content.xml", "mimetype", "xl/workbook.bin"})
 """Members of other kinds of spreadsheets, whose areas are not checked here, and which the library would read too."""
 _SEE: Final = "see docs/question_files.md#excel"
-_Titled = tuple[str, list[list[Any]]]
-"""The title of a sheet, and its cells."""
+_Found = tuple[str, list[list[Any]], Sequence[Area]]
+"""The title of a sheet, its cells, and its merged areas."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Sheet:
     others : tuple of str
         The other sheets, for people.
     cells : list of list
-        From the first row and column on; a cell without a value is an empty text.
+        From the first row and column on; a cell without a value is an empty text, and one of a merged area has that of
+        the area.
     """
 
     path: Path
@@ -71,7 +76,7 @@ class Sheet:
         """
         header, names, nameless = True, list[str](), list[int]()
         for number, cells in enumerate(self.cells, start=1):
-            if not _has_value(cells):
+            if not has_value(cells):
                 continue
             place = Place(self.path, number, f"row {number} of sheet {self.title!r}")
             if header:
@@ -107,13 +112,10 @@ def read_sheet(path: Path, file: BinaryIO, wanted: str | None = None) -> Sheet:
         with python_calamine.CalamineWorkbook.from_filelike(file) as book:
             sheets = [one for one in book.sheets_metadata if one.typ == python_calamine.SheetTypeEnum.WorkSheet]
             visible = {one.name: one.visible == python_calamine.SheetVisibleEnum.Visible for one in sheets}
-            tables = (
-                (name, _with_broken(book.get_sheet_by_name(name).to_python(skip_empty_area=False), file, name))
-                for name in _candidates(place, visible, wanted)
-            )
-            title, table = _chosen(place, tables, [name for name in visible if not visible[name]], wanted)
+            tables = (_found(book, file, name) for name in _candidates(place, visible, wanted))
+            title, table, areas = _chosen(place, tables, [name for name in visible if not visible[name]], wanted)
         others = tuple(repr(name) + ("" if visible[name] else " (hidden)") for name in visible if name != title)
-        return Sheet(path, title, others, table)
+        return Sheet(path, title, others, with_merged(path, title, table, areas))
     except DataError:
         raise
     except BaseException as error:
@@ -121,6 +123,12 @@ def read_sheet(path: Path, file: BinaryIO, wanted: str | None = None) -> Sheet:
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
             raise _unreadable(place, str(error)) from error
         raise
+
+
+def _found(book: python_calamine.CalamineWorkbook, file: BinaryIO, title: str) -> _Found:
+    sheet = book.get_sheet_by_name(title)
+    table = _with_broken(sheet.to_python(skip_empty_area=False), file, title)
+    return title, table, sheet.merged_cell_ranges or ()
 
 
 def _candidates(place: Place, visible: Mapping[str, bool], wanted: str | None) -> list[str]:
@@ -138,25 +146,21 @@ def _candidates(place: Place, visible: Mapping[str, bool], wanted: str | None) -
     return same[:1]
 
 
-def _chosen(place: Place, tables: Iterable[_Titled], hidden: Sequence[str], wanted: str | None) -> _Titled:
+def _chosen(place: Place, tables: Iterable[_Found], hidden: Sequence[str], wanted: str | None) -> _Found:
     """Return the first sheet that has a header and a row; else the first that has a header."""
-    first: _Titled | None = None
-    for title, table in tables:
-        n_rows = sum(1 for _ in islice(filter(_has_value, table), 2))
+    first: _Found | None = None
+    for found in tables:
+        n_rows = sum(1 for _ in islice(filter(has_value, found[1]), 2))
         if n_rows == 2:
-            return title, table
+            return found
         if n_rows and first is None:
-            first = title, table
+            first = found
     if first is None and wanted is not None:
         raise place.error(f"the sheet {wanted!r} has no rows", hint=f"name another with `sheet`; {_SEE}")
     if first is None:
         hint = f"name a hidden one with `sheet: {hidden[0]}`" if hidden else "put the header in the first row"
         raise place.error("no visible sheet of the workbook has rows", hint=f"{hint}; {_SEE}")
     return first
-
-
-def _has_value(cells: Sequence[object]) -> bool:
-    return any(cell is not None and cell != "" for cell in cells)
 
 
 def _with_broken(table: list[list[Any]], file: BinaryIO, title: str) -> list[list[Any]]:
