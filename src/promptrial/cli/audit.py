@@ -20,6 +20,7 @@ from promptrial.runtime.terminal import print_result, say_to_stderr, terminal_wi
 
 if TYPE_CHECKING:
     from promptrial.config.loading import LoadedConfig
+    from promptrial.datasets.base import DatasetFormat
     from promptrial.design.audit import Counter
     from promptrial.design.audit_document import AuditDocument, Gold, ModelAudit
     from promptrial.engine.providers import Providers
@@ -34,8 +35,9 @@ lengths of prompts that have to match.
 
 Sends nothing to a model and needs no run.
 
-The exit code is 100 if a length_matched prompt does not have the required length (or this cannot be checked), or if
-the scorer does not recognise an abstention ("I don't know.") that a prompt asks for."""
+The exit code is 100 if a length_matched prompt does not have the required length (or this cannot be checked), if the
+scorer does not recognise an abstention ("I don't know.") that a prompt asks for, or if a scorer cannot use an accepted
+answer of a local question file."""
 _NOT_PASSED: Final = 100
 _BUILT_IN: Final = ModelSpec("smollm2-135m", "smollm2-135m-instruct", "embedded")
 
@@ -70,12 +72,14 @@ def execute(args: argparse.Namespace) -> int:
     env = environment(os.environ, Path.cwd())
     loaded, _ = load_resolved(args.config, env)
     settings = scoring_settings(loaded.experiment)
+    golds, unusable = _golds(loaded)
     with _counters(loaded, env) as counters:
         found = audit(
             loaded.experiment,
             counters,
             settings,
-            golds=_golds(loaded),
+            golds=golds,
+            others=unusable,
             tolerance=args.tolerance,
             match_to=args.match_to,
         )
@@ -85,30 +89,42 @@ def execute(args: argparse.Namespace) -> int:
     return 0 if found.passed else _NOT_PASSED
 
 
-def _golds(loaded: LoadedConfig) -> list[Gold]:
-    """Return the accepted answers in local question files that read as refusals; say which file cannot be read."""
+def _golds(loaded: LoadedConfig) -> tuple[list[Gold], list[str]]:
+    """Return the accepted answers in local question files that read as refusals, and what is said of unusable ones.
+
+    Side effects: says which file cannot be read.
+    """
     from promptrial.datasets.base import reading_of
     from promptrial.design.audit_document import Gold
     from promptrial.errors import DataError
-    from promptrial.scoring.golds import GoldCheck
+    from promptrial.phases.scorers import package_scorers
+    from promptrial.scoring.golds import GoldCheck, UnusableGolds
 
     golds: list[Gold] = []
+    problems: list[str] = []
+    scorers = package_scorers(loaded.experiment)
     for name, dataset in loaded.experiment.datasets.items():
         if dataset.path is None:
             continue
-        check = GoldCheck(loaded.experiment.scoring.extra_refusals)
+        check, unusable = GoldCheck(loaded.experiment.scoring.extra_refusals), UnusableGolds(scorers)
+        path, ids = loaded.folder / dataset.path, list[str]()
+        format_: DatasetFormat = registry.load("dataset format", dataset.known_format)
         try:
-            for _ in registry.load("dataset format", dataset.known_format).read(
-                loaded.folder / dataset.path, name, check.notice, reading_of(dataset)
-            ):
-                pass
+            for place, item in format_.placed([path], name, reading_of(dataset)):
+                check.notice(place, item)
+                unusable.notice(place, item)
+                ids.append(item.id)
         except DataError as error:
             say_to_stderr(f"the gold answers of {name} were not checked: {error.message}")
+        try:
+            unusable.check(name, ids)
+        except DataError as error:
+            problems.append(error.message)
         golds += [
             Gold(dataset=name, place=gold.place, item_id=gold.item_id, text=gold.text, only=gold.only)
             for gold in check.found.values()
         ]
-    return golds
+    return golds, problems
 
 
 # --- who counts -------------------------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def audit(
     settings: ScoringSettings,
     *,
     golds: Sequence[Gold] = (),
+    others: Sequence[str] = (),
     tolerance: float = 0.02,
     match_to: str = "default",
 ) -> AuditDocument:
@@ -80,6 +81,8 @@ def audit(
     settings : ScoringSettings
     golds : sequence of Gold
         Accepted answers that read as refusals.
+    others : sequence of str
+        Problems of the questions.
     tolerance : float
         By what share the length of a filler may differ.
     match_to : str
@@ -87,7 +90,7 @@ def audit(
     """
     models = tuple(_of_model(config, alias, counters, tolerance, match_to) for alias in config.models)
     refusals = tuple(_refusals(config, settings))
-    problems = (*_length_problems(models, tolerance), *_selftest_problems(refusals, settings))
+    problems = (*_length_problems(models, tolerance), *_selftest_problems(refusals, settings), *others)
     return AuditDocument(
         schema_version=1,
         experiment=config.name,

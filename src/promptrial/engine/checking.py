@@ -26,11 +26,8 @@ from promptrial.engine.resolving import Resolution, is_local, load_resolved
 from promptrial.engine.serving import served, unsent, unservable
 from promptrial.errors import ConfigProblemsError, PromptrialError
 from promptrial.model import Item, Message, Trial
-from promptrial.phases.needs import LackCheck
-from promptrial.phases.prepare import both
-from promptrial.phases.scorers import known_needs
+from promptrial.phases.question_checks import QuestionChecks
 from promptrial.phases.subgroups import check_subgroups
-from promptrial.scoring.golds import GoldCheck
 from promptrial.scoring.normalize import rules_for
 
 __all__ = ["Checked", "CheckedDataset", "check_file", "check_run", "paid_prices"]
@@ -190,7 +187,6 @@ def _datasets(
     The questions go into ``found``.
     """
     config = loaded.experiment
-    needs = known_needs(config) if config.unscorable == "refuse" else {}
     readable = True
     whole = config.limit_items is None and all(dataset.size is None for dataset in config.datasets.values())
     for name, dataset in config.datasets.items():
@@ -198,13 +194,13 @@ def _datasets(
             readable = whole = False
             notes.append(f"datasets.{name}: on the hub, which a check does not ask; its questions are not checked")
             continue
-        golds, lacks = GoldCheck(config.scoring.extra_refusals), LackCheck(needs)
+        checks = QuestionChecks(config)
         try:
-            rows = read_items(loaded, name, dataset, both(golds, lacks), notes.append)
+            rows = read_items(loaded, name, dataset, checks.notice, notes.append)
             items = list(islice(rows, _READ))
             is_all = next(rows, None) is None
-            notes += golds.warnings(name, items, rules_for(dataset.known_format, dataset.rules, dataset.tokens))
-            lacks.check(name, items)
+            notes += checks.warnings(name, items, rules_for(dataset.known_format, dataset.rules, dataset.tokens))
+            checks.refuse(name, items)
         except PromptrialError as error:
             problems.append(str(error))
             readable = whole = False

@@ -10,29 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from promptrial.config.datasets import DatasetConfig
-from promptrial.datasets.base import Notice, reading_of
+from promptrial.datasets.base import reading_of
 from promptrial.datasets.drawing import draw
-from promptrial.datasets.place import Place
 from promptrial.design.growth import last_step
 from promptrial.errors import DataError
 from promptrial.model import Item
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
-from promptrial.phases.needs import LackCheck, lack_facts
+from promptrial.phases.needs import lack_facts
 from promptrial.phases.prepared import encode_item, in_order, prepared_files
-from promptrial.phases.scorers import known_needs
+from promptrial.phases.question_checks import QuestionChecks
 from promptrial.phases.services import Services
 from promptrial.phases.sources import earlier_sources, sample_settings, source_of
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_subgroups
 from promptrial.phases.waves import write_waves
-from promptrial.scoring.golds import GoldCheck
 from promptrial.scoring.normalize import rules_for
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.rundir import digest_of
 
-__all__ = ["PHASE", "both", "read_again"]
+__all__ = ["PHASE", "read_again"]
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
@@ -70,8 +68,7 @@ class _Read:
 
 def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, earlier: Mapping[str, Any]) -> _Read:
     """Draw the items of a data set and check them."""
-    needs = known_needs(spec.config) if spec.config.unscorable == "refuse" else {}
-    remarks, golds, lacks = _Remarks(), GoldCheck(spec.config.scoring.extra_refusals), LackCheck(needs)
+    remarks, checks = _Remarks(), QuestionChecks(spec.config)
     reading = reading_of(dataset, spec.config.subgroups)._replace(note=remarks.noted.append, say=remarks.said.append)
     size = last_step(spec.config).sizes[name]
     with _unchanged(name, spec.config_folder / dataset.path if dataset.path is not None else None):
@@ -79,13 +76,12 @@ def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, 
         if (own_rules := format_.rules(paths, reading)) is not None:
             source["rules"] = own_rules
         drawn = draw(format_, paths, name, reading, size, spec.config.seed, services.stop.check)
-    notice = both(golds, lacks)
     for place, item in sorted(drawn, key=itemgetter(0)):  # in the order of the file
-        notice(place, item)
+        checks.notice(place, item)
     items = [item for _, item in drawn]
     rules = rules_for(dataset.known_format, dataset.rules or source.get("rules"), dataset.tokens)
-    warnings = list(golds.warnings(name, items, rules))
-    lacks.check(name, items)
+    warnings = checks.warnings(name, items, rules)
+    checks.refuse(name, items)
     facts = {"format": dataset.known_format, **source, "items": len(items), **lack_facts(items), **remarks.facts}
     return _Read(items, facts, warnings, remarks.said)
 
@@ -141,16 +137,6 @@ class _Remarks:
     def facts(self) -> dict[str, list[str]]:
         """What is recorded; nothing of a file of which there is nothing to say."""
         return {"remarks": [*self.noted, *self.said]} if self.noted or self.said else {}
-
-
-def both(golds: GoldCheck, lacks: LackCheck) -> Notice:
-    """Return what tells both checks of each item."""
-
-    def notice(place: Place, item: Item) -> None:
-        golds.notice(place, item)
-        lacks.notice(place, item)
-
-    return notice
 
 
 def _write(path: Path, items: Iterable[Item]) -> FileRecord:

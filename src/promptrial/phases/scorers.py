@@ -41,6 +41,7 @@ __all__ = [
     "make_extracts",
     "make_scorers",
     "package_scorer",
+    "package_scorers",
     "record_of",
     "scorer_versions",
     "worst_columns",
@@ -117,6 +118,12 @@ def package_scorer(config: ExperimentConfig, entry: ScorerConfig) -> Scorer:
     """Return a scorer of a type of the package; nothing of the user's runs."""
     kind: type[Scorer] = registry.load("scorer", entry.kind)
     return typed(kind, _settings(config, kind, entry))
+
+
+def package_scorers(config: ExperimentConfig) -> dict[str, Scorer]:
+    """Return the configured scorers of types of the package, by name; nothing of the user's runs."""
+    entries = config.scorers_in_use.items()
+    return {name: package_scorer(config, entry) for name, entry in entries if entry.type != PYTHON}
 
 
 def _settings(config: ExperimentConfig, kind: type[Scorer], entry: ScorerConfig) -> dict[str, Any]:

@@ -100,6 +100,14 @@ class Scorer:
             )
         return low if self.declared.direction == "higher" else high
 
+    def gold_problem(self, item: Item) -> str | None:  # noqa: ARG002 - any accepted answers will do
+        """Return why an item that the measure applies to has accepted answers that cannot be used; None if it has not.
+
+        Scorers of the package are asked before any request is sent: what ``score`` raises is found after it was paid
+        for, and only if an answer comes to it.
+        """
+        return None
+
     @abstractmethod
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Return the score, within the declared range, of an answer to an item that the measure applies to."""

@@ -1,16 +1,18 @@
-"""What is unusual about accepted answers: those that read as refusals, and those in scripts without spaces. Pure."""
+"""Accepted answers that are unusual, as they read as refusals or have no spaces, or that a scorer cannot use. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from promptrial.errors import DataError
 from promptrial.model import Item
 from promptrial.scoring.characters import has_unspaced
+from promptrial.scoring.contract import Scorer
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.scoring.refusals import is_abstention
 
-__all__ = ["GoldCheck", "RefusalGold"]
+__all__ = ["GoldCheck", "RefusalGold", "UnusableGolds"]
 
 _SHOWN = 3
 
@@ -60,6 +62,43 @@ class GoldCheck:
         unspaced = sum(map(has_unspaced, golds))
         if unspaced:
             yield f"datasets.{dataset}: {unspaced / len(golds):.0%} of the accepted answers {_about_words(rules)}"
+
+
+class UnusableGolds:
+    """Refuses the items of a data set whose accepted answers a scorer cannot use; it is told of them as they are read.
+
+    ``scorers`` are by name; most take any accepted answer, and are not asked.
+    """
+
+    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
+        plain = Scorer.gold_problem
+        self._scorers = {name: each for name, each in scorers.items() if type(each).gold_problem is not plain}
+        self._found: dict[str, dict[str, str]] = {name: {} for name in self._scorers}
+
+    def notice(self, place: object, item: Item) -> None:
+        """Look at the accepted answers of an item that stands at ``place``."""
+        for name, scorer in self._scorers.items():
+            problem = scorer.gold_problem(item) if scorer.applies(item) else None
+            if problem is not None:
+                self._found[name][item.id] = f"{place} id {item.id!r}: {problem}"
+
+    def check(self, dataset: str, drawn: Sequence[str]) -> None:
+        """Check the items that were drawn, by their ids.
+
+        Raises
+        ------
+        DataError
+            Naming the scorer, the data set, how many items there are, and the first with its place.
+        """
+        for name, problems in self._found.items():
+            ids = set(drawn) if problems else set()
+            found = [problem for item_id, problem in problems.items() if item_id in ids]  # in the order of the file
+            if found:
+                count = f"{len(found):,} of {len(drawn):,} questions {'has' if len(found) == 1 else 'have'}"
+                raise DataError(
+                    f"datasets.{dataset}: {count} accepted answers that {name} cannot use; the first: {found[0]}",
+                    hint="correct them in the question file, or the settings of the scorer (docs/scorers_other.md)",
+                )
 
 
 def _about_words(rules: EvaluationRules) -> str:

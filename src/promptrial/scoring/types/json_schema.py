@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final
 
+from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Scorer
 from promptrial.scoring.json_schemas import CheckedSchema
@@ -89,6 +90,17 @@ class JsonSchema(Scorer):
             raise ValueError("the schema must be an object, true or false")  # noqa: TRY004 - reported as a setting
         return CheckedSchema(schema)
 
+    def gold_problem(self, item: Item) -> str | None:
+        """Each accepted answer must be JSON with the values that ``fields`` takes from a path in it."""
+        paths = dict.fromkeys(wanted for wanted in self._wanted.values() if wanted != _GOLD)
+        for text in item.answers if paths else ():
+            try:
+                for wanted in paths:
+                    _expected(text, wanted)
+            except ValueError as error:
+                return str(error)
+        return None
+
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """Return 1 if the answer is JSON that fits and agrees, else 0."""
         if answer.abstained and gold.item.is_unanswerable:
@@ -122,15 +134,22 @@ def _is(gold: Gold, text: str, wanted: str, value: object) -> bool:
         return False
     if wanted == _GOLD and isinstance(value, str):
         return gold.rules.normalize(value) == gold.rules.normalize(text)
+    if wanted != _GOLD:
+        return equal(value, _expected(text, wanted))
     try:
-        accepted = _accepted(text)
+        return equal(value, _accepted(text))
+    except ValueError:
+        return False
+
+
+def _expected(text: str, wanted: str) -> object:
+    """Return the value at a path of an accepted answer."""
+    try:
+        found = at_path(_accepted(text), wanted.partition(".")[2])
     except ValueError as error:
-        if wanted == _GOLD:
-            return False
         raise ValueError(
             f"`fields` wants {wanted}, but the accepted answer {text[:40]!r} is not JSON: {error}"
         ) from None
-    expected = accepted if wanted == _GOLD else at_path(accepted, wanted.partition(".")[2])
-    if expected is MISSING:
+    if found is MISSING:
         raise ValueError(f"`fields` wants {wanted}, which the accepted answer {text[:40]!r} does not have")
-    return equal(value, expected)
+    return found

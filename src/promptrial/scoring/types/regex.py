@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from promptrial.errors import ScoreError
+from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Scorer
 from promptrial.scoring.expressions import LIBRARIES, compiled, searchable
@@ -58,7 +59,7 @@ class Regex(Scorer):
         if bool(self.pattern) == self.from_gold:
             raise ValueError("give either `pattern` or `from_gold: true`")
         if self.pattern:
-            self._matches(self.pattern, "")
+            self._compiled(self.pattern)
 
     @cached_property
     def declared(self) -> Declaration:
@@ -73,6 +74,15 @@ class Regex(Scorer):
             needs=("gold",) if self.from_gold else (),
             role="accuracy" if self.from_gold else None,
         )
+
+    def gold_problem(self, item: Item) -> str | None:
+        """Each accepted answer must be a pattern, if they are the patterns."""
+        for pattern in item.answers if self.from_gold else ():
+            try:
+                self._compiled(pattern)
+            except ValueError as error:
+                return str(error)
+        return None
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
         """1 if a pattern matches, else 0.
@@ -94,7 +104,9 @@ class Regex(Scorer):
                 hint="correct the question file, or leave out `from_gold`",
             ) from error
 
+    def _compiled(self, pattern: str) -> Any:  # noqa: ANN401 - no types
+        return compiled(pattern, case=self.case, multiline=self.multiline, dotall=self.dotall)
+
     def _matches(self, pattern: str, text: str) -> bool:
-        expression = compiled(pattern, case=self.case, multiline=self.multiline, dotall=self.dotall)
-        text = searchable(text)
+        expression, text = self._compiled(pattern), searchable(text)
         return (expression.fullmatch(text.strip()) if self.whole else expression.search(text)) is not None
