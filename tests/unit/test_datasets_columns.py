@@ -345,6 +345,67 @@ def test_a_semicolon_in_one_cell_alone_may_belong_to_the_answer(tmp_path: Path) 
     assert not any("some answers hold" in remark for remark in remarks)
 
 
+@pytest.mark.parametrize(
+    ("answer", "sign"),
+    [("mercury|quicksilver", "|"), ("mercury; quicksilver", ";"), ("mercury", None), ("a || b", None)],
+)
+@pytest.mark.parametrize("name", ["q.jsonl", "q.json", "q.yaml"])
+def test_a_sign_between_answers_is_told_of_texts_in_other_kinds_of_files_too(
+    name: str, answer: str, sign: str | None, tmp_path: Path
+) -> None:
+    rows = [json.dumps({"question": question, "answers": answer}) for question in ("Q?", "P?")]
+    text = (
+        f"[{', '.join(rows)}]" if name == "q.json" else "".join(f"{'- ' * (name == 'q.yaml')}{row}\n" for row in rows)
+    )
+    items, remarks = written(tmp_path / name, text)
+    assert [item.answers for item in items] == [(answer,), (answer,)]
+    note = (
+        f"""column 'answers': some answers hold "{sign}", and each text is read as one answer; """
+        f"""if it separates several answers, write `separator: "{sign}"` under `datasets.mine`"""
+    )
+    assert [remark for remark in remarks if "some answers" in remark] == ([note] if sign else [])
+
+
+def test_a_separator_splits_texts_of_json(tmp_path: Path) -> None:
+    text = json.dumps({"question": "Q?", "answers": "mercury|quicksilver"})
+    (item,), remarks = written(tmp_path / "q.jsonl", text, Reading(separator="|"))
+    assert item.answers == ("mercury", "quicksilver")
+    assert not any("some answers" in remark for remark in remarks)
+
+
+LISTS = [
+    ('["mercury", "quicksilver"]', True),
+    ("['mercury', 'quicksilver']", True),
+    ("['mercury' 'quicksilver']\n", True),
+    ("['mercury|hydrargyrum']", True),
+    ("('mercury', \"quicksilver's\")", True),
+    ("('mercury',)", True),
+    ("[citation needed]", False),
+    ("[0, 1]", False),
+    ("('Hamlet')", False),
+    ("'a' and ['b']", False),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), LISTS)
+def test_a_text_that_looks_like_a_list_is_told(answer: str, tmp_path: Path, *, said: bool) -> None:
+    row = json.dumps({"question": "Q?", "answers": answer})
+    (item,), remarks = written(tmp_path / "q.jsonl", row)
+    assert item.answers == (answer.strip(),)
+    note = (
+        "column 'answers': some answers look like a list, and each text is read as one answer; if they are several "
+        "answers, write a list instead of a text"
+    )
+    assert [remark for remark in remarks if "some answers" in remark] == ([note] if said else [])
+    cell = answer.replace('"', '""')
+    _, remarks = written(tmp_path / "q.csv", f'question,answer\nQ?,"{cell}"\n')
+    note = (
+        "column 'answer': some answers look like a list, and each cell is read as one answer; if they are several "
+        'answers, rename the column to `answers` and write them as ["first", "second"]'
+    )
+    assert [remark for remark in remarks if "some answers" in remark] == ([note] if said else [])
+
+
 def test_a_column_of_one_answer_is_not_split_unless_a_separator_is_given(tmp_path: Path) -> None:
     text = "question,answer\nQ?,a | b; c\n"
     assert written(tmp_path / "q.csv", text)[0][0].answers == ("a | b; c",)

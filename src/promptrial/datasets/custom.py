@@ -9,7 +9,6 @@ byte. Those versions refused a question that had neither ``answers`` nor the mar
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +23,7 @@ from promptrial.datasets.columns import NAMES, Columns, listed, match_columns
 from promptrial.datasets.encodings import HEAD, open_content
 from promptrial.datasets.place import Place, shown
 from promptrial.datasets.table import Row, Table, open_table, table_of
+from promptrial.datasets.unsplit import unsplit_answers
 from promptrial.datasets.values import has_values
 from promptrial.errors import DataError
 from promptrial.model import Item
@@ -51,10 +51,6 @@ _EARLIER: Final = Columns(
 _EARLIER_NAMES: Final = ("id", "question", "answers", "context", "is_unanswerable", "cluster")
 # "answer" and "unanswerable" are slips of the pen; "context_id" and "question_id" are other columns
 _SLIP: Final = 0.85
-_BETWEEN: Final = {"|": re.compile(r"\w\s*\|\s*\w"), ";": re.compile(r"\w\s*;\s*\w")}
-"""What may stand between several answers in a cell, and how it stands there."""
-_LEAST_CELLS: Final = {"|": 1, ";": 2}
-"""How many cells must hold it: a semicolon is at home in one long answer, too."""
 
 
 def _table_items(path: Path, dataset: str, reading: Reading) -> Placed:
@@ -193,11 +189,8 @@ def _source(table: Table, first: Sequence[Row], dataset: str, reading: Reading) 
     sentences = _left_out(cells) if is_earlier else (f"read as {table.words}", *columns.sentences)
     for sentence in sentences:
         reading.note(sentence)
-    for column, sign in _unsplit(cells, [row for _, row in first]):
-        reading.say(
-            f'column {column!r}: some answers hold "{sign}", and each cell is read as one answer; if it separates '
-            f'several answers, write `separator: "{sign}"` under `datasets.{dataset}`'
-        )
+    for sentence in unsplit_answers(cells, [row for _, row in first], dataset):
+        reading.say(sentence)
     cells = _with_key(cells, table, reading)
     return _Source(cells, names, frozenset(names), is_earlier, table, reading)
 
@@ -231,21 +224,6 @@ def _left_out(cells: Cells) -> Iterator[str]:
             f"columns: only {', '.join(_EARLIER_NAMES)}, as in earlier versions, because of `format: custom` without "
             f"`columns`; not used: {listed(unused)}"
         )
-
-
-def _unsplit(cells: Cells, rows: Sequence[Mapping[str, object]]) -> Iterator[tuple[str, str]]:
-    """Yield the columns of answers that are not split, and what stands between words in their first cells."""
-    if not cells.is_sheet or cells.separator is not None:
-        return
-    for column in () if cells.columns.choices else cells.columns.answers:
-        texts = [text for row in rows if isinstance(text := row.get(column), str)]
-        signs = cells.signs_of_several(column)
-        if any(sign in text for sign in signs for text in texts):
-            continue
-        for sign, pattern in _BETWEEN.items():
-            if sum(pattern.search(text) is not None for text in texts) >= _LEAST_CELLS[sign]:
-                yield column, sign
-                break
 
 
 def _kept(columns: Columns, *, everything: bool, wanted: frozenset[str]) -> tuple[tuple[str, str], ...]:
