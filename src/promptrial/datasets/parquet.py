@@ -96,6 +96,9 @@ def _columns(place: Place, kind: type[T], present: list[str]) -> list[str]:
 
 
 def _values(first: Place, batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    from promptrial.datasets.arrow_values import plain_columns, with_fixes
+
+    batch, fixes = plain_columns(batch)
     try:
         values: list[dict[str, Any]] = batch.to_pylist()
     except UnicodeDecodeError:  # Arrow does not check text when it reads it; find the row
@@ -109,6 +112,7 @@ def _values(first: Place, batch: pa.RecordBatch) -> list[dict[str, Any]]:
                     hint=f"write the file again, with its texts in UTF-8; {_SEE_ENCODINGS}",
                 ) from error
         raise
+    with_fixes(values, fixes)
     return values
 
 

@@ -25,6 +25,7 @@ from promptrial.datasets.place import Place
 
 __all__ = [
     "BrokenCell",
+    "elapsed_text",
     "has_values",
     "is_list_cell",
     "is_missing",
@@ -111,16 +112,21 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value, enc_hook=str, order="deterministic").decode()
 
 
-def _elapsed(value: dt.timedelta) -> str:
+def elapsed_text(nanoseconds: int) -> str:
     """Return a time that passed as ISO 8601 writes it, in days, hours, minutes and seconds."""
-    sign, value = ("-", -value) if value < dt.timedelta() else ("", value)
-    minutes, seconds = divmod(value.seconds, 60)
+    seconds, fraction = divmod(abs(nanoseconds), 10**9)
+    minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)
-    fraction = f".{value.microseconds:06}".rstrip("0") if value.microseconds else ""
+    days, hours = divmod(hours, 24)
+    decimals = f".{fraction:09}".rstrip("0") if fraction else ""
     parts = [f"{hours}H" if hours else "", f"{minutes}M" if minutes else ""]
-    parts += [f"{seconds}{fraction}S" if seconds or fraction or not value else ""]
+    parts += [f"{seconds}{decimals}S" if seconds or decimals or not nanoseconds else ""]
     time = "".join(parts)
-    return f"{sign}P{f'{value.days}D' if value.days else ''}{time and 'T' + time}"
+    return f"{'-' * (nanoseconds < 0)}P{f'{days}D' if days else ''}{time and 'T' + time}"
+
+
+def _elapsed(value: dt.timedelta) -> str:
+    return elapsed_text(value // dt.timedelta(microseconds=1) * 1000)
 
 
 _KINDS: Final = {"list": "a list", "dict": "an object", "bytes": "bytes"}
