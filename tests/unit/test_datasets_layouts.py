@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.datasets.base import DatasetFormat, Reading
+from promptrial.datasets.content_ids import has_content_id
 from promptrial.datasets.type_words import in_words
 from promptrial.errors import DataError
 from promptrial.model import Item, Message
@@ -55,6 +57,34 @@ def test_the_right_choice_is_its_text(tmp_path: Path, name: str, row: dict[str, 
     ((item,), _) = read(name, tmp_path / "q.jsonl", row)
     assert item.answers == (right,)
     assert len(item.choices) == 2
+
+
+def test_the_choices_of_truthfulqa_stand_in_an_order_that_a_hash_of_the_question_decides(tmp_path: Path) -> None:
+    texts = [f"choice {number}" for number in range(4)]
+    rows = [
+        {"question": f"Q{number}?", "mc1_targets": {"choices": texts, "labels": [1, 0, 0, 0]}} for number in range(200)
+    ]
+    items, _ = read("truthfulqa", tmp_path / "q.jsonl", *rows)
+    assert {item.answers for item in items} == {("choice 0",)}
+    letters = Counter(item.choices.index("choice 0") for item in items)
+    assert min(letters[place] for place in range(4)) >= 30
+    assert {frozenset(item.choices) for item in items} == {frozenset(texts)}
+    assert all(has_content_id(item) for item in items), "the id covers what is asked"
+    turned = [{**row, "mc1_targets": {"choices": texts[::-1], "labels": [0, 0, 0, 1]}} for row in rows]
+    assert read("truthfulqa", tmp_path / "q.jsonl", *turned)[0] == items, "whatever the order in the file"
+    named, _ = read("truthfulqa", tmp_path / "q.jsonl", *({**row, "id": "x1"} for row in rows[:1]))
+    again, _ = read("truthfulqa", tmp_path / "q.jsonl", {**rows[1], "id": "x1"})
+    assert named[0].choices == again[0].choices, "by the id, if there is one"
+    logged = [{"doc_id": at, "doc": row, "target": 0, "arguments": []} for at, row in enumerate(rows)]
+    assert read("lm_eval_samples", tmp_path / "q.jsonl", *logged)[0] == items
+
+
+def test_the_order_of_the_file_is_kept_for_runs_that_have_it(tmp_path: Path) -> None:
+    row = {"question": "Q?", "mc1_targets": {"choices": ["c", "b", "a"], "labels": [1, 0, 0]}}
+    (tmp_path / "q.jsonl").write_text(json.dumps(row))
+    format_: DatasetFormat = registry.load("dataset format", "truthfulqa")
+    (item,) = format_.read(tmp_path / "q.jsonl", "mine", reading=Reading(file_order=True))
+    assert item.choices == ("c", "b", "a")
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,7 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
     """
     from promptrial.engine.question_files import all_items
     from promptrial.engine.resolving import load_resolved
+    from promptrial.scoring.letters import LetterCheck
 
     with tempfile.TemporaryDirectory(prefix="promptrial-") as name:
         folder = Path(name)
@@ -207,8 +208,11 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         loaded, resolution = load_resolved(path, env, folder=Path())
         _check_models(loaded)
         said: list[str] = []
-        items = sum(1 for _ in islice(all_items(loaded, said.append), MOST_COUNTED + 1))
-    return _Found(_fitting(resolution.values, items), (*resolution.sentences, *said), items)
+        items, letters = 0, LetterCheck()
+        for items, item in enumerate(islice(all_items(loaded, said.append), MOST_COUNTED + 1), start=1):  # noqa: B007
+            letters.notice(item)
+    sentences = (*resolution.sentences, *said, *letters.warnings("questions"))
+    return _Found(_fitting(resolution.values, items), sentences, items)
 
 
 def _check_models(loaded: LoadedConfig) -> None:

@@ -66,6 +66,8 @@ class Reading(NamedTuple):
         What stands between several answers in one cell.
     sheet : str or None
         The sheet of an Excel workbook; None for the first visible one with rows.
+    file_order : bool
+        Whether choices stay in the order of the file where the format has one of its own, as earlier versions read it.
     first_choice : {0, 1} or None
         The number of the first choice, where answers are numbers of choices.
     keep : set of str
@@ -82,6 +84,7 @@ class Reading(NamedTuple):
     keep: frozenset[str] = frozenset()
     first_choice: int | None = None
     sheet: str | None = None
+    file_order: bool = False
     note: Callable[[str], None] = say_nothing
     say: Callable[[str], None] = say_nothing
 
@@ -164,6 +167,11 @@ class DatasetFormat:
     file_names: str = ""
     scorers: tuple[str, ...] = ()
     rules: Callable[[Sequence[Path], Reading], str | None] = lambda _paths, _reading: None
+
+    @property
+    def orders_choices(self) -> bool:
+        """Whether choices may be in another order than that of the file."""
+        return self.layout is not None and self.layout.orders_choices
 
     def read(
         self, path: Path, dataset: str, notice: Notice = ignore, reading: Reading = _AS_RECOGNISED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -43,11 +44,14 @@ class Layout:
         The kinds of rows, the most telling first.
     takes_columns : bool
         Whether ``columns`` of the configuration can say which key is the question.
+    orders_choices : bool
+        Whether the order of a question's choices is decided by a hash, as that of the file gives the right one away.
     """
 
     about: str
     variants: tuple[Variant, ...]
     takes_columns: bool = False
+    orders_choices: bool = False
 
     def identifies(self, rows: Sequence[Mapping[str, Any]]) -> bool:
         """Whether rows are of this layout: each can be read, and one at least says by itself what it is."""
@@ -69,11 +73,12 @@ class Layout:
             For a row that is of none of the kinds, or holds what cannot be a question.
         """
         notes = Notes(reading.columns)
+        orders = self.orders_choices and not reading.file_order
         for place, row in rows:
             variant = self._fitting(row) or max(self.variants, key=lambda one: one.likeness(row))
             try:
                 for draft in variant.read(row, notes):
-                    yield place, _item(place, dataset, draft)
+                    yield place, _item(place, dataset, _ordered(draft) if orders else draft)
             except MisfitError as error:
                 raise place.error(str(error), hint=SEE_FORMATS) from error
         for remark in notes.remarks:
@@ -88,9 +93,10 @@ def layout_format(
     type_: ItemType | None = None,
     scorers: tuple[str, ...] = (),
     takes_columns: bool = False,
+    orders_choices: bool = False,
 ) -> DatasetFormat:
     """Return the format of files whose rows are of a layout."""
-    layout = Layout(about, variants, takes_columns)
+    layout = Layout(about, variants, takes_columns, orders_choices)
     return DatasetFormat(
         name=name,
         type=type_,
@@ -208,6 +214,17 @@ def typed(place: Place, row: Mapping[str, object], kind: type[_T]) -> _T:
         return msgspec.convert(row, kind)
     except msgspec.ValidationError as error:
         raise place.error(in_words(error), hint=SEE_FORMATS) from error
+
+
+def _ordered(draft: Draft) -> Draft:
+    """Return a question with its choices in the order of a hash: of its id, or its text if it has none, and of each.
+
+    So it is the same for every arm and run, and in whatever order the file has them.
+    """
+    key = draft.id or draft.question
+    return replace(
+        draft, choices=tuple(sorted(draft.choices, key=lambda choice: sha256(f"{key}\n{choice}".encode()).digest()))
+    )
 
 
 def _item(place: Place, dataset: str, draft: Draft) -> Item:

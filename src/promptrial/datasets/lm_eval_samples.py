@@ -98,5 +98,6 @@ FORMAT: Final = DatasetFormat(
         "lm-evaluation-harness samples (`samples_*.jsonl`): `doc`, `doc_id`, `target`, `arguments`",
         (Variant(_Sample, no_other_reader),),
         takes_columns=True,
+        orders_choices=True,  # those of TruthfulQA's documents
     ),
 )

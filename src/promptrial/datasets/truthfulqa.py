@@ -1,7 +1,9 @@
 """TruthfulQA: questions that invite a common error. The official CSV, the hub's ``generation`` and ``multiple_choice``.
 
 In the CSV, accepted answers are separated by ``;``. Of the two kinds of multiple choice, the one with a single right
-choice (``mc1_targets``) is read.
+choice (``mc1_targets``) is read. In the hub's rows it always comes first. So the choices of a question are put into an
+order that a hash of its id decides, or of its text if it has no id: the same for all arms and runs. A run that an
+earlier version prepared keeps the order of the file.
 
 References
 ----------
@@ -64,6 +66,7 @@ _WRONG: Final = frozenset({"Incorrect Answers", "incorrect_answers", "Best Incor
 FORMAT: Final = layout_format(
     name="truthfulqa",
     type_="closed",
+    orders_choices=True,
     about="TruthfulQA: the official CSV, and the hub's `generation` and `multiple_choice`",
     variants=(
         Variant(_CsvRow, _csv, left_out=_WRONG),

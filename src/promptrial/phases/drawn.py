@@ -9,13 +9,13 @@ from typing import Any
 
 from promptrial import registry
 from promptrial.config.datasets import DatasetConfig
-from promptrial.datasets.base import DatasetFormat, reading_of
+from promptrial.datasets.base import DatasetFormat
 from promptrial.datasets.drawing import draw
 from promptrial.design.growth import last_step
 from promptrial.model import Item
 from promptrial.phases.prepared import all_items, in_order
 from promptrial.phases.services import Services
-from promptrial.phases.sources import earlier_sources, hub_location, source_of
+from promptrial.phases.sources import earlier_sources, hub_location, reading_in, source_of
 from promptrial.phases.spec import RunSpec
 
 __all__ = ["DrawnNow", "drawn_now", "items_planned"]
@@ -51,7 +51,7 @@ def drawn_now(spec: RunSpec, services: Services) -> DrawnNow:
             absent.append(name)
             continue
         format_, paths = files
-        reading = reading_of(dataset, spec.config.subgroups)
+        reading = reading_in(spec, dataset, earlier.get(name, {}))
         drawn = draw(format_, paths, name, reading, sizes[name], spec.config.seed, services.stop.check)
         items += [item for _, item in drawn]
     return DrawnNow(in_order(spec.run, items), tuple(absent))

@@ -9,8 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from promptrial.config.datasets import DatasetConfig
-from promptrial.datasets.base import reading_of
+from promptrial.datasets.base import Reading
 from promptrial.datasets.drawing import draw
 from promptrial.design.growth import last_step
 from promptrial.errors import DataError
@@ -21,7 +20,7 @@ from promptrial.phases.needs import lack_facts
 from promptrial.phases.prepared import encode_item, in_order, prepared_files
 from promptrial.phases.question_checks import QuestionChecks
 from promptrial.phases.services import Services
-from promptrial.phases.sources import earlier_sources, sample_settings, source_of
+from promptrial.phases.sources import earlier_sources, order_facts, reading_in, sample_settings, source_of
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_subgroups
 from promptrial.phases.waves import write_waves
@@ -40,7 +39,8 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     with services.progress.task("prepare", RUN, len(spec.config.datasets)) as task:
         for name, dataset in spec.config.datasets.items():
             services.stop.check()
-            read = _read(spec, services, name, dataset, earlier.get(name, {}))
+            known = earlier.get(name, {})
+            read = _read(spec, services, name, known, reading_in(spec, dataset, known))
             for sentence in read.warnings:
                 services.events.warn(sentence)
             for sentence in read.said:
@@ -66,15 +66,17 @@ class _Read:
     said: list[str]
 
 
-def _read(spec: RunSpec, services: Services, name: str, dataset: DatasetConfig, earlier: Mapping[str, Any]) -> _Read:
+def _read(spec: RunSpec, services: Services, name: str, earlier: Mapping[str, Any], reading: Reading) -> _Read:
     """Draw the items of a data set and check them."""
+    dataset = spec.config.datasets[name]
     remarks, checks = _Remarks(), QuestionChecks(spec.config)
-    reading = reading_of(dataset, spec.config.subgroups)._replace(note=remarks.noted.append, say=remarks.said.append)
+    reading = reading._replace(note=remarks.noted.append, say=remarks.said.append)
     size = last_step(spec.config).sizes[name]
     with _unchanged(name, spec.config_folder / dataset.path if dataset.path is not None else None):
         source, format_, paths = source_of(spec, services, name, dataset, earlier)
         if (own_rules := format_.rules(paths, reading)) is not None:
             source["rules"] = own_rules
+        source |= order_facts(format_, reading)
         drawn = draw(format_, paths, name, reading, size, spec.config.seed, services.stop.check)
     for place, item in sorted(drawn, key=itemgetter(0)):  # in the order of the file
         checks.notice(place, item)
@@ -114,7 +116,8 @@ def read_again(spec: RunSpec, services: Services, name: str) -> tuple[list[Item]
     PromptrialError
         If a run could not be prepared from it.
     """
-    read = _read(spec, services, name, spec.config.datasets[name], {})
+    earlier = earlier_sources(spec).get(name, {})
+    read = _read(spec, services, name, {}, reading_in(spec, spec.config.datasets[name], earlier))
     return read.items, str(read.source["sha256"])
 
 

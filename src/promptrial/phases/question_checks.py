@@ -1,4 +1,4 @@
-"""What is looked at in the questions of a data set before a run: odd and unusable golds, and what scorers lack.
+"""What is looked at in the questions of a data set before a run: golds, letters of choices, and what scorers lack.
 
 *Prepare*, ``plan`` and ``config check`` look in this one way, so that a run is not refused for what they passed over.
 """
@@ -13,6 +13,7 @@ from promptrial.model import Item
 from promptrial.phases.needs import LackCheck
 from promptrial.phases.scorers import known_needs, package_scorers
 from promptrial.scoring.golds import GoldCheck, UnusableGolds
+from promptrial.scoring.letters import LetterCheck
 from promptrial.scoring.normalize import EvaluationRules
 
 __all__ = ["QuestionChecks"]
@@ -34,7 +35,10 @@ class QuestionChecks:
 
     def warnings(self, dataset: str, items: Sequence[Item], rules: EvaluationRules) -> list[str]:
         """Return what is odd about the questions that were drawn."""
-        return list(self._golds.warnings(dataset, items, rules))
+        letters = LetterCheck()
+        for item in items:
+            letters.notice(item)
+        return [*self._golds.warnings(dataset, items, rules), *letters.warnings(dataset)]
 
     def refuse(self, dataset: str, items: Sequence[Item]) -> None:
         """Refuse questions, of those that were drawn, that a scorer could not score.

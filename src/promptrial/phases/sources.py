@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from promptrial import registry
 from promptrial.config.datasets import DatasetConfig, HubConfig
 from promptrial.config.environment import expanded
-from promptrial.datasets.base import DatasetFormat, reading_of
+from promptrial.datasets.base import DatasetFormat, Reading, reading_of
 from promptrial.design.growth import last_step
 from promptrial.design.waves import wave_settings
 from promptrial.errors import ConfigError, DataError
@@ -32,7 +32,9 @@ __all__ = [
     "knows_sources",
     "missing_sources",
     "most_items",
+    "order_facts",
     "question_file",
+    "reading_in",
     "sample_settings",
     "source_of",
 ]
@@ -159,6 +161,25 @@ def _hub_source(
     hidden = [text for at, text in spec.written.items() if at[:3] == ("datasets", name, "hub")]
     source = {"hub": " ".join(hidden) or str(location), "commit": fetched.commit}
     return source, format_, fetched.paths
+
+
+def reading_in(spec: RunSpec, dataset: DatasetConfig, earlier: Mapping[str, Any]) -> Reading:
+    """Return how the files of a data set are read in a run; ``earlier`` is what it was prepared from before, if it was.
+
+    What a run of an earlier version has asked, it asks on when it grows or is prepared again.
+    """
+    file_order = "choice_order" not in earlier if earlier else _was_built(spec)
+    return reading_of(dataset, spec.config.subgroups)._replace(file_order=file_order)
+
+
+def order_facts(format_: DatasetFormat, reading: Reading) -> dict[str, str]:
+    """Return what is recorded of a source whose choices may be in another order than in the file; else nothing."""
+    return {"choice_order": "hash"} if format_.orders_choices and not reading.file_order else {}
+
+
+def _was_built(spec: RunSpec) -> bool:
+    """Whether there are requests of an earlier version, of which no record says what they were prepared from."""
+    return _on_record(spec) is None and load_manifest(spec.run.batch_inputs / "manifest.json") is not None
 
 
 def hub_location(spec: RunSpec, services: Services, hub: HubConfig, format_: DatasetFormat) -> tuple[Hub, HubLocation]:
