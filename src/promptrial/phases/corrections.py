@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from promptrial.errors import PromptrialError
 from promptrial.model import Item
+from promptrial.phases.kept_questions import sent
 from promptrial.phases.prepare import read_again
 from promptrial.phases.prepared import all_items, in_order
 from promptrial.phases.services import Services
@@ -66,11 +65,6 @@ def find(spec: RunSpec, services: Services, changed: Mapping[str, str]) -> Found
 
 def corrected(before: Sequence[Item], after: Sequence[Item]) -> int | None:
     """Return how many items differ, all of them in what is not sent; None if anything else differs."""
-    if [_sent(item) for item in before] != [_sent(item) for item in after]:
+    if [sent(item) for item in before] != [sent(item) for item in after]:
         return None
     return sum(one != other for one, other in zip(before, after, strict=True))
-
-
-def _sent(item: Item) -> Item:
-    """Return an item without what no request has."""
-    return msgspec.structs.replace(item, answers=(), is_unanswerable=False, cluster=None, extra={})

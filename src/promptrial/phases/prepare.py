@@ -16,6 +16,7 @@ from promptrial.errors import DataError
 from promptrial.model import Item
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
+from promptrial.phases.kept_questions import check_kept
 from promptrial.phases.needs import lack_facts
 from promptrial.phases.prepared import encode_item, in_order, prepared_files
 from promptrial.phases.question_checks import QuestionChecks
@@ -49,6 +50,8 @@ def _run(spec: RunSpec, services: Services) -> Produced:
             sources[name] = read.source
             task.advance()
     check_subgroups(spec.config.subgroups, chosen)
+    if earlier:
+        check_kept(spec, chosen)
     artifacts = {
         path: _write(path, (item for item in chosen if item.type == kind)) for kind, path in prepared_files(spec.run)
     }
