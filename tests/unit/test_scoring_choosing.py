@@ -162,6 +162,72 @@ def test_what_was_stated_last_counts_and_what_is_denied_leaves_what_was_stated_b
     assert chosen(answer, LEGS) == place
 
 
+CAPITALS = ("Paris", "London", "Berlin", "Madrid")
+LETTERED = "A. Paris is in France.\nB. London is in England.\nC. Berlin is in Germany.\nD. Madrid is in Spain.\n\n"
+PARAGRAPHS = (
+    "**A. Paris**\nIt is in France.\n\n**B. London**\nIt is in England.\n\n**C. Berlin**\nNo.\n\n**D. Madrid**\nNo.\n\n"
+)
+BULLETS = "- Paris is in France.\n- London is in England.\n- Berlin is in Germany.\n- Madrid is in Spain.\n\n"
+INTRODUCTIONS = [
+    "I'll think step by step.", "Let's look at the options:", "Let's look at each option:",
+    "Let's evaluate each answer choice:", "Let me go through every choice:", "Consider each answer:",
+    "Each of the answer choices. Every possible answer:", "Let's go option by option:", "We need the right answer:",
+    "Which option is in England?", "Which of these answers? The first option:", "Let me check whether the answer is A.",
+    "If option A is correct, we are done.", "No option is obvious.",
+]  # fmt: skip
+ENDINGS = [
+    "{letter}", "**{letter}**", "**{letter}. {text}**", "{letter}) {text}", "<answer>{letter}</answer>",
+    "<answer>\n{letter}\n</answer>", "<final>{text}</final>", "<answer>{text}</answer>", "Correct: {letter}",
+    "**Final:** {letter}", "Result: {text}", "So the answer is {letter}.", "Therefore, {letter}.", "I choose {letter}.",
+    "Therefore, the correct one is {letter}.", "So it is {text}.", "Thus ({letter}).", "I'd go with {letter}.",
+    "Hence, option {letter} is right.", "In conclusion, option ({letter}) {text} is in England.", "So {letter} fits.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("listed", [LETTERED, PARAGRAPHS, BULLETS])
+@pytest.mark.parametrize("introduction", INTRODUCTIONS)
+def test_what_is_said_of_all_options_or_opens_a_list_is_no_statement_and_the_last_line_decides(
+    introduction: str, listed: str
+) -> None:
+    for place, text in enumerate(CAPITALS):
+        for ending in ENDINGS:
+            last = ending.format(letter="ABCD"[place], text=text)
+            assert chosen(f"{introduction}\n{listed}{last}", CAPITALS) == place, last
+    assert chosen(f"{introduction}\n{listed}", CAPITALS) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "place"),
+    [
+        ("The correct answer is:\n\nA. Paris\n\nExplanation:\nB. London is in England.", 0),
+        ("**Final answer:**\nA. Paris\n\nB. London is in England.", None),
+        ("**Final answer:**\nA. Paris\nIt is in France.\nB. London is in England.", 0),
+        ("Answer:\nB. London\nC. Berlin", 1), ("My final choice:\n- Paris, since it is\n", 0),
+        ("Answer: B\n\n" + LETTERED, 1), ("Answer: B\n\n" + LETTERED + "So D is a capital as well.", 1),
+        ("All things considered, the answer is B.", 1), ("No, the answer is B", 1), ("After all the answer is B", 1),
+        (f"{LETTERED}B. London is in England, so B.", 1), (f"{LETTERED}{LETTERED}", None),
+        ("A. Paris\nA: wrong\nB. London\nB: right", None),
+        ("Wrong answer: A. Correct answer: B", 1), ("The answer is B. The wrong answer is A.", 1),
+    ],
+)  # fmt: skip
+def test_a_statement_above_a_list_is_one(answer: str, place: int | None) -> None:
+    assert chosen(answer, CAPITALS) == place
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "", LETTERED, "Therefore, B is wrong.", "So Paris is out.", "So is it B?", "Thus it cannot be B.",
+        "So B and C remain.", "Hence Paris and London.", "Incorrect: B", "Not correct: B", "So a city is in Spain.",
+        "- Madrid is in Spain, so D.", "4. Madrid, so D", "<answer></answer>",
+        "<answer>B</answer> or <b>", "I choose none.",
+    ],
+)  # fmt: skip
+def test_a_last_line_that_concludes_to_no_choice_or_goes_on_with_a_list_decides_nothing(ending: str) -> None:
+    expected = 1 if ending.startswith("<answer>B") else None
+    assert chosen(f"Let's look at each option:\n{LETTERED}{ending}", CAPITALS) == expected
+
+
 def test_the_first_number_may_be_zero() -> None:
     assert chosen("1", ("x", "y")) == 0
     assert chosen("1", ("x", "y"), first=0) == 1
@@ -226,6 +292,14 @@ def test_any_text_names_a_choice_that_there_is_or_none(text: str, choices: tuple
         "答案是",
         " ",
         "_",
+        "each answer: ",
+        "each answer:\nA. ",
+        "so ",
+        "I choose ",
+        "- 6\n",
+        "<answer>",
+        "any one ",
+        "A. x\n",
     ],
 )
 def test_hostile_texts_take_time_in_proportion(hostile: str) -> None:
@@ -240,6 +314,10 @@ def test_the_right_choice_scores_one_and_items_without_choices_are_left_out() ->
     assert math.isnan(score_of(scorer, item_of("8"), "B"))
     unanswerable = item_of(choices=LEGS)
     assert (score_of(scorer, unanswerable, "I don't know."), score_of(scorer, unanswerable, "B")) == (1, 0)
+
+
+def test_changed_rules_are_another_version_so_that_finished_runs_are_scored_again() -> None:
+    assert scorer_of("choice").declared.version == 2
 
 
 def test_a_choice_that_reads_as_a_refusal_is_a_choice() -> None:

@@ -3,14 +3,20 @@ r"""Which choice of a multiple-choice question an answer names: by letter, by nu
 The first of these rules that finds anything decides; if it finds several different choices, the answer names none.
 
 1. **Nothing but a choice.** The whole answer, else its last line, is a letter ("B", "(b)", "**B.**", "Option B"), the
-   text of a choice, or its number. A text goes before a number: "8" is the choice "8" and not the eighth.
-2. **A statement.** What follows the last "answer is", "answer:", "correct choice is", ``\boxed{`` and the like begins
-   with a letter, or names choices by their text. "Option B is correct" is a statement too.
-3. **A labelled line.** Lines that begin with a letter and a mark ("B. Paris", "(B) Paris", "B) …", "B: …"), and with
-   such a line all letters in brackets. Without one, a first line that is nothing but a choice.
-4. **A text.** Choices whose text stands in the answer as whole words; one that stands only within a longer one that was
+   text of a choice, or its number; in tags too ("<answer>B</answer>"). A text goes before a number: "8" is the choice
+   "8" and not the eighth.
+2. **A statement.** What follows the last "answer is", "answer:", "correct choice is", ``\boxed{``, ``<answer>`` and the
+   like begins with a letter, or names choices by their text. "Option B is correct" is a statement too. What speaks of
+   all choices or of none in particular ("each option:", "which answer is", "if the answer is"), or only opens a list of
+   the choices, is no statement.
+3. **A conclusion.** In the last line, unless that is an item of a list, what follows the last "therefore", "so",
+   "I choose", "final:", "correct:" and the like begins with a letter, or with the text of the only choice in it.
+4. **A labelled line.** Lines that begin with a letter and a mark ("B. Paris", "(B) Paris", "B) …", "B: …"), and with
+   such a line all letters in brackets. A last line with a letter that was listed before decides alone, unless it is the
+   end of a second list. Without labelled lines, a first line that is nothing but a choice.
+5. **A text.** Choices whose text stands in the answer as whole words; one that stands only within a longer one that was
    found ("York" in "New York") does not count.
-5. **A letter.** Capital letters that stand alone, and any in brackets or bold.
+6. **A letter.** Capital letters that stand alone, and any in brackets or bold.
 
 "A" and "I" are letters only where they can be neither an article nor a pronoun: alone on a line, before a mark, in
 brackets or bold, beside "and" or "or" and another letter, or before a word that only a reason begins with. "The answer
@@ -30,6 +36,15 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from promptrial.model.templates import LETTERS
+from promptrial.scoring.choice_cues import (
+    CONCLUSION,
+    LEADS,
+    LIST_ITEM,
+    REFUTES,
+    STATEMENT,
+    is_of_none,
+    is_title,
+)
 from promptrial.scoring.support import claim_words
 
 __all__ = ["chosen"]
@@ -40,14 +55,6 @@ _LETTER: Final = r"[A-Za-z]"
 _APART: Final = r"(?<![A-Za-z0-9_À-ɏ'’\-+#&])"
 _ENDS: Final = r"(?![A-Za-z0-9_À-ɏ'’\-+#&])"
 _ALONE: Final = re.compile(rf"(?:{_LABEL}\s{{0,3}})?[(\[{{]?\s?({_LETTER}|[0-9]{{1,2}})\s?[)\]}}]?", re.IGNORECASE)
-_CUE: Final = re.compile(
-    r"\b(?:answer|choice|option|antwort|respuesta|réponse|risposta|resposta|antwoord)\b[*_ ]{0,4}"
-    r"(?:\([^()\n]{0,20}\) ?)?"
-    r"(?:(?:is|was|would be|must be|should be|has to be|ist|lautet|es|est|è|é)\b|[:：])"
-    r"|(?:答案|答え|正解|정답|ответ)[是はは은:： ]{0,3}[:：是]?"
-    r"|\\boxed\s?\{",
-    re.IGNORECASE,
-)
 _SAID_TO_BE: Final = re.compile(
     rf"(?:\b(?:option|choice|answer|letter)\s[(\[*]{{0,3}}({_LETTER})[)\]*]{{0,3}}|{_APART}((?-i:[A-Z])))"
     r"\s(?:is|would be|must be)\s(?:the\s)?(?:most\s|only\s)?(?:correct|right|best|true|appropriate|accurate)\b",
@@ -87,7 +94,8 @@ _CLAUSE: Final = re.compile(
 )
 """What makes a letter the subject of a sentence of its own, as in "C, A is wrong"."""
 _GOES_ON: Final = re.compile(
-    r"[*_ ]*(?:$|[^\w\s]|\n|(?:because|since|as|and|or|but|for|due|given|which|is|with|that|where|while|not)\b)"
+    r"[*_ ]*(?:$|[^\w\s]|\n|(?:because|since|as|and|or|but|for|due|given|which|is|with|that|where|while|not"
+    r"|fits|matches|remains|seems)\b)"
 )
 _LABELLED: Final = re.compile(
     rf"^[ \t>#*_-]{{0,6}}(?:[(\[]({_LETTER})[)\]]|({_LETTER})[*_]{{0,2}}[).:：\]-](?=[\s*_]|$))", re.MULTILINE
@@ -98,6 +106,8 @@ _STANDING: Final = re.compile(
     rf"|{_APART}([AI])(?=[*_]{{0,2}}\s?(?:[.,;:!?)/&]|$|(?:and|or)\s[(*]{{0,2}}[A-Z](?![A-Za-z'’])))"
     rf"|(?:\b(?:and|or)\s|[/&]\s?)([AI])(?![A-Za-z'’]|\s[a-z])"
 )
+_TAGGED: Final = re.compile(r"<([A-Za-z_]{2,20})>(.*)</\1>", re.DOTALL)
+_SENTENCE_ENDS: Final = re.compile(r"[.;!?](?:\s|$)|</")
 _DENIALS: Final = ("not be", "cannot be", "not", "isn t", "wasn t", "neither", "nor", "rather than", "instead of")
 """What denies the text of a choice that stands right behind it; articles, and what parts words, are not there."""
 _LONGEST_LINE: Final = 2000
@@ -146,7 +156,7 @@ def chosen(text: str, choices: tuple[str, ...], first: int = 1) -> int | None:
     [1, 1, 1, 1, 1, None]
     """
     known, text = _choices(choices), text if text.isascii() else text.translate(_WIDE)
-    for rule in (_alone, _stated, _labelled, _first_line, _named, _standing):
+    for rule in (_alone, _stated, _concluded, _labelled, _first_line, _named, _standing):
         found = rule(text, known, first)
         if found:
             return next(iter(found)) if len(found) == 1 else None
@@ -154,8 +164,11 @@ def chosen(text: str, choices: tuple[str, ...], first: int = 1) -> int | None:
 
 
 def _alone(text: str, known: _Choices, first: int) -> set[int]:
-    lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
-    return next((found for each in [text, *lines[-1:]] if (found := _only(each, known, first))), set())
+    return _only(text, known, first) or _only(_last_line(text), known, first)
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip(_DECORATION)), "")
 
 
 def _first_line(text: str, known: _Choices, first: int) -> set[int]:
@@ -167,6 +180,8 @@ def _only(text: str, known: _Choices, first: int) -> set[int]:
     bare = text.lstrip(f"{_DECORATION}#>").rstrip(_DECORATION)
     if not bare or len(bare) > _LONGEST_LINE:
         return set()
+    if bare[0] == "<" and (tagged := _TAGGED.fullmatch(bare)):
+        return _only(tagged[2], known, first)
     match = _ALONE.fullmatch(bare)
     if match and match[1].isalpha():
         return _places([match[1]], known)
@@ -178,18 +193,81 @@ def _only(text: str, known: _Choices, first: int) -> set[int]:
 
 def _stated(text: str, known: _Choices, first: int) -> set[int]:
     masked = _without_denied(text)
-    cues = [match.end() for match in _CUE.finditer(masked)]
-    said = [match for match in _SAID_TO_BE.finditer(masked) if _places([match[1] or match[2]], known)]
+    cues = [
+        match.end()
+        for match in [*STATEMENT.finditer(masked)][-_MOST_CUES:]
+        if not (is_of_none(masked, match.start()) or _opens_a_list(masked, match, known))
+    ]
+    said = [
+        match
+        for match in _SAID_TO_BE.finditer(masked)
+        if _places([match[1] or match[2]], known) and not is_of_none(masked, match.start())
+    ]
     if said and said[-1].end() > max(cues, default=-1):
         return _places([said[-1][1] or said[-1][2]], known)
-    for end in reversed(cues[-_MOST_CUES:]):
+    for end in reversed(cues):
         tail = masked[end : end + _LONGEST_LINE]
-        filler = _FILLER.match(tail)
-        begin = filler.end() if filler else 0
+        begin = _filled(tail, 0)
         found = _led(tail[begin:], known) or _in_sentence(text[end + begin : end + _LONGEST_LINE], known, first)
         if found or not _BEGINS_DENIED.match(text, end):
             return found
     return set()
+
+
+def _filled(tail: str, start: int) -> int:
+    """Return where the words end that may stand between a cue and what it names."""
+    filler = _FILLER.match(tail, start)
+    return filler.end() if filler else start
+
+
+def _opens_a_list(text: str, cue: re.Match[str], known: _Choices) -> bool:
+    """Whether a cue ends in a colon with nothing but a list below: the first choice, then the second.
+
+    Behind a title ("**Final answer:**") there may be text between the choices of an explanation, but not of a list.
+    """
+    head, _, below = text[cue.end() : cue.end() + _LONGEST_LINE].partition("\n")
+    if cue[0][-1] not in ":：" or head.strip(_DECORATION):
+        return False
+    lines = [line for line in below.splitlines() if line.strip(_DECORATION)]
+    places = [_listed(line, known) for line in lines]
+    if not is_title(text, cue.start()):
+        places = [*places[:1], *(place for place in places[1:] if place is not None)]
+    return places[:2] == [0, 1]
+
+
+def _listed(line: str, known: _Choices) -> int | None:
+    """Return the choice that an item of a list is about; None if the line is no such item."""
+    label = _LABELLED.match(line)
+    if label:
+        return known.letter(label[1] or label[2])
+    found = [*_named(line, known, 1)] if LIST_ITEM.match(line) else []
+    return found[0] if len(found) == 1 else None
+
+
+def _concluded(text: str, known: _Choices, first: int) -> set[int]:
+    """Return the choices that the last line concludes to, if it is no item of a list."""
+    line = _without_denied(_last_line(text)[-_LONGEST_LINE:])
+    if LIST_ITEM.match(line) or _LABELLED.match(line):
+        return set()
+    for cue in reversed([*CONCLUSION.finditer(line)][-_MOST_CUES:]):
+        leads = LEADS.match(line, cue.end())
+        begin = _filled(line, leads.end() if leads else cue.end())
+        sentence = _SENTENCE_ENDS.split(line[begin:], maxsplit=1)[0]
+        if REFUTES.search(line[begin : begin + len(sentence) + 1]):
+            continue
+        found = _led(sentence, known) or _only(sentence, known, first) or _begun(sentence, known)
+        if found:
+            return found
+    return set()
+
+
+def _begun(sentence: str, known: _Choices) -> set[int]:
+    """Return the choice whose text a sentence begins with, if it names no other."""
+    found = _named(sentence, known, 1)
+    words = _words(sentence)
+    return {
+        place for place in found if len(found) == 1 and tuple(words[: len(known.words[place])]) == known.words[place]
+    }
 
 
 @lru_cache(maxsize=4)
@@ -224,14 +302,20 @@ def _is_another(more: re.Match[str], tail: str) -> bool:
 def _in_sentence(tail: str, known: _Choices, first: int) -> set[int]:
     """Return the choices that the first line of a statement names by their texts, else by number."""
     line = tail.strip(_DECORATION).split("\n", 1)[0]
-    sentence = re.split(r"[.;!?](?:\s|$)", line, maxsplit=1)[0]
+    sentence = _SENTENCE_ENDS.split(line, maxsplit=1)[0]
     return _only(sentence.strip(" })]"), known, first) or _named(sentence, known, first)
 
 
 def _labelled(text: str, known: _Choices, first: int) -> set[int]:
     del first
     text = _without_denied(text)
-    labels = _places((match[1] or match[2] for match in _LABELLED.finditer(text)), known)
+    lines = [match for match in _LABELLED.finditer(text) if _places([match[1] or match[2]], known)]
+    letters = [(match[1] or match[2]).upper() for match in lines]
+    if letters and letters[-1] in letters[:-1] and len(set(letters)) == len(letters) - 1:
+        is_last = not text[lines[-1].end() :].partition("\n")[2].strip(_DECORATION)
+        if is_last:
+            return _places(letters[-1:], known)
+    labels = _places(letters, known)
     return labels | _places((match[1] for match in _BRACKETED.finditer(text)), known) if labels else labels
 
 

@@ -41,6 +41,7 @@ class Choice(Scorer):
         direction="higher",
         needs=("gold", "choices"),
         role="accuracy",
+        version=2,
     )
 
     first: int = 1
