@@ -941,8 +941,22 @@ MUTANTS: Final = (
         _CHOOSING,
     ),
     Mutant(
+        "type of scorer: the first of choices with the same words is named",
+        "scoring/choice_texts.py",
+        "return None if place is None else {place} - self.alike",
+        "return None if place is None else {place}",
+        _CHOOSING,
+    ),
+    Mutant(
+        "type of scorer: a number in an answer is another one without its decimal point",
+        "scoring/choice_texts.py",
+        "claim_words(with_whole_numbers(text))",
+        "claim_words(text)",
+        _CHOOSING,
+    ),
+    Mutant(
         "type of scorer: a denied text is named",
-        "scoring/choosing.py",
+        "scoring/choice_texts.py",
         'words.replace(f" {denial}{sought}", " | ")',
         "words",
         _CHOOSING,

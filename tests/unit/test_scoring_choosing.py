@@ -162,6 +162,51 @@ def test_what_was_stated_last_counts_and_what_is_denied_leaves_what_was_stated_b
     assert chosen(answer, LEGS) == place
 
 
+ALIKE = [
+    ("5", "-5", "+5"), ("1.5", "15", "150", "0.15"), (".5", "5", "-.5"), ("p > 0.05", "p < 0.05", "p = 0.05"),
+    ("(2, 3)", "(-2, 3)", "(2, -3)", "(-2, -3)"), ("x^2 + 1", "x^2 - 1", "x^{2} * 1"), ("10%", "10", "$10"),
+    ("C", "C++", "C#"), ("AA", "Aa", "aa"), ("> 3", "< 3", "≥ 3"), ("[0, 1]", "(0, 1)", "[0, 1)"), ("2x", "2 x", "-2x"),
+    ("a + b", "a - b", "a * b"), ("5 apples", "-5 apples", "5", "-5"), ("1,000", "1.000", "-1,000"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("choices", ALIKE)
+def test_choices_that_differ_in_signs_symbols_or_case_are_told_apart_as_they_are_written(
+    choices: tuple[str, ...],
+) -> None:
+    for place, text in enumerate(choices):
+        for form in ("{}", "{}.", " {} ", "**{}**", "The answer is {}.", "The answer is **{}**.", "\\boxed{{{}}}",
+                     "Because of that.\n\n{}", "<answer>{}</answer>", "Therefore, {}."):  # fmt: skip
+            answer = form.format(text)
+            if text not in {"C"} | {"A", "a"}:
+                assert chosen(answer, choices) == place, answer
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer", "place"),
+    [
+        (("5", "10"), "-5", None), (("5", "10"), "The answer is -5.", None), (("5", "10"), "The answer is .5", None),
+        (("1.5", "2.5"), "15", None), (("1.5", "2.5"), "The answer is 25.", None), (("1.5", "2.5"), "1.50", 0),
+        (("1,500", "2,500"), "1500", 0), (("5", "-5"), "−5", 1), (("5", "-5"), "It is −5, I think.", 1),
+        (("5", "-5"), "It is 5, not -5.", 0), (("5", "-5"), "5 or -5", None), (("5", "-5"), "+5", 0),
+        (("5", "+5"), "5", 0), (("5", "+5"), "+5", 1),
+        (("(2, 3)", "(-2, 3)"), "\\boxed{(-2,3)}", 1), (("(2, 3)", "(-2, 3)"), "(2,-3)", None),
+        (("x^2 + 1", "x^2 - 1"), "It is x^2+1.", 0), (("x^2 + 1", "x^2 - 1"), "x^2 * 1", None),
+        (("x^2 + 1", "x^2 - 1"), "The answer is x^2 - 1 because x^2 + 2 is not.", 1),
+        (("x^2 + 1", "x^2 - 1"), "x squared minus 1", None),
+        (("p > 0.05", "p < 0.05"), "The correct statement is P<0.05.", 1), (("$10", "10%"), "10", None),
+        (("$10", "10%"), "€10", None), (("$2", "2%"), "2", None), (("5", "5%"), "The answer is $5$", 0),
+        (("AA", "Aa"), "It is Aa.", 1), (("AA", "Aa"), "aa", None), (("Paris", "PARIS"), "paris", None),
+        (("5", "-5", "six"), "It is six.", 2), (("5 apples", "-5 apples", "5"), "They are 5 apples", 0),
+        (("same", "same"), "The answer is same", 0), (("a sheep", "sheep"), "a sheep", 0),
+    ],
+)  # fmt: skip
+def test_an_answer_that_does_not_decide_between_choices_of_the_same_words_names_none(
+    choices: tuple[str, ...], answer: str, place: int | None
+) -> None:
+    assert chosen(answer, choices) == place
+
+
 CAPITALS = ("Paris", "London", "Berlin", "Madrid")
 LETTERED = "A. Paris is in France.\nB. London is in England.\nC. Berlin is in Germany.\nD. Madrid is in Spain.\n\n"
 PARAGRAPHS = (
@@ -317,7 +362,7 @@ def test_the_right_choice_scores_one_and_items_without_choices_are_left_out() ->
 
 
 def test_changed_rules_are_another_version_so_that_finished_runs_are_scored_again() -> None:
-    assert scorer_of("choice").declared.version == 2
+    assert scorer_of("choice").declared.version == 3
 
 
 def test_a_choice_that_reads_as_a_refusal_is_a_choice() -> None:

@@ -22,6 +22,9 @@ The first of these rules that finds anything decides; if it finds several differ
 brackets or bold, beside "and" or "or" and another letter, or before a word that only a reason begins with. "The answer
 is A because" names A, "The answer is a cat" none, and "The answer is B, a type of rock" B alone.
 
+Texts are compared as they are written, white space and case aside, and then by their words; where choices differ only
+in what is no word (5 and -5, 10% and $10, "p > 0.05" and "p < 0.05"), only as they are written (``choice_texts``).
+
 What is denied names nothing: letters and texts behind "not", "neither … nor", "rather than" and "instead of", and
 letters that are said to be wrong. "The answer is not A" names none; "not B but C" names C.
 """
@@ -31,11 +34,10 @@ letters that are said to be wrong. "The answer is not A" names none; "not B but 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
-from promptrial.model.templates import LETTERS
 from promptrial.scoring.choice_cues import (
     CONCLUSION,
     LEADS,
@@ -45,11 +47,11 @@ from promptrial.scoring.choice_cues import (
     is_of_none,
     is_title,
 )
-from promptrial.scoring.support import claim_words
+from promptrial.scoring.choice_texts import MARKS, Choices, bare, choices_of, named, words_of
 
 __all__ = ["chosen"]
 
-_DECORATION: Final = " \t\r\n*_`~\"'“”‘’«»$.:,;!。．：，"
+_DECORATION: Final = f"{MARKS}$"
 _LABEL: Final = r"(?:option|choice|answer|letter|number|no\.)"
 _LETTER: Final = r"[A-Za-z]"
 _APART: Final = r"(?<![A-Za-z0-9_À-ɏ'’\-+#&])"
@@ -108,33 +110,10 @@ _STANDING: Final = re.compile(
 )
 _TAGGED: Final = re.compile(r"<([A-Za-z_]{2,20})>(.*)</\1>", re.DOTALL)
 _SENTENCE_ENDS: Final = re.compile(r"[.;!?](?:\s|$)|</")
-_DENIALS: Final = ("not be", "cannot be", "not", "isn t", "wasn t", "neither", "nor", "rather than", "instead of")
-"""What denies the text of a choice that stands right behind it; articles, and what parts words, are not there."""
 _LONGEST_LINE: Final = 2000
 _MOST_CUES: Final = 20
 _WIDE: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 """The full-width forms of ASCII characters."""
-
-
-class _Choices(NamedTuple):
-    """The choices of a question: their number, and the words of each."""
-
-    size: int
-    words: tuple[tuple[str, ...], ...]
-
-    def letter(self, letter: str) -> int | None:
-        """Return which choice a letter stands for; None if there is none."""
-        place = LETTERS.find(letter.upper())
-        return place if 0 <= place < self.size else None
-
-    def text(self, words: Sequence[str]) -> int | None:
-        """Return the first choice that has these words; None if none has."""
-        return self.words.index(tuple(words)) if words and tuple(words) in self.words else None
-
-
-@lru_cache(maxsize=8192)
-def _choices(texts: tuple[str, ...]) -> _Choices:
-    return _Choices(len(texts), tuple(tuple(_words(text)) for text in texts))
 
 
 def chosen(text: str, choices: tuple[str, ...], first: int = 1) -> int | None:
@@ -155,7 +134,7 @@ def chosen(text: str, choices: tuple[str, ...], first: int = 1) -> int | None:
     >>> [chosen(text, legs) for text in ("(B)", "The answer is B.", "8", "b", "Answer: (B) 8", "A spider has eight.")]
     [1, 1, 1, 1, 1, None]
     """
-    known, text = _choices(choices), text if text.isascii() else text.translate(_WIDE)
+    known, text = choices_of(choices), text if text.isascii() else text.translate(_WIDE)
     for rule in (_alone, _stated, _concluded, _labelled, _first_line, _named, _standing):
         found = rule(text, known, first)
         if found:
@@ -163,35 +142,38 @@ def chosen(text: str, choices: tuple[str, ...], first: int = 1) -> int | None:
     return None
 
 
-def _alone(text: str, known: _Choices, first: int) -> set[int]:
-    return _only(text, known, first) or _only(_last_line(text), known, first)
+def _alone(text: str, known: Choices, first: int) -> set[int]:
+    last = _last_line(text)
+    return _only(text, known, first) or (_only(last, known, first) if last != text else set())
 
 
 def _last_line(text: str) -> str:
     return next((line for line in reversed(text.splitlines()) if line.strip(_DECORATION)), "")
 
 
-def _first_line(text: str, known: _Choices, first: int) -> set[int]:
-    return _only(next((line for line in text.splitlines() if line.strip(_DECORATION)), ""), known, first)
+def _first_line(text: str, known: Choices, first: int) -> set[int]:
+    lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
+    return _only(lines[0], known, first) if len(lines) > 1 else set()  # a single line is the whole answer
 
 
-def _only(text: str, known: _Choices, first: int) -> set[int]:
+def _only(text: str, known: Choices, first: int) -> set[int]:
     """Return the choice that a text names if it is nothing but its letter, its text or its number."""
-    bare = text.lstrip(f"{_DECORATION}#>").rstrip(_DECORATION)
-    if not bare or len(bare) > _LONGEST_LINE:
+    core = bare(text, _DECORATION, "#>")
+    if not core or len(core) > _LONGEST_LINE:
         return set()
-    if bare[0] == "<" and (tagged := _TAGGED.fullmatch(bare)):
+    if core[0] == "<" and (tagged := _TAGGED.fullmatch(core)):
         return _only(tagged[2], known, first)
-    match = _ALONE.fullmatch(bare)
+    match = _ALONE.fullmatch(core)
     if match and match[1].isalpha():
         return _places([match[1]], known)
-    place = None if _LABELLED.match(bare) else known.text(_words(bare))
-    if place is None and match:
-        place = int(match[1]) - first
-    return {place} if place is not None and 0 <= place < known.size else set()
+    found = None if _LABELLED.match(core) else known.text(text)
+    if found is not None:
+        return found
+    place = int(match[1]) - first if match else -1
+    return {place} if 0 <= place < known.size else set()
 
 
-def _stated(text: str, known: _Choices, first: int) -> set[int]:
+def _stated(text: str, known: Choices, first: int) -> set[int]:
     masked = _without_denied(text)
     cues = [
         match.end()
@@ -208,7 +190,9 @@ def _stated(text: str, known: _Choices, first: int) -> set[int]:
     for end in reversed(cues):
         tail = masked[end : end + _LONGEST_LINE]
         begin = _filled(tail, 0)
-        found = _led(tail[begin:], known) or _in_sentence(text[end + begin : end + _LONGEST_LINE], known, first)
+        start = end + len(tail[:begin].rstrip("$"))
+        sentence = _sentence(text[start : end + _LONGEST_LINE])
+        found = _written(sentence, known) or _led(tail[begin:], known) or _in_sentence(sentence, known, first)
         if found or not _BEGINS_DENIED.match(text, end):
             return found
     return set()
@@ -220,7 +204,7 @@ def _filled(tail: str, start: int) -> int:
     return filler.end() if filler else start
 
 
-def _opens_a_list(text: str, cue: re.Match[str], known: _Choices) -> bool:
+def _opens_a_list(text: str, cue: re.Match[str], known: Choices) -> bool:
     """Whether a cue ends in a colon with nothing but a list below: the first choice, then the second.
 
     Behind a title ("**Final answer:**") there may be text between the choices of an explanation, but not of a list.
@@ -235,16 +219,16 @@ def _opens_a_list(text: str, cue: re.Match[str], known: _Choices) -> bool:
     return places[:2] == [0, 1]
 
 
-def _listed(line: str, known: _Choices) -> int | None:
+def _listed(line: str, known: Choices) -> int | None:
     """Return the choice that an item of a list is about; None if the line is no such item."""
     label = _LABELLED.match(line)
     if label:
         return known.letter(label[1] or label[2])
-    found = [*_named(line, known, 1)] if LIST_ITEM.match(line) else []
+    found = [*named(line, known)] if LIST_ITEM.match(line) else []
     return found[0] if len(found) == 1 else None
 
 
-def _concluded(text: str, known: _Choices, first: int) -> set[int]:
+def _concluded(text: str, known: Choices, first: int) -> set[int]:
     """Return the choices that the last line concludes to, if it is no item of a list."""
     line = _without_denied(_last_line(text)[-_LONGEST_LINE:])
     if LIST_ITEM.match(line) or _LABELLED.match(line):
@@ -252,19 +236,21 @@ def _concluded(text: str, known: _Choices, first: int) -> set[int]:
     for cue in reversed([*CONCLUSION.finditer(line)][-_MOST_CUES:]):
         leads = LEADS.match(line, cue.end())
         begin = _filled(line, leads.end() if leads else cue.end())
-        sentence = _SENTENCE_ENDS.split(line[begin:], maxsplit=1)[0]
-        if REFUTES.search(line[begin : begin + len(sentence) + 1]):
+        start = len(line[:begin].rstrip("$"))
+        sentence = _SENTENCE_ENDS.split(line[start:], maxsplit=1)[0]
+        if REFUTES.search(line[start : start + len(sentence) + 1]):
             continue
-        found = _led(sentence, known) or _only(sentence, known, first) or _begun(sentence, known)
+        found = _written(sentence, known) or _led(sentence.lstrip("$"), known) or _only(sentence, known, first)
+        found = found or _begun(sentence, known)
         if found:
             return found
     return set()
 
 
-def _begun(sentence: str, known: _Choices) -> set[int]:
+def _begun(sentence: str, known: Choices) -> set[int]:
     """Return the choice whose text a sentence begins with, if it names no other."""
-    found = _named(sentence, known, 1)
-    words = _words(sentence)
+    found = named(sentence, known)
+    words = words_of(sentence)
     return {
         place for place in found if len(found) == 1 and tuple(words[: len(known.words[place])]) == known.words[place]
     }
@@ -276,7 +262,7 @@ def _without_denied(text: str) -> str:
     return _DENIED.sub(lambda match: _MASK * len(match[0]), text) if _MAY_DENY.search(text) else text
 
 
-def _led(tail: str, known: _Choices) -> set[int]:
+def _led(tail: str, known: Choices) -> set[int]:
     """Return the choices whose letters a text begins with."""
     match = _LED.match(tail)
     if match is None or (match["open"] and not match["close"]):
@@ -299,14 +285,25 @@ def _is_another(more: re.Match[str], tail: str) -> bool:
     return not _CLAUSE.match(tail, end) and (not is_word or _GOES_ON.match(tail, end) is not None)
 
 
-def _in_sentence(tail: str, known: _Choices, first: int) -> set[int]:
-    """Return the choices that the first line of a statement names by their texts, else by number."""
-    line = tail.strip(_DECORATION).split("\n", 1)[0]
-    sentence = _SENTENCE_ENDS.split(line, maxsplit=1)[0]
-    return _only(sentence.strip(" })]"), known, first) or _named(sentence, known, first)
+def _sentence(tail: str) -> str:
+    """Return the first sentence of the first line of a text."""
+    return _SENTENCE_ENDS.split(bare(tail, MARKS).split("\n", 1)[0], maxsplit=1)[0]
 
 
-def _labelled(text: str, known: _Choices, first: int) -> set[int]:
+def _written(sentence: str, known: Choices) -> set[int]:
+    """Return the choice that a sentence is as it is written; a letter alone is no text."""
+    if len(sentence) < 2 or len(core := sentence.rstrip(" }$")) < 2:
+        return set()
+    return known.as_written(sentence) or (known.as_written(core) if core != sentence else set())
+
+
+def _in_sentence(sentence: str, known: Choices, first: int) -> set[int]:
+    """Return the choices that a sentence names by their texts, else by number."""
+    found = (_only(each, known, first) for each in (sentence, sentence.rstrip(" }$"), sentence.strip(" })]$")))
+    return next(filter(None, found), None) or named(sentence, known)
+
+
+def _labelled(text: str, known: Choices, first: int) -> set[int]:
     del first
     text = _without_denied(text)
     lines = [match for match in _LABELLED.finditer(text) if _places([match[1] or match[2]], known)]
@@ -319,32 +316,16 @@ def _labelled(text: str, known: _Choices, first: int) -> set[int]:
     return labels | _places((match[1] for match in _BRACKETED.finditer(text)), known) if labels else labels
 
 
-def _named(text: str, known: _Choices, first: int) -> set[int]:
+def _named(text: str, known: Choices, first: int) -> set[int]:
     del first
-    words = f" {' '.join(_words(text))} "
-    found: set[int] = set()
-    for place in sorted(range(known.size), key=lambda place: -len(known.words[place])):
-        sought = f" {' '.join(known.words[place])} "
-        if not known.words[place]:
-            continue
-        for denial in _DENIALS:
-            words = words.replace(f" {denial}{sought}", " | ")
-        if sought in words:
-            found.add(place)
-            words = words.replace(sought, " | ")
-    return found
+    return named(text, known)
 
 
-def _standing(text: str, known: _Choices, first: int) -> set[int]:
+def _standing(text: str, known: Choices, first: int) -> set[int]:
     del first
     found = _STANDING.finditer(_without_denied(text))
     return _places((next(filter(None, match.groups())) for match in found), known)
 
 
-def _places(letters: Iterable[str], known: _Choices) -> set[int]:
+def _places(letters: Iterable[str], known: Choices) -> set[int]:
     return {place for place in map(known.letter, letters) if place is not None}
-
-
-def _words(text: str) -> list[str]:
-    """Return the words of a text; of one that has articles alone, such as "A", or signs alone, that text."""
-    return claim_words(text) or text.casefold().split()

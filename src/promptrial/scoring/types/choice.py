@@ -41,7 +41,7 @@ class Choice(Scorer):
         direction="higher",
         needs=("gold", "choices"),
         role="accuracy",
-        version=2,
+        version=3,
     )
 
     first: int = 1
