@@ -857,6 +857,13 @@ MUTANTS: Final = (
         (*_NUMBERS, "tests/unit/test_fitting.py"),
     ),
     Mutant(
+        "type of scorer: the exponent of a unit is a number",
+        "scoring/numbers.py",
+        '    return f"^{exponent}" if is_of_number and',
+        '    return f"^ {exponent}" if',
+        _NUMBERS,
+    ),
+    Mutant(
         "fitting: a decimal comma is not passed on to the scorer",
         "design/fitting.py",
         '        found.decimal or ".",',

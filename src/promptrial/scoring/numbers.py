@@ -16,6 +16,7 @@ __all__ = ["DecimalMark", "Number", "last_number", "numbers_in", "read_number", 
 DecimalMark = Literal[".", ","]
 _MOST_DIGITS: Final = 400
 _LARGEST_EXPONENT: Final = 400
+_MOST_DIGITS_OF_POWER: Final = 1000
 _SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _RAISED: Final = re.compile(r"10([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _SAME: Final = str.maketrans(
@@ -41,6 +42,11 @@ _TEX: Final = (
 )
 _SPACED: Final = re.compile(r"[^0-9]{0,4}[1-9][0-9]{0,2}(?: [0-9]{3})+(?![0-9])")
 """Plain spaces between thousands, at the start of a text."""
+_EXPONENT: Final = re.compile(r"[ \u00a0]?\^[ \u00a0]?(?:\{[^{}\n]{0,40}\}|[-+\u2212]?[0-9]+(?:[./][0-9]+)?)")
+_STARS: Final = re.compile(r"\*\*(?<=[0-9A-Za-z)\]]\*\*)(?P<exponent>[-+]?[0-9]+)(?![0-9.]*\*\*)")
+_UNIT: Final = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}\Z|[0-9)\]]\Z")
+"""What two stars may stand behind as the sign of a power; elsewhere they are bold type."""
+_WHOLE_EXPONENT: Final = re.compile(r"[-+]?[0-9]{1,50}")
 _DATE: Final = re.compile(r"[0-9]{1,50}(?:/[0-9]{1,50}){2,}")
 _BEFORE: Final = r"(?<![A-Za-z0-9_À-ɏͰ-ӿ])"
 _CURRENCY: Final = r"[$€£¥₹₩₽₺₴₫฿]"
@@ -97,9 +103,10 @@ def numbers_in(text: str, decimal: DecimalMark = ".") -> list[Number]:
     """Return the numbers of a text in order.
 
     A number is one of: digits, with thousands in groups (``1,000``, ``1'000``, ``1_000``, no-break spaces), a decimal
-    part, an exponent (``1e-3``, ``1.5 x 10^6``); a fraction (``3/4``), also behind a whole number (``1 1/2``). A sign
-    and a currency symbol may stand before it, a percent sign behind it. Digits of every script count.
-    Digits right behind a letter ("H2O", "Q3") are no number; words ("five", the million of "2 million") are not read;
+    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``); a fraction (``3/4``), also behind a whole number
+    (``1 1/2``). A sign and a currency symbol may stand before it, a percent sign behind it. Digits of every script
+    count. Digits right behind a letter ("H2O", "Q3"), and exponents of anything but a number ("cm^2"), are no number;
+    words ("five", the million of "2 million") are not read;
     "3:15" and "1/2/2020" are several numbers.
 
     Parameters
@@ -136,7 +143,7 @@ def _pattern(decimal: DecimalMark) -> re.Pattern[str]:
     )
     whole = rf"(?P<whole>{grouped}|[0-9]+)(?:{mark}(?P<part>[0-9]+))?|{mark}(?P<bare>[0-9]+)"
     power = (
-        r"[eE](?P<e>[-+]?[0-9]+)(?![0-9A-Za-z])"
+        r"[eE](?P<e>[-+]?[0-9]+)(?![0-9A-Za-z])|\^(?P<raised>[-+]?[0-9]+)"
         r"|[ \u00a0]?[*xX][ \u00a0]?10[ ]?(?:\^|\*\*)[ ]?\{?(?P<ten>[-+]?[0-9]+)\}?"
     )
     fraction = r"[ \u00a0]?/[ \u00a0]?(?P<under>0{0,20}[1-9][0-9]*)(?![0-9])"
@@ -153,12 +160,29 @@ def _plain(text: str) -> str:
     if "\\" in text or "{" in text:
         for pattern, instead in _TEX:
             text = pattern.sub(instead, text)
+    if "**" in text:
+        text = _STARS.sub(_caret, text)
+    if "^" in text:
+        text = _EXPONENT.sub(_exponent, text)
     if "/" in text:
         text = _DATE.sub(lambda match: match[0].replace("/", ";"), text)
     if text.isascii():
         return text
     raised = _RAISED.sub(lambda match: f"10^{match[1].translate(_SUPERSCRIPTS)}", text)
     return "".join(map(_plain_character, raised.translate(_SAME)))
+
+
+def _caret(match: re.Match[str]) -> str:
+    before = match.string[max(0, match.start() - 3) : match.start()]
+    return f"^{match['exponent']}" if _UNIT.search(before) else match[0]
+
+
+def _exponent(match: re.Match[str]) -> str:
+    """Return the exponent of a number if it is a whole one; any other, such as that of a unit, is no number."""
+    exponent = match[0].strip(" \u00a0^{}").replace("\u2212", "-").replace(" ", "")
+    divided = "" if "{" in match[0] else "".join(exponent.partition("/")[1:])
+    is_of_number = match.string[match.start() - 1 : match.start()].isdigit()
+    return f"^{exponent}" if is_of_number and _WHOLE_EXPONENT.fullmatch(exponent.removesuffix(divided)) else "^"
 
 
 @cache
@@ -180,14 +204,24 @@ def _number(match: re.Match[str]) -> Number:
     negative = "-" in {match["sign"], match["second"]}
     bounds = (whole + part, match["under"] or "", match["over"] or "", match["below"] or "")
     exponent = match["e"] or match["ten"] or "0"
-    if any(len(each) > _MOST_DIGITS for each in bounds) or not _is_small(exponent):
+    value = None
+    if all(len(each) <= _MOST_DIGITS for each in bounds) and _is_small(exponent):
+        value = Fraction(int(whole + part or "0"), 10 ** len(part)) * Fraction(10) ** int(exponent)
+        value = _power(value, match["raised"], len(whole + part)) if match["raised"] else value
+    if value is None:
         return Number(match[0].strip(), match["percent"] is not None)
-    value = Fraction(int(whole + part or "0"), 10 ** len(part)) * Fraction(10) ** int(exponent)
     if match["over"]:
         value = _mixed(value, Fraction(int(match["over"]), int(match["below"])))
     elif match["under"]:
         value /= int(match["under"])
     return Number(-value if negative else value, match["percent"] is not None)
+
+
+def _power(value: Fraction, exponent: str, digits: int) -> Fraction | None:
+    """Return a power; None if it has too many digits, or does not exist."""
+    if not _is_small(exponent) or digits * abs(int(exponent)) > _MOST_DIGITS_OF_POWER:
+        return None
+    return value ** int(exponent) if value or int(exponent) >= 0 else None
 
 
 def _is_small(exponent: str) -> bool:

@@ -66,6 +66,7 @@ class Numeric(Scorer):
         direction="higher",
         needs=("gold",),
         role="accuracy",
+        version=2,
     )
 
     tolerance: float = 0.0
