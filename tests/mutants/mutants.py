@@ -864,6 +864,20 @@ MUTANTS: Final = (
         _NUMBERS,
     ),
     Mutant(
+        "type of scorer: the sign before a fraction of TeX is lost",
+        "scoring/numbers.py",
+        'value, sign = -value, "+" if sign else "-"',
+        'value, sign = -value, "-"',
+        _NUMBERS,
+    ),
+    Mutant(
+        "type of scorer: a fraction that is one character is no part of the number before it",
+        "scoring/numbers.py",
+        'return _BEHIND_A_WORD.sub(" ", plain)',
+        'return _BEHIND_A_WORD.sub("  ", plain)',
+        _NUMBERS,
+    ),
+    Mutant(
         "fitting: a decimal comma is not passed on to the scorer",
         "design/fitting.py",
         '        found.decimal or ".",',

@@ -34,12 +34,17 @@ _SAME: Final = str.maketrans(
     }
 )
 _TEX: Final = (
-    (re.compile(r"\\[dt]?frac\s?\{([0-9]{1,50})\}\s?\{([0-9]{1,50})\}"), r" \1/\2"),
     (re.compile(r"\{([,.])\}"), r"\1"),
     (re.compile(r"\\[,;:! ]"), "\u00a0"),
     (re.compile(r"\\(?:times|cdot)(?![a-z])"), "*"),
     (re.compile(r"\\([%$])"), r"\1"),
 )
+_PART: Final = r"\s?(?:\{\s?([-+\u2212]?(?:[0-9]{1,50}(?:\.[0-9]{1,50})?|\.[0-9]{1,50}))\s?\}|([0-9]))"
+_FRACTION: Final = re.compile(rf"(?P<sign>[-\u2212])?\\[dtc]?frac{_PART}{_PART}")
+"""A fraction of TeX. Without braces, its parts are one digit each."""
+_FORM: Final = "\ufdd0"
+"""What marks the start of a fraction that was one character: no text has it, it is no character of Unicode."""
+_BEHIND_A_WORD: Final = re.compile(rf"(?<=\w)[ \u00a0]?{_FORM}")
 _SPACED: Final = re.compile(r"[^0-9]{0,4}[1-9][0-9]{0,2}(?: [0-9]{3})+(?![0-9])")
 """Plain spaces between thousands, at the start of a text."""
 _EXPONENT: Final = re.compile(r"[ \u00a0]?\^[ \u00a0]?(?:\{[^{}\n]{0,40}\}|[-+\u2212]?[0-9]+(?:[./][0-9]+)?)")
@@ -158,6 +163,8 @@ def _pattern(decimal: DecimalMark) -> re.Pattern[str]:
 def _plain(text: str) -> str:
     """Return the text with marks of one kind written in one way, digits of every script as those of ASCII."""
     if "\\" in text or "{" in text:
+        if "frac" in text:
+            text = _FRACTION.sub(_fraction, text)
         for pattern, instead in _TEX:
             text = pattern.sub(instead, text)
     if "**" in text:
@@ -169,7 +176,20 @@ def _plain(text: str) -> str:
     if text.isascii():
         return text
     raised = _RAISED.sub(lambda match: f"10^{match[1].translate(_SUPERSCRIPTS)}", text)
-    return "".join(map(_plain_character, raised.translate(_SAME)))
+    plain = "".join(map(_plain_character, raised.translate(_SAME)))
+    return _BEHIND_A_WORD.sub(" ", plain).replace(_FORM, "") if _FORM in plain else plain
+
+
+def _fraction(match: re.Match[str]) -> str:
+    """Return a fraction of TeX as people write it; behind a number it is the part of a mixed one."""
+    over, below = (Fraction(part.replace("\u2212", "-")) for part in match.groups()[1:] if part)
+    if not below:
+        return match[0]
+    value, sign = over / below, match["sign"] or ""
+    if value < 0:
+        value, sign = -value, "+" if sign else "-"
+    joins = match.string[match.start() - 1 : match.start()].isalnum() and not match["sign"]
+    return f"{' ' if joins else ''}{sign}{value.numerator}/{value.denominator}"
 
 
 def _caret(match: re.Match[str]) -> str:
@@ -193,7 +213,7 @@ def _plain_character(character: str) -> str:
     if category == "Nd":
         return str(unicodedata.decimal(character))
     if category == "No" and "\u2044" in (form := unicodedata.normalize("NFKC", character)):
-        return f" {form}".replace("\u2044", "/")
+        return f"{_FORM}{form}".replace("\u2044", "/")
     return character
 
 

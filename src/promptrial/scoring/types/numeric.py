@@ -66,7 +66,7 @@ class Numeric(Scorer):
         direction="higher",
         needs=("gold",),
         role="accuracy",
-        version=2,
+        version=3,
     )
 
     tolerance: float = 0.0
