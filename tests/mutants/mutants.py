@@ -843,6 +843,20 @@ MUTANTS: Final = (
         _OCCURRENCES,
     ),
     Mutant(
+        "type of scorer: an accepted answer is found in another number without its decimal point",
+        "scoring/occurrences.py",
+        "text = with_whole_numbers(answer.text)",
+        "text = answer.text",
+        _OCCURRENCES,
+    ),
+    Mutant(
+        "type of scorer: a hyphen between numbers is a sign",
+        "scoring/whole_numbers.py",
+        "minus = _MINUS if sign and is_sign(match.string, match.start()) else",
+        "minus = _MINUS if sign else",
+        ("tests/unit/test_scoring_whole_numbers.py",),
+    ),
+    Mutant(
         "type of scorer: the first number counts",
         "scoring/numbers.py",
         "        last = match\n    return None",

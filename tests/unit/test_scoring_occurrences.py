@@ -53,6 +53,46 @@ def test_an_accepted_answer_is_found_as_whole_words(
     assert score_of(scorer_of("starts_with"), item, answer, rules) == starts
 
 
+@pytest.mark.parametrize("kind", ["includes", "starts_with"])
+@pytest.mark.parametrize("rules", ["custom", "squad_v2", "nq_open", "triviaqa"])
+@pytest.mark.parametrize(
+    ("gold", "answer", "score"),
+    [
+        ("$1.5 million", "$15 million", 0), ("$1.5 million", "$1.5 million in all", 1), ("2.5 kg", "25 kg", 0),
+        ("10.5%", "105%", 0), ("1.5", "15", 0), ("15", "1.5", 0), ("1.5", "1.50 of them", 1), ("1.5", "1.5.", 1),
+        ("1,500", "1500 men", 1), ("1500", "1,500 men", 1), ("5", "-5", 0), ("-5", "5", 0), ("-5", "−5 °C", 1),
+        ("5", "2.5", 0), ("8", "8.5 feet", 0), ("1914", "1914-1918", 1), ("2,5", "25", 0), ("5", "5.", 1),
+    ],
+)  # fmt: skip
+def test_a_number_is_found_only_if_it_is_equal(kind: str, rules: str, gold: str, answer: str, score: float) -> None:
+    assert score_of(scorer_of(kind), item_of(gold), answer, rules) == score
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [("5", "2.5"), ("5", "5.5"), ("5", "1,5 or 5,000"), ("5", "at -5 °C"), ("1.5", "11.5"), ("$5", "$5.50")],
+)
+def test_a_number_is_no_part_of_another_one_where_texts_are_compared_as_they_stand(gold: str, answer: str) -> None:
+    assert score_of(scorer_of("includes", normalize=False), item_of(gold), answer) == 0
+    assert score_of(scorer_of("includes", normalize=False), item_of(gold), f"{answer}: {gold}.") == 1
+
+
+def test_parts_of_numbers_are_looked_for_without_making_one_of_1_5_and_15() -> None:
+    assert score_of(scorer_of("includes", words=False), item_of("1.5"), "115 kg") == 0
+    assert score_of(scorer_of("includes", words=False), item_of("1.5"), "11.5 kg") == 1
+
+
+def test_exact_match_and_unsupported_claims_stay_as_they_are_defined() -> None:
+    item = item_of("1.5", context="Revenue was 1.5 million.")
+    assert score_of(scorer_of("exact_match"), item, "15") == 1
+    assert score_of(scorer_of("unsupported"), item, "15 million") == 0
+
+
+@pytest.mark.parametrize("kind", ["includes", "starts_with"])
+def test_numbers_that_are_found_otherwise_are_another_version_so_that_finished_runs_are_scored_again(kind: str) -> None:
+    assert scorer_of(kind).declared.version == 2
+
+
 def test_any_accepted_answer_will_do_and_what_exact_match_accepts_is_included() -> None:
     item = item_of("Duke Rollo", "A+")
     for kind in ("includes", "starts_with"):

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from promptrial.scoring.base import Gold, PreparedAnswer
+from promptrial.scoring.base import AcceptedAnswers, Gold, PreparedAnswer, accepted_answers
 from promptrial.scoring.characters import has_unspaced, split_unspaced
 from promptrial.scoring.contract import Scorer
+from promptrial.scoring.normalize import EvaluationRules
 from promptrial.scoring.support import claim_words
+from promptrial.scoring.whole_numbers import SIGNS, is_sign, with_whole_numbers
 
 __all__ = ["GoldInAnswer"]
 
@@ -48,9 +50,10 @@ class GoldInAnswer(Scorer):
             raise ValueError("`case: true` needs `normalize: false`, because the rules of a data set ignore case")
 
     def score(self, gold: Gold, answer: PreparedAnswer) -> float:
-        """1 if an accepted answer is found; an abstention scores as for exact match, and so does an equal answer.
+        """1 if an accepted answer is found; an abstention scores as for exact match.
 
-        Accepted answers that are normalised to nothing ("+", the grade "A") are looked for as they are written.
+        Accepted answers that are normalised to nothing ("+", the grade "A") are looked for as they are written. Numbers
+        are found only if they are equal, also where the rules make one of "1.5" and "15".
         """
         if answer.abstained:
             return float(gold.item.is_unanswerable)
@@ -58,20 +61,21 @@ class GoldInAnswer(Scorer):
             return float(
                 any(self._stands(_folded(each, case=self.case), answer, case=self.case) for each in gold.item.answers)
             )
-        if answer.normalized in gold.accepted.normalized and (answer.normalized or gold.item.is_unanswerable):
-            return 1.0
         if gold.wordless and any(self._is_written(each, answer) for each in gold.wordless):
             return 1.0
-        return float(self._has_words(gold, answer) if self.words else self._has_text(gold, answer))
+        texts, accepted, answer = _with_whole_numbers(gold, answer)
+        if answer.normalized in accepted.normalized and (answer.normalized or gold.item.is_unanswerable):
+            return 1.0
+        return float(self._has_words(texts, accepted, answer) if self.words else self._has_text(accepted, answer))
 
-    def _has_words(self, gold: Gold, answer: PreparedAnswer) -> bool:
+    def _has_words(self, texts: tuple[str, ...], accepted: AcceptedAnswers, answer: PreparedAnswer) -> bool:
         """Look for the words of the rules, then for those that are parted at all punctuation."""
-        if _any_in(gold.accepted.tokens, split_unspaced(answer.tokens), at_start=self.at_start):
+        if _any_in(accepted.tokens, split_unspaced(answer.tokens), at_start=self.at_start):
             return True
-        return _any_in(map(_words, gold.item.answers), claim_words(answer.text), at_start=self.at_start)
+        return _any_in(map(_words, texts), claim_words(answer.text), at_start=self.at_start)
 
-    def _has_text(self, gold: Gold, answer: PreparedAnswer) -> bool:
-        texts = [text for text in gold.accepted.normalized if text]
+    def _has_text(self, accepted: AcceptedAnswers, answer: PreparedAnswer) -> bool:
+        texts = [text for text in accepted.normalized if text]
         return any(answer.normalized.startswith(text) if self.at_start else text in answer.normalized for text in texts)
 
     def _is_written(self, wanted: str, answer: PreparedAnswer) -> bool:
@@ -83,6 +87,27 @@ class GoldInAnswer(Scorer):
         text = _folded(answer.text, case=case)
         starts = [0] if self.at_start and text.startswith(wanted) else [] if self.at_start else _places(wanted, text)
         return bool(wanted) and any(not self.words or _stands_apart(text, start, wanted) for start in starts)
+
+
+def _with_whole_numbers(gold: Gold, answer: PreparedAnswer) -> tuple[tuple[str, ...], AcceptedAnswers, PreparedAnswer]:
+    """Return the accepted answers and the answer with each number as one word: mostly as they are."""
+    texts, rules = _texts(gold.item.answers), gold.rules
+    accepted = gold.accepted if texts == gold.item.answers else _accepted(texts, rules)
+    text = with_whole_numbers(answer.text)
+    if text is answer.text:
+        return texts, accepted, answer
+    words = rules.words(text)
+    return texts, accepted, PreparedAnswer(False, " ".join(words), rules.split(words), text, answer.response)
+
+
+@lru_cache(maxsize=4096)
+def _texts(answers: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(with_whole_numbers, answers))
+
+
+@lru_cache(maxsize=4096)
+def _accepted(texts: tuple[str, ...], rules: EvaluationRules) -> AcceptedAnswers:
+    return accepted_answers(texts, rules)
 
 
 def _any_in(wanted: Iterator[list[str]] | tuple[list[str], ...], words: list[str], *, at_start: bool) -> bool:
@@ -110,7 +135,9 @@ def _places(wanted: str, text: str) -> Iterator[int]:
 
 def _stands_apart(text: str, start: int, wanted: str) -> bool:
     end = start + len(wanted)
-    return not (_joined(text[start - 1 : start], wanted[:1]) or _joined(wanted[-1:], text[end : end + 1]))
+    if _joined(text[start - 1 : start], wanted[:1]) or _joined(wanted[-1:], text[end : end + 1]):
+        return False
+    return not (_begins_in_number(text, start) or _ends_in_number(text, end))
 
 
 def _joined(before: str, after: str) -> bool:
@@ -118,3 +145,16 @@ def _joined(before: str, after: str) -> bool:
     return bool(before and after) and all(
         unicodedata.category(each)[0] in "LMN" and not has_unspaced(each) for each in (before, after)
     )
+
+
+def _begins_in_number(text: str, start: int) -> bool:
+    """Tell whether a place of a text is within a number: behind its sign, or behind a mark between its digits."""
+    if not start or not text[start : start + 1].isdigit():
+        return False
+    before = text[start - 1]
+    return (before in ".," and text[start - 2 : start - 1].isdigit()) or (before in SIGNS and is_sign(text, start - 1))
+
+
+def _ends_in_number(text: str, end: int) -> bool:
+    """Tell whether a place of a text is in front of a mark between the digits of a number."""
+    return text[end - 1 : end].isdigit() and text[end : end + 1] in {".", ","} and text[end + 1 : end + 2].isdigit()

@@ -17,7 +17,8 @@ class Includes(GoldInAnswer):
 
     "The capital of Germany is Berlin" includes "Berlin"; "He is a Berliner" does not. In scripts without spaces each
     character is a word. Words are parted as the rules of the data set part them, and also at all punctuation: one
-    of both has to find the accepted answer. What exact match accepts is included.
+    of both has to find the accepted answer. What exact match accepts is included, unless its numbers differ: the
+    rules make one of "1.5" and "15", and of "-5" and "5".
 
     It does not read: "It is not Berlin" includes "Berlin", and an answer that lists everything includes everything.
     Read it beside ``exact_match`` and ``length``, and avoid it for golds such as "no" or "A".
@@ -37,4 +38,5 @@ class Includes(GoldInAnswer):
         direction="higher",
         needs=("gold",),
         role="accuracy",
+        version=2,
     )
