@@ -892,6 +892,20 @@ MUTANTS: Final = (
         _NUMBERS,
     ),
     Mutant(
+        "fitting: letters are looked for in any text where some answers are longer",
+        "design/fitting.py",
+        "if name != IN_ANY_TEXT",
+        "if name",
+        ("tests/unit/test_fitting.py",),
+    ),
+    Mutant(
+        "fitting: single letters are short answers",
+        "design/fitting.py",
+        "return len(letter) == 1 and letter.isalpha()",
+        "return False",
+        ("tests/unit/test_fitting.py",),
+    ),
+    Mutant(
         "fitting: a decimal comma is not passed on to the scorer",
         "design/fitting.py",
         '        found.decimal or ".",',

@@ -1,6 +1,7 @@
 """Which scorers fit the questions of a file."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from promptrial import registry
 from promptrial.design.fitting import Survey, fitted, survey
 from promptrial.model import Item
-from promptrial.scoring.fitting_rules import GOLD_RULES, ITEM_RULES
+from promptrial.scoring.fitting_rules import GOLD_RULES, ITEM_RULES, TRUTH_WORDS
 from tests.support.scoring import score_of, scorer_of
 
 
@@ -55,6 +56,28 @@ def kind_of(*answers: str, **fields: object) -> dict[str, int]:
         ("No.", "yes_no"),
         ("TRUE", "yes_no"),
         ("no one", "short"),
+        ("是", "yes_no"),
+        ("否。", "yes_no"),
+        ("不是", "yes_no"),
+        ("はい", "yes_no"),
+        ("아니요", "yes_no"),
+        ("Nein", "yes_no"),
+        ("Faux.", "yes_no"),
+        ("Si\u0301", "yes_no"),
+        ("не\u0442", "yes_no"),
+        ("não", "yes_no"),
+        ("نعم", "yes_no"),
+        ("A", "letter"),
+        ("(b)", "letter"),
+        ("C.", "letter"),
+        ("**D**", "letter"),
+        ("H", "letter"),
+        ("y", "letter"),
+        ("王", "letter"),
+        ("Я", "letter"),
+        ("+", "short"),
+        ("A+", "short"),
+        ("AB", "short"),
     ],
 )
 def test_a_gold_is_of_one_kind(gold: str, kind: str) -> None:
@@ -108,6 +131,33 @@ def test_a_sentence_says_why_numbers_are_not_compared_and_which_decimal_mark_the
     assert "the decimal mark of the accepted numbers is a comma" in comma
 
 
+@pytest.mark.parametrize(
+    ("golds", "wrong"),
+    [
+        (["B", "A", "C"], "A closer look shows that it is D."),
+        (["是", "否"], "不对"),
+        (["是", "否"], "不是"),
+        (["王", "李"], "国王与李子"),
+        (["ja", "nein"], "Das kann ich nicht sagen, ja oder nein?"),
+    ],
+)
+def test_no_fitted_scorer_finds_an_answer_that_stands_in_any_text(golds: list[str], wrong: str) -> None:
+    found = fitted(survey(item(place, [gold]) for place, gold in enumerate(golds)))
+    assert "includes" not in found.scorers
+    for gold in golds:
+        assert score_of(scorer_of(found.primary.replace("em", "exact_match")), item(1, [gold]), wrong) == 0
+        assert score_of(scorer_of(found.primary.replace("em", "exact_match")), item(1, [gold]), f"{gold}.") == 1
+
+
+def test_letters_as_accepted_answers_are_said_to_need_choices() -> None:
+    assert any("`choices`" in each and "`choice`" in each for each in fitted(survey([item(1, ["B"])])).sentences)
+    assert not any("`choices`" in each for each in fitted(survey([item(1, ["mercury"])])).sentences)
+
+
+def test_words_for_yes_and_no_are_compared_in_lower_case() -> None:
+    assert {unicodedata.normalize("NFC", word).casefold() for word in TRUTH_WORDS} == TRUTH_WORDS
+
+
 def test_one_short_accepted_answer_makes_a_gold_short() -> None:
     assert kind_of("Because it is much too heavy for the wind to lift it", "too heavy") == {"short": 1}
 
@@ -149,6 +199,12 @@ def test_an_unanswerable_question_with_a_passage_counts_as_both_and_as_no_kind_o
         ({"yes_no": 9, "short": 1}, ("starts_with", "em"), "starts_with"),
         ({"yes_no": 8, "unanswerable": 2},
          ("starts_with", "em", "abstain_rate", "false_answer_rate"), "starts_with"),
+        ({"letter": 10}, ("em",), "em"),
+        ({"letter": 4, "short": 6}, ("em", "f1"), "em"),
+        ({"letter": 6, "short": 4}, ("em", "f1"), "em"),
+        ({"letter": 1, "short": 9}, ("includes", "em", "f1"), "includes"),
+        ({"letter": 5, "yes_no": 5}, ("em", "starts_with"), "em"),
+        ({"letter": 5, "choices": 5}, ("choice", "em"), "choice"),
         ({"long": 10}, ("f1",), "f1"),
         ({"no_gold": 10}, ("length",), "length"),
         ({"short": 5, "unanswerable": 5, "passage": 10},
@@ -204,6 +260,7 @@ def test_answers_may_be_longer_where_golds_are_worked_out_long_or_absent() -> No
     limits = {rule.kind: fitted(Survey(1, {rule.kind: 1})).max_new_tokens for rule in GOLD_RULES}
     assert limits == {
         "choices": None,
+        "letter": None,
         "worked": 256,
         "number": None,
         "yes_no": None,

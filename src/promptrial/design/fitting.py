@@ -7,14 +7,22 @@ The rules are ``scoring.fitting_rules``.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from promptrial.model import Item
 from promptrial.registry import DEFAULT_PACK
-from promptrial.scoring.fitting_rules import GOLD_RULES, ITEM_RULES, LEAST_SHARE, FittingRule
+from promptrial.scoring.fitting_rules import (
+    GOLD_RULES,
+    IN_ANY_TEXT,
+    ITEM_RULES,
+    LEAST_SHARE,
+    TRUTH_WORDS,
+    FittingRule,
+)
 from promptrial.scoring.numbers import DecimalMark, whole_number
 
 __all__ = ["Fitted", "Survey", "fitted", "survey"]
@@ -36,8 +44,8 @@ _MARKED: Final = re.compile(r"####\s*\S")
 """What stands before the number of a worked answer, however short that is, and never in a short answer."""
 _ALSO_SHORT: Final = ("number", "yes_no")
 """Kinds of short answers that have a better measure than those of any short answer."""
-_TRUTH_WORDS: Final = frozenset({"yes", "no", "true", "false"})
-_AROUND: Final = " \t\r\n.!\"'"
+_AROUND: Final = " \t\r\n.!\"'\u201c\u201d\u201e\u3002\uff01"
+_AROUND_LETTERS: Final = f"{_AROUND}()[]*:"
 _Mark = Literal[".", ",", "either", "unclear"]
 """Which decimal mark a number has: one of both, either where that makes no difference or thousands are parted in the
 usual way ("1,234"), or unclear ("1.234")."""
@@ -115,8 +123,9 @@ def _gold_kind(item: Item) -> tuple[str, list[_Mark]]:
     marks = [mark for answer in item.answers if len(answer) <= _SHOWN and (mark := _mark(answer))]
     if len(marks) == len(item.answers):
         return "number", marks
-    if all(answer.strip(_AROUND).casefold() in _TRUTH_WORDS for answer in item.answers):
-        return "yes_no", []
+    for kind, is_of_kind in (("yes_no", _is_truth_value), ("letter", _is_letter)):
+        if all(map(is_of_kind, item.answers)):
+            return kind, []
     if any(map(_is_short, item.answers)) and not all(_MARKED.search(_last_line(each)) for each in item.answers):
         return "short", []
     stated = [mark for answer in item.answers if (mark := _stated_mark(answer))]
@@ -125,6 +134,15 @@ def _gold_kind(item: Item) -> tuple[str, list[_Mark]]:
 
 def _is_short(answer: str) -> bool:
     return len(answer.split()) <= _MOST_WORDS and len(answer) <= _MOST_CHARACTERS
+
+
+def _is_truth_value(answer: str) -> bool:
+    return unicodedata.normalize("NFC", answer.strip(_AROUND)).casefold() in TRUTH_WORDS
+
+
+def _is_letter(answer: str) -> bool:
+    letter = answer.strip(_AROUND_LETTERS)
+    return len(letter) == 1 and letter.isalpha()
 
 
 def _last_line(answer: str) -> str:
@@ -169,6 +187,8 @@ def fitted(found: Survey, first: Sequence[str] = ()) -> Fitted:
     least = min(max(golds.values()), LEAST_SHARE * total)
     held = [rule for rule in GOLD_RULES if golds[rule.kind] and golds[rule.kind] >= least]
     held.sort(key=lambda rule: -golds[rule.kind])
+    if any(rule.kind == "letter" for rule in held):
+        held = [replace(rule, scorers=tuple(name for name in rule.scorers if name != IN_ANY_TEXT)) for rule in held]
     rules = [*held, *(rule for rule in ITEM_RULES if found.kinds.get(rule.kind))]
     asked_for = [_COLUMNS.get(name, name) for name in first]
     scorers = tuple(dict.fromkeys([*asked_for, *(name for rule in rules for name in rule.scorers)]))
@@ -182,6 +202,7 @@ def fitted(found: Survey, first: Sequence[str] = ()) -> Fitted:
         (
             *_formats(asked_for),
             *(_sentence(rule, {**found.kinds, **golds}[rule.kind], found.items) for rule in rules),
+            *_about_letters(held),
             *_about_marks(found),
         ),
         bool(lacking) and others,
@@ -200,6 +221,11 @@ def _golds(found: Survey, first: Sequence[str]) -> dict[str, int]:
             golds[texts] += golds.pop(numbers)
             golds[numbers] = 0
     return golds
+
+
+def _about_letters(held: Sequence[FittingRule]) -> Iterator[str]:
+    if any(rule.kind == "letter" for rule in held):
+        yield "if the letters are those of choices, give the questions `choices`: `choice` reads any form of answer"
 
 
 def _about_marks(found: Survey) -> Iterator[str]:
