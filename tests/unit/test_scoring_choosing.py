@@ -252,7 +252,13 @@ def test_what_is_said_of_all_options_or_opens_a_list_is_no_statement_and_the_las
         ("All things considered, the answer is B.", 1), ("No, the answer is B", 1), ("After all the answer is B", 1),
         (f"{LETTERED}B. London is in England, so B.", 1), (f"{LETTERED}{LETTERED}", None),
         ("A. Paris\nA: wrong\nB. London\nB: right", None),
-        ("Wrong answer: A. Correct answer: B", 1), ("The answer is B. The wrong answer is A.", 1),
+        ("Wrong answer: A. Correct answer: B", 1), ("The correct answer is:\nA. Paris\nB. London", None),
+        ("A. Paris. It is in France.", 0), ("B. London. A. Paris is wrong.", 1),
+        ("A) Paris: no. B) London: yes.", None),
+        ("A. Paris is in France. B. London is in England. C. Berlin. Therefore, B.", 1),
+        ("Wir prüfen jede Antwort:\n" + LETTERED + "Daher B.", 1),
+        ("Examinons chaque option:\n" + LETTERED + "Donc B.", 1),
+        ("我们来看每个答案：\n" + LETTERED + "所以选B。", 1), ("The incorrect option is C.", 2),
     ],
 )  # fmt: skip
 def test_a_statement_above_a_list_is_one(answer: str, place: int | None) -> None:
@@ -265,6 +271,8 @@ def test_a_statement_above_a_list_is_one(answer: str, place: int | None) -> None
         "", LETTERED, "Therefore, B is wrong.", "So Paris is out.", "So is it B?", "Thus it cannot be B.",
         "So B and C remain.", "Hence Paris and London.", "Incorrect: B", "Not correct: B", "So a city is in Spain.",
         "- Madrid is in Spain, so D.", "4. Madrid, so D", "<answer></answer>",
+        "Finally, D. Madrid is in Spain.", "So D is in Spain.", "Option D: Madrid is in Spain, so D.",
+        "**Choice D.** So D",
         "<answer>B</answer> or <b>", "I choose none.",
     ],
 )  # fmt: skip
@@ -362,7 +370,7 @@ def test_the_right_choice_scores_one_and_items_without_choices_are_left_out() ->
 
 
 def test_changed_rules_are_another_version_so_that_finished_runs_are_scored_again() -> None:
-    assert scorer_of("choice").declared.version == 3
+    assert scorer_of("choice").declared.version == 4
 
 
 def test_a_choice_that_reads_as_a_refusal_is_a_choice() -> None:

@@ -10,7 +10,8 @@ The first of these rules that finds anything decides; if it finds several differ
    all choices or of none in particular ("each option:", "which answer is", "if the answer is"), or only opens a list of
    the choices, is no statement.
 3. **A conclusion.** In the last line, unless that is an item of a list, what follows the last "therefore", "so",
-   "I choose", "final:", "correct:" and the like begins with a letter, or with the text of the only choice in it.
+   "I choose", "final:", "correct:" and the like begins with a letter, or with the text of the only choice in it. A
+   letter that something else is said of ("so B is in England") is no conclusion.
 4. **A labelled line.** Lines that begin with a letter and a mark ("B. Paris", "(B) Paris", "B) …", "B: …"), and with
    such a line all letters in brackets. A last line with a letter that was listed before decides alone, unless it is the
    end of a second list. Without labelled lines, a first line that is nothing but a choice.
@@ -40,6 +41,8 @@ from typing import Final
 
 from promptrial.scoring.choice_cues import (
     CONCLUSION,
+    INLINE_LIST,
+    IS_SUBJECT,
     LEADS,
     LIST_ITEM,
     REFUTES,
@@ -207,14 +210,16 @@ def _filled(tail: str, start: int) -> int:
 def _opens_a_list(text: str, cue: re.Match[str], known: Choices) -> bool:
     """Whether a cue ends in a colon with nothing but a list below: the first choice, then the second.
 
-    Behind a title ("**Final answer:**") there may be text between the choices of an explanation, but not of a list.
+    Behind a title ("**Final answer:**"), and behind "the answer is:", there may be text between the choices of an
+    explanation, but not of a list.
     """
     head, _, below = text[cue.end() : cue.end() + _LONGEST_LINE].partition("\n")
-    if cue[0][-1] not in ":：" or head.strip(_DECORATION):
+    ends = cue[0][-1] in ":："
+    if head.strip(_DECORATION) or not (ends or ":" in head or "：" in head):
         return False
     lines = [line for line in below.splitlines() if line.strip(_DECORATION)]
     places = [_listed(line, known) for line in lines]
-    if not is_title(text, cue.start()):
+    if ends and not is_title(text, cue.start()):
         places = [*places[:1], *(place for place in places[1:] if place is not None)]
     return places[:2] == [0, 1]
 
@@ -231,14 +236,16 @@ def _listed(line: str, known: Choices) -> int | None:
 def _concluded(text: str, known: Choices, first: int) -> set[int]:
     """Return the choices that the last line concludes to, if it is no item of a list."""
     line = _without_denied(_last_line(text)[-_LONGEST_LINE:])
-    if LIST_ITEM.match(line) or _LABELLED.match(line):
+    if (LIST_ITEM.match(line) or _LABELLED.match(line)) and not INLINE_LIST.match(line):
         return set()
     for cue in reversed([*CONCLUSION.finditer(line)][-_MOST_CUES:]):
         leads = LEADS.match(line, cue.end())
         begin = _filled(line, leads.end() if leads else cue.end())
         start = len(line[:begin].rstrip("$"))
         sentence = _SENTENCE_ENDS.split(line[start:], maxsplit=1)[0]
-        if REFUTES.search(line[start : start + len(sentence) + 1]):
+        letter = _LED.match(sentence)
+        is_subject = letter is not None and IS_SUBJECT.match(sentence, letter.end("letter")) is not None
+        if is_subject or REFUTES.search(line[start : start + len(sentence) + 1]):
             continue
         found = _written(sentence, known) or _led(sentence.lstrip("$"), known) or _only(sentence, known, first)
         found = found or _begun(sentence, known)
@@ -312,7 +319,7 @@ def _labelled(text: str, known: Choices, first: int) -> set[int]:
         is_last = not text[lines[-1].end() :].partition("\n")[2].strip(_DECORATION)
         if is_last:
             return _places(letters[-1:], known)
-    labels = _places(letters, known)
+    labels = _places([*letters, "B"] if letters == ["A"] and INLINE_LIST.search(text) else letters, known)
     return labels | _places((match[1] for match in _BRACKETED.finditer(text)), known) if labels else labels
 
 

@@ -41,7 +41,7 @@ class Choice(Scorer):
         direction="higher",
         needs=("gold", "choices"),
         role="accuracy",
-        version=3,
+        version=4,
     )
 
     first: int = 1
