@@ -978,7 +978,7 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: an item at the end of a list is a conclusion",
         "scoring/choosing.py",
-        "    if LIST_ITEM.match(line) or _LABELLED.match(line):",
+        "    if (LIST_ITEM.match(line) or _LABELLED.match(line)) and not INLINE_LIST.match(line):",
         "    if not line:",
         _CHOOSING,
     ),
