@@ -1138,9 +1138,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a corrected question file changes what is sent",
-        "phases/corrections.py",
-        "answers=(), is_unanswerable=False, cluster=None, extra={})",
-        'answers=(), is_unanswerable=False, cluster=None, extra={}, question="")',
+        "phases/kept_questions.py",
+        "item.dataset, item.id, item.question, item.context",
+        "item.dataset, item.id, item.context",
         ("tests/e2e/test_corrections.py",),
     ),
     Mutant(
