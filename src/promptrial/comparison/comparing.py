@@ -229,8 +229,14 @@ class _Trials:
             and prompt == self.b.prompt_sha256(arm)
             and None not in instructions
             and instructions == self.b.instructions(arm)
+            and self._asked_alike(arm)
             and self.a.engine_of(arm) == self.b.engine_of(arm)
         )
+
+    def _asked_alike(self, arm: ArmName) -> bool:
+        """Whether the digests of what an arm was asked with are equal; runs of earlier versions may have none."""
+        digests = {self.a.asked_with(arm), self.b.asked_with(arm)}
+        return None in digests or len(digests) == 1
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:

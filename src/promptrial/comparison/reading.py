@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from promptrial.comparison.comparability import Identity
+from promptrial.config.models import ModelConfig
 from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents import cost_report, significance
 from promptrial.documents.cost_report import CostReport
@@ -48,6 +49,11 @@ __all__ = [
 _Document = TypeVar("_Document")
 _ITEMS_AT_ONCE: Final = 1000
 _DECODING: Final = ("top_p", "top_k", "max_new_tokens", "stop", "seed")
+_NOT_THE_MODEL: Final = frozenset({"id", "provider", "path", "cache_prompt", "sampling"})
+"""Keys of a model that stand elsewhere: the name and the server in the manifest, the weights in the engine, sampling
+with what is decoded. A cache changes what an answer costs, and no answer."""
+_PAYS: Final = frozenset({"account", "key", "max_rows", "max_bytes"})
+"""Keys of a provider that change no request: who pays, and how many requests are sent in one file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,23 @@ class TrialSide:
         own = self.manifest.own(arm)
         if own is None:
             return self.identity
-        return replace(self.identity, model={**self.identity.model, "id": own.model_id, "provider": own.provider})
+        decoding = {name: value for name, value in self.identity.decoding.items() if name != "sampling"}
+        return replace(
+            self.identity,
+            model=_model(self.side, own.model_alias, own.model_id, own.provider),
+            decoding={**decoding, **_sampling(self.side, own.model_alias)},
+        )
 
     def engine_of(self, arm: ArmName) -> dict[str, Any]:
-        """Return the engine that answered an arm; whose account paid for it makes no difference to the answers."""
-        return {name: value for name, value in self.manifest.engine_of(arm).items() if name != "account"}
+        """Return the engine that answered an arm, and what is configured of its server.
+
+        Whose account paid for it makes no difference to the answers.
+        """
+        provider = self.manifest.provider_of(arm)
+        entry: dict[str, Any] = (self.side.tree.get("providers") or {}).get(provider) or {}
+        configured = {name: value for name, value in entry.items() if name not in _PAYS}
+        asked = {name: value for name, value in self.manifest.engine_of(arm).items() if name != "account"}
+        return {**asked, "configured": {} if configured == {"type": provider} else configured}
 
     def instructions(self, arm: ArmName) -> list[object]:
         """Return the SHA-256 of the task instructions of an arm, which are a part of every request."""
@@ -98,6 +116,11 @@ class TrialSide:
         own = {**arms, **(arms.get("treatments") or {})}.get(arm) or {}
         instructions = {**(self.side.tree.get("task_instructions") or {}), **(own.get("task_instructions") or {})}
         return [prompt.get("sha256") for _, prompt in sorted(instructions.items())]
+
+    def asked_with(self, arm: ArmName) -> str | None:
+        """Return the digest of what the requests of an arm say besides prompt and items; None if not on record."""
+        digest = self.manifest.prompts.get(arm, {}).get("asked_with")
+        return None if digest is None else str(digest)
 
     def prompt_sha256(self, arm: ArmName) -> str | None:
         """Return the SHA-256 of an arm's system prompt."""
@@ -194,6 +217,7 @@ def scorers_of(run: RunDir) -> dict[str, Declaration]:
 
 def _identity(side: RunSide, slug: str, manifest: TrialManifest, scored: StageRecord) -> Identity:
     datasets = side.tree.get("datasets") or {}
+    trial, alias = manifest.trial, manifest.trial.get("model_alias")
     return Identity(
         items=side.items,
         scorer_sha256=scored.inputs.get("plan", ""),
@@ -204,17 +228,32 @@ def _identity(side: RunSide, slug: str, manifest: TrialManifest, scored: StageRe
             **_chosen("tokens", datasets),
         },
         metrics=made_by(side.run.trial(slug).results),
-        model={
-            "id": manifest.trial.get("model_id"),
-            "provider": manifest.trial.get("provider"),
-            "dry_run": side.dry_run,
-        },
+        model=_model(side, alias, trial.get("model_id"), trial.get("provider")),
         decoding={
             "temps": manifest.temps,
             "samples_per_item": manifest.samples_per_item,
-            **{name: manifest.trial.get(name) for name in _DECODING},
+            **{name: trial.get(name) for name in _DECODING},
+            **_sampling(side, alias),
         },
     )
+
+
+def _model(side: RunSide, alias: str | None, model_id: str | None, provider: str | None) -> dict[str, Any]:
+    """Return what a model is: its name, who serves it, what else it is asked, and how its answers are read."""
+    given = {name: value for name, value in _configured(side, alias).items() if name not in _NOT_THE_MODEL}
+    return {"id": model_id, "provider": provider, "dry_run": side.dry_run, **given}
+
+
+def _sampling(side: RunSide, alias: str | None) -> dict[str, Any]:
+    """Return whether decoding parameters are left to the vendor; nothing where they are sent."""
+    return {name: value for name, value in _configured(side, alias).items() if name == "sampling"}
+
+
+def _configured(side: RunSide, alias: str | None) -> dict[str, Any]:
+    """Return what is configured of a model and is not the default."""
+    usual = ModelConfig.model_fields
+    section: dict[str, Any] = (side.tree.get("models") or {}).get(alias) or {}
+    return {name: value for name, value in section.items() if name not in usual or value != usual[name].default}
 
 
 def _chosen(key: str, datasets: Mapping[str, Any]) -> dict[str, Any]:
