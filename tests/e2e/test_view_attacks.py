@@ -271,9 +271,9 @@ def test_a_run_of_a_newer_version(seen: Viewed, spoilt: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("*/results/predictions.parquet", "could not be built"),
-        ("*/results/per_item_scores.parquet", "could not be built"),
-        ("prepared/closed_book.jsonl", "damaged prepared item"),
+        ("*/results/predictions.parquet", "predictions.parquet damaged"),
+        ("*/results/per_item_scores.parquet", "per_item_scores.parquet damaged"),
+        ("prepared/closed_book.jsonl", "closed_book.jsonl damaged"),
         ("effective_config.yaml", "effective_config.yaml"),
     ],
 )

@@ -230,12 +230,11 @@ def test_items_are_read_again_once_their_scores_were_written_again(project: Proj
     scores.write_bytes(whole[:1000])
     torn = seen.get("/run/again/items")
     assert torn.status_code == 500
-    assert "reload it if the run is in progress" in text_of(torn)
+    assert "per_item_scores.parquet damaged" in text_of(torn)
     scores.unlink()
     gone = seen.get("/run/again/items")
     assert gone.status_code == 500
-    assert "per_item_scores.parquet" in text_of(gone)
-    assert "No such file" in text_of(gone)
+    assert "per_item_scores.parquet missing" in text_of(gone)
     scores.write_bytes(whole)
     assert text_of(seen.get("/run/again/items")) == before
     shutil.rmtree(folder)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from promptrial.care.opened import ReadRun
+from promptrial.care.whole_results import check_scores
 from promptrial.comparison.false_alarms import gate_alarms
 from promptrial.comparison.gates import Gate, resolved
 from promptrial.documents.aa import AACheck, AATrial
@@ -13,14 +14,12 @@ from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
 from promptrial.model import Trial
 from promptrial.model.arms import compared_arms
-from promptrial.phases import score
 from promptrial.phases.replicates import replicates_asked
 from promptrial.phases.scorers import declared, made_by
 from promptrial.phases.self_check import SelfAsked, result_of, second_ask
 from promptrial.phases.settings import stats_settings
 from promptrial.phases.stats import planned_items, read_scores
 from promptrial.phases.waves import is_kept
-from promptrial.store.next_steps import wait_or_resume
 
 __all__ = ["aa_check"]
 
@@ -43,6 +42,8 @@ def aa_check(
     ------
     UsageError
         If answers are not scored yet, no trial has two answers to split, or a gate names what there is not.
+    CorruptRecordError
+        If answers or scores are not as they were left.
 
     Side effects: runs the files of scorers that the configuration names.
     """
@@ -53,7 +54,7 @@ def aa_check(
 
 
 def _trial(found: ReadRun, trial: Trial, gates: Sequence[Gate], n_splits: int, alpha: float | None) -> AATrial:
-    _check_scored(found, trial)
+    check_scores(found, trial)
     scorers = declared(found.spec.run.trial(trial.slug).results)
     settings = stats_settings(found.spec.config, scorers)
     settings = settings if alpha is None else replace(settings, alpha=alpha)
@@ -79,15 +80,6 @@ def _why_not(trial: Trial) -> str:
         f"{arm} has one answer to each item, so there is nothing to split; ask it twice with `promptrial run "
         "--aa`, or for several answers with samples_per_item"
     )
-
-
-def _check_scored(found: ReadRun, trial: Trial) -> None:
-    manifest = found.services.manifests.get(trial.slug)
-    if manifest is None or score.PHASE.stage not in manifest.stage_status:
-        raise UsageError(
-            f"run {found.spec.run.run_id}: the answers of {trial.slug} are not scored yet",
-            hint=wait_or_resume(found.spec.run),
-        )
 
 
 def _asked(found: ReadRun, trial: Trial, settings: StatsSettings, metrics: Iterable[str]) -> SelfAsked | None:

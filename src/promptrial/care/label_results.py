@@ -7,6 +7,7 @@ from pathlib import Path
 
 from promptrial.care.opened import ReadRun
 from promptrial.care.shown_items import sides_of
+from promptrial.care.whole_results import check_effects
 from promptrial.documents import significance
 from promptrial.documents.files import read_bytes
 from promptrial.documents.label_sheets import read_sheet
@@ -18,7 +19,6 @@ from promptrial.phases import agreement
 from promptrial.phases.labelled import labels_of
 from promptrial.phases.side_by_side import SideBySide
 from promptrial.registry import JUDGES, near_misses
-from promptrial.store.next_steps import wait_or_resume
 
 __all__ = ["label_report", "measure_of", "rubric_of"]
 
@@ -55,6 +55,8 @@ def label_report(found: ReadRun, trial: Trial, sheets: Sequence[Path]) -> LabelR
         If the trial has no results yet, or there is no such file.
     DataError
         As ``read_sheet`` and ``labels_of``.
+    CorruptRecordError
+        If the results of the trial are not as they were left.
     """
     sides = sides_of(found, trial)
     labels = labels_of([read_sheet(path) for path in sheets], sides)
@@ -62,11 +64,5 @@ def label_report(found: ReadRun, trial: Trial, sheets: Sequence[Path]) -> LabelR
 
 
 def _significance(found: ReadRun, trial: Trial) -> Significance:
-    try:
-        data = read_bytes(found.spec.run.trial(trial.slug).results / "significance.json")
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"run {found.spec.run.run_id}: {trial.slug} has no results yet",
-            hint=wait_or_resume(found.spec.run),
-        ) from error
-    return significance.decode(data)
+    check_effects(found, trial)
+    return significance.decode(read_bytes(found.spec.run.trial(trial.slug).results / "significance.json"))

@@ -14,6 +14,7 @@ from promptrial.care.label_results import label_report
 from promptrial.care.opened import ReadRun, read_run
 from promptrial.care.shown_items import ShownItem, Wanted, shown_items, sides_of
 from promptrial.care.unfinished import unfinished
+from promptrial.care.whole_results import check_finished, is_finished
 from promptrial.config.environment import environment
 from promptrial.documents.labels import LabelReport
 from promptrial.documents.scorers import Declaration
@@ -294,7 +295,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     UsageError
         If it is no folder of a run, or no trial is finished.
     PromptrialError
-        If a record of it cannot be read.
+        If a record of it cannot be read, or results are not as they were left.
     """
     folder = Path(path)
     if not folder.is_dir() or not folder.name.startswith(_FOLDER):
@@ -302,7 +303,9 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     run_dir = RunDir(folder.parent, folder.name.removeprefix(_FOLDER))
     env = environment(os.environ, Path.cwd())
     found = read_run(run_dir, env, Invocation(env, SystemClock(), lambda _text: None))
-    done = [trial for trial in found.spec.trials if (run_dir.trial(trial.slug).results / "costs.json").exists()]
+    done = [trial for trial in found.spec.trials if is_finished(found, trial)]
     if not done:
         raise UsageError(f"run {run_dir.run_id} is not finished", hint=wait_or_resume(run_dir))
+    for trial in done:
+        check_finished(found, trial)
     return Run(run_dir.run_id, folder, {trial.slug: TrialRun(found, trial) for trial in done})

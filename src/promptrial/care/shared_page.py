@@ -6,9 +6,8 @@ from functools import partial
 
 from promptrial.care.opened import ReadRun
 from promptrial.care.unfinished import unfinished
-from promptrial.errors import UsageError
+from promptrial.care.whole_results import check_finished
 from promptrial.phases.report import run_page
-from promptrial.store.next_steps import wait_or_resume
 
 __all__ = ["shared_page"]
 
@@ -22,11 +21,9 @@ def shared_page(found: ReadRun, *, texts: bool) -> str:
     ------
     UsageError
         If a phase before *report* is not done.
+    CorruptRecordError
+        If results are not as they were left.
     """
-    try:
-        return run_page(found.spec, found.services, texts=texts, unfinished=partial(unfinished, found))
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"run {found.spec.run.run_id} is not finished: {error.filename} does not exist",
-            hint=wait_or_resume(found.spec.run),
-        ) from None
+    for trial in found.spec.trials:
+        check_finished(found, trial)
+    return run_page(found.spec, found.services, texts=texts, unfinished=partial(unfinished, found))

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from promptrial.care.opened import ReadRun
+from promptrial.care.whole_results import check_scores
 from promptrial.errors import UsageError
 from promptrial.model import Trial
 from promptrial.model.arms import ArmName, Contrast
-from promptrial.phases import score
 from promptrial.phases.judgement_rows import Judgement
 from promptrial.phases.side_by_side import OUTCOMES, Answer, Outcome, SideBySide
 from promptrial.registry import near_misses
-from promptrial.store.next_steps import wait_or_resume
 
 __all__ = ["ShownItem", "Wanted", "chosen_trial", "shown_items", "sides_of"]
 
@@ -111,13 +110,10 @@ def sides_of(found: ReadRun, trial: Trial) -> SideBySide:
     ------
     UsageError
         If they are not.
+    CorruptRecordError
+        If items, answers or scores are not as they were left.
     """
-    manifest = found.services.manifests.get(trial.slug)
-    if manifest is None or score.PHASE.stage not in manifest.stage_status:
-        raise UsageError(
-            f"run {found.spec.run.run_id}: the answers of {trial.slug} are not scored yet",
-            hint=wait_or_resume(found.spec.run),
-        )
+    check_scores(found, trial)
     return SideBySide(found.spec.run, trial, found.spec.config.stats.primary)
 
 

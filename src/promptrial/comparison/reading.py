@@ -27,6 +27,7 @@ from promptrial.phases.prepared import ItemReader, encode_item
 from promptrial.phases.scorers import declared, made_by
 from promptrial.phases.stats import PlannedItems, read_scores
 from promptrial.store import records
+from promptrial.store.left_files import check_files
 from promptrial.store.next_steps import wait_or_resume
 from promptrial.store.part_records import listed
 from promptrial.store.records import Manifest, RunState, StageRecord, TrialManifest
@@ -151,8 +152,7 @@ def read_run(run: RunDir) -> RunSide:
             f"run {run.run_id} cannot be compared yet: it has grown, and its results are of an earlier size",
             hint=wait_or_resume(run),
         )
-    for path, file in prepared.receipt.artifacts.items():
-        _check(run, path, run.file_problem(path, file))
+    check_files(run, prepared.receipt.artifacts)
     return RunSide(
         run=run,
         dry_run=state.dry_run is True,
@@ -280,7 +280,7 @@ def _done(side: RunSide, manifest: TrialManifest, slug: str, stage: str, path: s
             f"run {side.run.run_id}: {slug} cannot be compared yet: {Path(path).name} does not exist",
             hint=wait_or_resume(side.run),
         )
-    _check(side.run, path, side.run.file_problem(path, record.artifacts[path]))
+    check_files(side.run, {path: record.artifacts[path]})
     return record
 
 
@@ -298,8 +298,3 @@ def _decoded(run: RunDir, slug: str, name: str, decode: Callable[[bytes], _Docum
         return decode(read_bytes(path))
     except (ValueError, RecursionError) as error:  # whole, but written by another version of the program
         raise CorruptRecordError(f"{path}: cannot be read: {error}", hint=wait_or_resume(run)) from error
-
-
-def _check(run: RunDir, path: str, problem: str) -> None:
-    if problem:
-        raise CorruptRecordError(f"{run.root / path}: {problem}", hint=wait_or_resume(run))
