@@ -43,7 +43,7 @@ def labelling(folder: Path, sheet: Path) -> Iterator[Viewed]:
     browser = httpx.Client(follow_redirects=True, timeout=LOOK_S, trust_env=False, verify=False)  # noqa: S501 - no TLS
     with (
         opened_sheet(sheet, sides_in(folder), partial(rubric_of, run_in(folder))) as opened,
-        LocalServer(partial(label_app, opened, "r")) as server,
+        LocalServer(partial(label_app, opened, f"promptrial label r --read {sheet}")) as server,
         browser,
     ):
         browser.headers["origin"] = server.access.url.split("/?")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -68,7 +69,7 @@ def restore(
     if seen.differences:
         raise CorruptRecordError(
             f"{place.shown}: does not match its manifest: {'; '.join(map(str, seen.differences[:_SHOWN]))}",
-            hint=f"see all of it: promptrial verify {place.shown}",
+            hint=f"see all of it: promptrial verify {shlex.quote(place.shown)}",
         )
     run = RunDir(experiments, run_id or seen.manifest.run_id)
     if os.path.lexists(run.root):
@@ -87,7 +88,7 @@ def restore(
 def _exists(run: RunDir, place: Place) -> UsageError:
     return UsageError(
         f"{run.root} already exists",
-        hint=f"restore it under another name: promptrial unarchive {place.shown} --run_id NEW",
+        hint=f"restore it under another name: promptrial unarchive {shlex.quote(place.shown)}{run.place} --run_id NEW",
     )
 
 
@@ -174,7 +175,7 @@ def _write(place: Place, path: Path, member: Member, file: ArchivedFile) -> None
 def _changed(place: Place, path: str) -> CorruptRecordError:
     return CorruptRecordError(
         f"{place.shown}: {path} has changed since it was verified",
-        hint=f"verify it again: promptrial verify {place.shown}",
+        hint=f"verify it again: promptrial verify {shlex.quote(place.shown)}",
     )
 
 

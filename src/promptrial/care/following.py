@@ -143,7 +143,8 @@ def require_there(run: RunDir) -> None:
     """
     if not run.root.is_dir():
         raise UsageError(
-            f"run {run.run_id} was removed while it was watched", hint="see which runs there are: promptrial list"
+            f"run {run.run_id} was removed while it was watched",
+            hint=f"see which runs there are: promptrial list{run.place}",
         )
 
 

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Final
 
+from promptrial.config.environment import place_flag
 from promptrial.errors import UsageError
 from promptrial.store.rundir import RUN_ID_PATTERN, check_run_id
 
@@ -34,9 +35,11 @@ def no_such_run(experiments: Path, run_id: str) -> UsageError:
     """
     near = near_run(experiments, run_id)
     if not near and Path(run_id).suffix in _CONFIGURATIONS:
+        place = place_flag(experiments)
         return UsageError(
             f"{run_id} is a configuration, and the name of a run is expected here",
-            hint=f"see which runs there are: promptrial list; start one: promptrial run --config {shlex.quote(run_id)}",
+            hint=f"see which runs there are: promptrial list{place}; start one: promptrial run --config "
+            f"{shlex.quote(run_id)}{place}",
         )
     if not near and not RUN_ID_PATTERN.fullmatch(run_id):
         check_run_id(run_id)

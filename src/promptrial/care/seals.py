@@ -85,7 +85,8 @@ def _require_unasked(opened: Opened, spec: RunSpec) -> None:
     if holds_answers(spec.run) and not _has_asked_its_pilot_alone(spec):
         raise UsageError(
             f"run {spec.run.run_id} has already sent requests; a plan can only be sealed before that",
-            hint=f"start another run, and seal it before it sends requests: {_BEGIN}, then promptrial seal NAME",
+            hint=f"start another run, and seal it before it sends requests: {_BEGIN}{spec.run.place}, then "
+            f"promptrial seal NAME{spec.run.place}",
         )
     if not (spec.run.prepared / "manifest.json").exists():
         raise PhaseBlockedError(

@@ -184,6 +184,7 @@ def _of_item(sides: SideBySide, text: str) -> list[int]:
         known = [key.partition("|")[2] for key in sides.keys]
         raise UsageError(
             f"no item {text!r} in {sides.trial.slug}{near_misses(text, known)}",
-            hint=f"give the id of an item, DATASET|ID, or a number from 1 to {len(sides)}; promptrial show lists them",
+            hint=f"give the id of an item, DATASET|ID, or a number from 1 to {len(sides)}; "
+            f"{sides.run.command('show')} lists them",
         )
     return [temp * len(sides.keys) + at for temp in range(len(sides.trial.temps)) for at in places]

@@ -51,7 +51,7 @@ def execute(args: argparse.Namespace) -> int:
         from promptrial.reporting.ledger_text import ledger_text
 
         text = ledger_text(ledger, most_trials=None if args.all else _SCREEN)
-        print_result(f"{text}\nEvery attempt: promptrial costs {run.run_id} --csv FILE\n")
+        print_result(f"{text}\nEvery attempt: promptrial costs {run.run_id}{run.place} --csv FILE\n")
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 from pathlib import Path
 
 from promptrial import registry
@@ -59,6 +60,7 @@ def _sort(args: argparse.Namespace) -> None:
     UsageError
         If there is no such phase, or if it comes before the run.
     """
+    from promptrial.config.environment import place_flag
     from promptrial.errors import UsageError
 
     if (
@@ -68,6 +70,10 @@ def _sort(args: argparse.Namespace) -> None:
     ):
         args.run_id, args.phase = None, args.run_id
     if args.run_id in registry.PHASES and args.phase is not None and args.phase not in registry.PHASES:
-        raise UsageError("the run comes first, then the phase", hint=f"promptrial explain {args.phase} {args.run_id}")
+        place = place_flag(experiments_dir(args))
+        raise UsageError(
+            "the run comes first, then the phase",
+            hint=f"promptrial explain {shlex.quote(args.phase)} {args.run_id}{place}",
+        )
     if args.phase is not None and args.phase not in registry.PHASES:
         raise UsageError(f"unknown phase {args.phase!r}{registry.near_misses(args.phase, registry.PHASES)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import webbrowser
 from collections.abc import Iterator
 from functools import partial
@@ -126,7 +127,7 @@ def _draw(args: argparse.Namespace, run: RunDir, found: ReadRun, trial: Trial) -
     sheet = draw_sheet(sides, measure_of(sides, args.measure), args.n, seed, args.temp)
     with AtomicFile(path) as file:
         file.write(sheet.data)
-    print_result("".join(f"{line}\n" for line in _drawn(sheet, path, run, FEWEST_ITEMS)))
+    print_result("".join(f"{line}\n" for line in _drawn(sheet, path, _read_command(args, run, path), FEWEST_ITEMS)))
     return 0
 
 
@@ -160,7 +161,7 @@ def _serve(args: argparse.Namespace, run: RunDir, found: ReadRun, trial: Trial) 
     with (
         opened_sheet(path, sides_of(found, trial), partial(rubric_of, found)) as sheet,
         stop_on_signals(token, lambda _: say_to_stderr("stopping")),
-        LocalServer(partial(label_app, sheet, run.run_id), args.port) as server,
+        LocalServer(partial(label_app, sheet, _read_command(args, run, path)), args.port) as server,
     ):
         print_result(f"{server.access.url}\n")
         say_to_stderr(f"Labels are saved in {path}. Press Ctrl-C to stop")
@@ -171,12 +172,18 @@ def _serve(args: argparse.Namespace, run: RunDir, found: ReadRun, trial: Trial) 
     return 0
 
 
-def _drawn(sheet: Sheet, path: Path, run: RunDir, fewest: int) -> Iterator[str]:
+def _drawn(sheet: Sheet, path: Path, command: str, fewest: int) -> Iterator[str]:
     clusters = f" in {sheet.n_clusters:,} clusters" if sheet.n_clusters != sheet.n_items else ""
     yield f"{path}: {sheet.n_answers:,} answers to {sheet.n_items:,} of {sheet.n_all_items:,} items{clusters}"
     if sheet.n_items < fewest:
         yield f"Fewer than {fewest} items: agreement will be computed, but no corrected effect."
-    yield 'Fill in the column "label", then: ' + f"promptrial label {run.run_id} --read {path}"
+    yield f'Fill in the column "label", then: {command}'
+
+
+def _read_command(args: argparse.Namespace, run: RunDir, path: Path) -> str:
+    """Return what a person types to compare the labels of a sheet with the measure."""
+    trial = "" if args.trial_filter is None else f" --trial_filter {shlex.quote(args.trial_filter)}"
+    return f"promptrial label {run.run_id}{run.place}{trial} --read {shlex.quote(str(path))}"
 
 
 def _pieces(found: ReadRun, trial: Trial, report: LabelReport, width: int) -> Iterator[Piece]:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Final
 from promptrial import registry
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import amount, names, numbers, positive
-from promptrial.config.environment import DEFAULT_CONFIG, DEFAULT_EXPERIMENTS, environment, experiments_dir_of
+from promptrial.config.environment import (
+    DEFAULT_CONFIG,
+    DEFAULT_EXPERIMENTS,
+    environment,
+    experiments_dir_of,
+    place_flag,
+)
 from promptrial.config.flags import FLAGS
 from promptrial.errors import UsageError
 from promptrial.runtime.terminal import say_to_stderr
@@ -78,7 +84,7 @@ def newest_run(experiments: Path) -> str:
     from promptrial.runtime.clock import SystemClock
 
     run_id, count = latest_run(experiments, SystemClock())
-    others = f", the most recently changed of {count} (see all: promptrial list)"
+    others = f", the most recently changed of {count} (see all: promptrial list{place_flag(experiments)})"
     say_to_stderr(f"run {run_id}{others if count > 1 else ''}")
     return run_id
 

@@ -26,6 +26,7 @@ from promptrial.cli.options import (
     resume_command,
 )
 from promptrial.cli.parser import Parser, add_flag
+from promptrial.config.environment import place_flag
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.runtime.terminal import print_result, say_to_stderr
@@ -82,7 +83,8 @@ def execute(args: argparse.Namespace) -> int:
 
     run_id = args.run or args.run_id
     if run_id is None or (args.run and args.run_id and args.run != args.run_id):
-        raise UsageError("name one run: promptrial resume ID", hint="list all runs: promptrial list")
+        place = place_flag(experiments_dir(args))
+        raise UsageError(f"name one run: promptrial resume ID{place}", hint=f"list all runs: promptrial list{place}")
     run, clock = find_run(experiments_dir(args), run_id), SystemClock()
     require_names(run.root.parent, args.config or run.config_path)  # before anything of it is migrated
     invocation = Invocation(

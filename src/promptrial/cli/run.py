@@ -23,6 +23,7 @@ from promptrial.cli.options import (
 )
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.results import results
+from promptrial.config.environment import place_flag
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_pieces, print_result, result_width, say_to_stderr
 from promptrial.store.rundir import RunDir
@@ -98,11 +99,13 @@ def _check_named(args: argparse.Namespace) -> None:
     from promptrial.care.near_runs import near_run
     from promptrial.errors import ResumeError
 
-    if args.run_id is None:
-        raise ResumeError(
-            "--resume needs the name of the run", hint="promptrial resume ID; see which there are: promptrial list"
-        )
     experiments = experiments_dir(args)
+    if args.run_id is None:
+        place = place_flag(experiments)
+        raise ResumeError(
+            "--resume needs the name of the run",
+            hint=f"promptrial resume ID{place}; see which there are: promptrial list{place}",
+        )
     near = None if RunDir(experiments, args.run_id).root.exists() else near_run(experiments, args.run_id)
     if near is not None:
         raise ResumeError(

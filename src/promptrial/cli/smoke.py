@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -67,7 +68,7 @@ def execute(args: argparse.Namespace) -> int:
     if not args.dry_run:
         raise UsageError(
             "the smoke test is always a dry run: real runs would cost money five times",
-            hint=f"promptrial smoke --n {args.n} --prompt_set {args.prompt_set} --dry_run",
+            hint=f"promptrial smoke --n {args.n} --prompt_set {shlex.quote(args.prompt_set)} --dry_run",
         )
     with _folder(keep=args.keep) as folder:
         trips = []

@@ -120,7 +120,8 @@ def _matched(a: RunSide, b: RunSide, named: tuple[str, str] | None) -> tuple[lis
         raise UsageError(
             f"no trial of run {a.run.run_id} ({', '.join(a.slugs) or 'none'}) has the same name as one of run "
             f"{b.run.run_id} ({', '.join(b.slugs) or 'none'})",
-            hint=f"name them: promptrial compare {a.run.run_id} {b.run.run_id} --trial_a {named_a} --trial_b {named_b}",
+            hint=f"name them: promptrial compare {a.run.run_id} {b.run.run_id}{a.run.place} --trial_a {named_a} "
+            f"--trial_b {named_b}",
         )
     only_a = tuple(slug for slug in a.slugs if slug not in b.slugs)
     return both, only_a, tuple(slug for slug in b.slugs if slug not in a.slugs)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from promptrial.config.environment import place_flag
 from promptrial.errors import UsageError
 from promptrial.phases.lending import check_lender
 from promptrial.phases.spec import RunSpec
@@ -108,7 +110,7 @@ def _missing(text: str, experiments: Path) -> UsageError:
     if archive is not None:
         return UsageError(
             f"--reuse {text}: this is an archive; answers can be reused only from the folder of a run",
-            hint=f"unpack it first: promptrial unarchive {archive}",
+            hint=f"unpack it first: promptrial unarchive {shlex.quote(str(archive))}{place_flag(experiments)}",
         )
     if path.is_dir():
         return UsageError(

@@ -31,9 +31,9 @@ _LARGEST_FORM: Final = 4096
 _END: Final = "/end"
 
 
-def label_app(sheet: LabelledSheet, run_id: str, access: Access) -> ASGIApp:
-    """Return the application, behind its guard."""
-    pages = _Pages(sheet, run_id)
+def label_app(sheet: LabelledSheet, read_command: str, access: Access) -> ASGIApp:
+    """Return the application, behind its guard; ``read_command`` compares the labels with the measure."""
+    pages = _Pages(sheet, read_command)
     routes = [
         Route("/", pages.first),
         Route("/answer/{number}", pages.answer),
@@ -48,8 +48,8 @@ def label_app(sheet: LabelledSheet, run_id: str, access: Access) -> ASGIApp:
 class _Pages:
     """The answers to requests."""
 
-    def __init__(self, sheet: LabelledSheet, run_id: str) -> None:
-        self._sheet, self._run_id = sheet, run_id
+    def __init__(self, sheet: LabelledSheet, read_command: str) -> None:
+        self._sheet, self._read_command = sheet, read_command
 
     async def first(self, _request: Request) -> Response:
         return RedirectResponse(_address(next_place(-1, self._sheet.labels())), 303)
@@ -62,7 +62,7 @@ class _Pages:
         return await made_page(make)
 
     async def end(self, _request: Request) -> Response:
-        return HTMLResponse(end_page(self._run_id, str(self._sheet.path), self._sheet.labels()))
+        return HTMLResponse(end_page(self._read_command, str(self._sheet.path), self._sheet.labels()))
 
     async def label(self, request: Request) -> Response:
         """Label an answer; the response is sent when the label is on the disk."""

@@ -46,7 +46,7 @@ def next_place(after: int, labels: Sequence[str]) -> int | None:
     return next((place for place in places if not labels[place]), None)
 
 
-def end_page(run_id: str, file: str, labels: Sequence[str]) -> str:
+def end_page(read_command: str, file: str, labels: Sequence[str]) -> str:
     """Return the page that follows the last label."""
     left = sum(not label for label in labels)
     said = (
@@ -54,7 +54,7 @@ def end_page(run_id: str, file: str, labels: Sequence[str]) -> str:
     )
     body = (
         f'<p role="status">{said}</p>\n<p>Compare the labels with the measure: '
-        f"<code>promptrial label {shown(run_id)} --read {shown(file)}</code></p>\n"
+        f"<code>{shown(read_command)}</code></p>\n"
         f"<p>Or name the sheet in the configuration, as <code>labels: {shown(file)}</code>, and resume the run.</p>\n"
         '<p><a href="/answer/1">back to the first answer</a></p>\n'
     )

@@ -13,6 +13,7 @@ Stanford CRFM's HELM, files of ``helm-run`` (versions 0.2 to 0.5).
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -112,7 +113,7 @@ def _read(opened: Opened, notes: ReadingNotes) -> Iterator[ScoreRow]:
     if path.name == _STATE:
         raise Place(path, 1).error(
             "this file of HELM has requests and answers, and no scores",
-            hint=f"give {_FILE} beside it: promptrial analyze {path.with_name(_FILE)}",
+            hint=f"give {_FILE} beside it: promptrial analyze {shlex.quote(str(path.with_name(_FILE)))}",
         )
     if opened.columns.cluster or opened.columns.group:
         raise UsageError(

@@ -11,6 +11,7 @@ Columns are found by their usual names, or named by flags.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -162,7 +163,7 @@ def _no_arms(path: str, names: Sequence[str]) -> UsageError:
     return UsageError(
         f"{path}: there is no column of arms, and not one column of scores for each arm; its columns: {_listed(names)}",
         hint="name the columns with --arm COLUMN and --score COLUMN, or give one file an arm: "
-        f"promptrial analyze base={path} new=OTHER_FILE",
+        f"promptrial analyze {shlex.quote(f'base={path}')} new=OTHER_FILE",
     )
 
 
