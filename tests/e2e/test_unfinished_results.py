@@ -2,6 +2,7 @@
 
 import html
 import itertools
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import promptrial
+from promptrial.documents.verdict import WarningDocument
 from promptrial.engine import starting
 from promptrial.engine.earlier_reports import withdraw_reports
 from promptrial.store import atomic
@@ -58,6 +60,34 @@ def test_show_says_it_and_lists_the_items_that_were_scored(grown: Project) -> No
     assert f"Warning (unfinished): {SAID}." in outcome.err
     assert "4 items." in outcome.out
     assert "no items that are missing" in grown.call("show", "r", "--missing").out
+
+
+def test_a_check_of_the_control_against_itself_says_it_before_its_figures(project: Project) -> None:
+    project.write_config({"samples_per_item": 2, "temps": [0.7]})
+    project.given_run("--limit_items", "2")
+    before = project.call("aa", "r", "--splits", "10", "--json")
+    assert json.loads(before.out)["trials"][0]["warnings"] == []
+    assert project.run("--resume", "--limit_items", "6", "--to_step", "submit").code == 0
+    said = SAID.replace("8 of 24", "16 of 48")
+    (trial,) = json.loads(project.call("aa", "r", "--splits", "10", "--json").out)["trials"]
+    assert trial["warnings"] == [{"kind": "unfinished", "text": f"Unfinished: {said}."}]
+    prose = project.call("aa", "r", "--splits", "10").prose
+    assert prose.index(f"Unfinished: {said}.") < prose.index("false alarm")
+
+
+def test_labels_are_drawn_and_read_with_the_same_warning(project: Project) -> None:
+    project.given_run("--limit_items", "2")
+    project.call("label", "r", "--out", "old.csv")
+    before = project.call("label", "r", "--read", "old.csv", "--json")
+    assert json.loads(before.out)["warnings"] == []
+    assert project.run("--resume", "--limit_items", "6", "--to_step", "submit").code == 0
+    assert f"Warning (unfinished): {SAID}." in project.call("label", "r", "--out", "new.csv").err
+    found = json.loads(project.call("label", "r", "--read", "new.csv", "--json").out)
+    assert found["warnings"] == [{"kind": "unfinished", "text": f"Unfinished: {SAID}."}]
+    assert project.call("label", "r", "--read", "new.csv").prose.startswith(f"Unfinished: {SAID}.")
+    assert promptrial.load_run(project.run_root()).labels("new.csv").warnings == (
+        WarningDocument(kind="unfinished", text=f"Unfinished: {SAID}."),
+    )
 
 
 def test_compare_refuses_results_of_an_earlier_size_even_with_force(grown: Project) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from promptrial.care.opened import ReadRun
+from promptrial.care.unfinished import unfinished_warnings
 from promptrial.care.whole_results import check_scores
 from promptrial.comparison.false_alarms import gate_alarms
 from promptrial.comparison.gates import Gate, resolved
@@ -47,7 +50,7 @@ def aa_check(
 
     Side effects: runs the files of scorers that the configuration names.
     """
-    rows = [_trial(found, trial, gates, n_splits, alpha) for trial in trials]
+    rows = [_warned(found, trial, _trial(found, trial, gates, n_splits, alpha)) for trial in trials]
     if all(row.result is None for row in rows):
         raise UsageError(f"run {found.spec.run.run_id} cannot be checked: {rows[0].reason}", hint="see docs/aa.md")
     return AACheck(schema_version=1, run_id=found.spec.run.run_id, dry_run=found.spec.dry_run, trials=tuple(rows))
@@ -70,6 +73,11 @@ def _trial(found: ReadRun, trial: Trial, gates: Sequence[Gate], n_splits: int, a
         if metric == gate.metric
     )
     return AATrial(trial=trial.slug, result=result_of(asked, settings, n_splits), gates=decided)
+
+
+def _warned(found: ReadRun, trial: Trial, row: AATrial) -> AATrial:
+    warnings = tuple(each.document() for each in unfinished_warnings(found, trial, "scores"))
+    return msgspec.structs.replace(row, warnings=warnings)
 
 
 def _why_not(trial: Trial) -> str:

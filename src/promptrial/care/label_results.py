@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from promptrial.care.opened import ReadRun
 from promptrial.care.shown_items import sides_of
+from promptrial.care.unfinished import unfinished_warnings
 from promptrial.care.whole_results import check_effects
 from promptrial.documents import significance
 from promptrial.documents.files import read_bytes
@@ -60,7 +63,9 @@ def label_report(found: ReadRun, trial: Trial, sheets: Sequence[Path]) -> LabelR
     """
     sides = sides_of(found, trial)
     labels = labels_of([read_sheet(path) for path in sheets], sides)
-    return agreement.label_report(sides, _significance(found, trial), labels)
+    report = agreement.label_report(sides, _significance(found, trial), labels)
+    warnings = tuple(each.document() for each in unfinished_warnings(found, trial))
+    return msgspec.structs.replace(report, warnings=warnings)
 
 
 def _significance(found: ReadRun, trial: Trial) -> Significance:

@@ -14,9 +14,10 @@ from promptrial.model.units import Unit
 from promptrial.phases.base import Phase
 from promptrial.phases.work import part_names
 from promptrial.reporting.facts import UnfinishedFacts
+from promptrial.reporting.warned import Warned, unfinished_warning
 from promptrial.store.records import RunState
 
-__all__ = ["Results", "has_whole_page", "unfinished"]
+__all__ = ["Results", "has_whole_page", "unfinished", "unfinished_warnings"]
 
 Results = Literal["scores", "effects"]
 """Which results of a trial are meant."""
@@ -45,6 +46,12 @@ def unfinished(found: ReadRun, trial: Trial, results: Results = "effects") -> Un
     except PromptrialError:  # a state that is lost: how many answers there are is not known without it
         return UnfinishedFacts(None, None, grown=bool(found.spec.growth))
     return UnfinishedFacts(status.rows, status.expected_rows, grown=bool(found.spec.growth))
+
+
+def unfinished_warnings(found: ReadRun, trial: Trial, results: Results = "effects") -> tuple[Warned, ...]:
+    """Return the warning that results are not those of the whole trial as it stands now, if they are not."""
+    facts = unfinished(found, trial, results)
+    return () if facts is None else (unfinished_warning(facts),)
 
 
 def has_whole_page(state: RunState) -> bool:

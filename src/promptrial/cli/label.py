@@ -116,11 +116,14 @@ def _draw(args: argparse.Namespace, run: RunDir, found: ReadRun, trial: Trial) -
     from promptrial.care.label_results import measure_of
     from promptrial.care.label_sheets import draw_sheet
     from promptrial.care.shown_items import sides_of
+    from promptrial.care.unfinished import unfinished_warnings
     from promptrial.phases.agreement import FEWEST_ITEMS
     from promptrial.store.atomic import AtomicFile
 
     path = free_path(_path(args, run), run)
     sides = sides_of(found, trial)
+    for warning in unfinished_warnings(found, trial, "scores"):
+        say_to_stderr(warning.line)
     seed = found.spec.config.stats.random_seed if args.seed is None else args.seed
     if seed < 0:
         raise UsageError(f"--seed {seed}: expected 0 or more", hint="give another seed")
@@ -188,13 +191,14 @@ def _read_command(args: argparse.Namespace, run: RunDir, path: Path) -> str:
 
 def _pieces(found: ReadRun, trial: Trial, report: LabelReport, width: int) -> Iterator[Piece]:
     from promptrial.care.shown_items import sides_of
-    from promptrial.cli.results import line_pieces, table_pieces
+    from promptrial.cli.results import line_pieces, table_pieces, warning_pieces
     from promptrial.reporting.labels import label_lines, label_tables
     from promptrial.reporting.plain import one_line, wrapped
     from promptrial.reporting.tables.words import wording
 
     with wording(sides_of(found, trial).scorers):
         lines, tables = label_lines(report), list(label_tables(report))
+    yield from warning_pieces(report.warnings or (), width)
     for line in lines:
         yield from line_pieces(wrapped(one_line(line), width))
     yield "\n", ""

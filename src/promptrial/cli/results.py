@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Final
 from promptrial.runtime.terminal import Colour
 
 if TYPE_CHECKING:
+    from promptrial.documents.verdict import WarningDocument
     from promptrial.engine.invocation import Finished
     from promptrial.reporting.facts import TrialResult
     from promptrial.reporting.tables import Table
     from promptrial.reporting.verdict import Verdict
 
-__all__ = ["COLOURS", "Piece", "line_pieces", "results", "table_pieces", "widest"]
+__all__ = ["COLOURS", "Piece", "line_pieces", "results", "table_pieces", "warning_pieces", "widest"]
 
 Piece = tuple[str, Colour]
 """A text, and how it stands out."""
@@ -85,6 +86,16 @@ def line_pieces(lines: Sequence[str], colour: Colour = "") -> Iterator[Piece]:
     """Yield lines, all of them in one colour."""
     for line in lines:
         yield line, colour
+        yield "\n", ""
+
+
+def warning_pieces(warnings: Sequence[WarningDocument], width: int) -> Iterator[Piece]:
+    """Yield warnings that come before every number, and a blank line after them."""
+    from promptrial.reporting.plain import one_line, wrapped
+
+    for warning in warnings:
+        yield from line_pieces(wrapped(one_line(warning.text), width), "warning")
+    if warnings:
         yield "\n", ""
 
 

@@ -89,17 +89,16 @@ def execute(args: argparse.Namespace) -> int:
     """
     from promptrial.care.opened import read_run
     from promptrial.care.shown_items import Wanted, chosen_trial, shown_items, sides_of
-    from promptrial.care.unfinished import unfinished
+    from promptrial.care.unfinished import unfinished_warnings
     from promptrial.engine.session import Invocation
-    from promptrial.reporting.warned import unfinished_warning
 
     run = run_or_latest(args)
     env = environment(os.environ, Path.cwd())
     found = read_run(run, env, Invocation(env, SystemClock(), lambda _text: None))
     trial = chosen_trial(found, args.trial_filter)
     sides = sides_of(found, trial)
-    if (facts := unfinished(found, trial, "scores")) is not None:
-        say_to_stderr(unfinished_warning(facts).line)
+    for warning in unfinished_warnings(found, trial, "scores"):
+        say_to_stderr(warning.line)
     items = shown_items(sides, Wanted(_outcomes(args), args.arm, args.item))
     measure = sides.scorers[sides.judge].label if sides.judge is not None else ""
     if args.json:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from promptrial.documents import schemas
+from promptrial.documents.verdict import WarningDocument
 from promptrial.model.arms import ArmName
 
 __all__ = [
@@ -110,12 +111,16 @@ class AAGate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AATrial(msgspec.Struct, frozen=True, kw_only=True):
-    """One trial: the check, and what gates did. ``reason`` is set where the trial has nothing to split."""
+    """One trial: the check, and what gates did. ``reason`` is set where the trial has nothing to split.
+
+    ``warnings`` say of which answers it is, where those are not all that the run has by now.
+    """
 
     trial: str
     result: AAResult | None
     gates: tuple[AAGate, ...]
     reason: str | None = None
+    warnings: tuple[WarningDocument, ...] = ()
 
 
 class AACheck(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from promptrial.documents import schemas
 from promptrial.documents.many_arms import ContrastName
+from promptrial.documents.verdict import WarningDocument
 from promptrial.model.arms import ArmName
 
 __all__ = [
@@ -154,7 +156,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``n_answers`` counts the answers of all sheets, ``n_empty`` those without a label, and ``n_unmeasured`` labels of
     answers to which the measure does not apply. ``confidence`` is that of all intervals. ``between`` is there with two
-    raters or more.
+    raters or more. ``warnings``, of the results that labels are compared with, are no part of ``agreement.json``.
     """
 
     schema_version: Literal[1] = 1
@@ -171,6 +173,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     effects: tuple[CorrectedEffect, ...]
     raters: tuple[RaterAgreement, ...]
     between: RatersAgreement | None
+    warnings: tuple[WarningDocument, ...] | UnsetType = UNSET
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):

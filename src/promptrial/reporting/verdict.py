@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from promptrial.documents.significance import Significance
-from promptrial.documents.verdict import FindingDocument, VerdictDocument, WarningDocument
+from promptrial.documents.verdict import FindingDocument, VerdictDocument
 from promptrial.model.arms import DEFAULT_CONTRAST, ArmName
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.findings import Finding, Phrasing, State, state_of, where_words
@@ -67,7 +67,7 @@ class Verdict:
             )
             for each in self.findings
         ]
-        warnings = [WarningDocument(kind=each.kind, text=str(each)) for each in self.warnings]
+        warnings = [each.document() for each in self.warnings]
         return VerdictDocument(sentences=self.sentences, findings=tuple(findings), warnings=tuple(warnings))
 
 

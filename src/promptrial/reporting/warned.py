@@ -14,6 +14,7 @@ from msgspec import UNSET
 
 from promptrial.documents.judges import JudgeSummary
 from promptrial.documents.significance import Significance
+from promptrial.documents.verdict import WarningDocument
 from promptrial.model.arms import ArmName, control_first
 from promptrial.reporting.cells import count, counted, p_equals, rate, temperature
 from promptrial.reporting.drift import drift_sentence
@@ -109,6 +110,10 @@ class Warned:
     def __str__(self) -> str:
         """Return the line after its label."""
         return f"{self.label}: {self.text}"
+
+    def document(self) -> WarningDocument:
+        """Return it as it is written down."""
+        return WarningDocument(kind=self.kind, text=str(self))
 
 
 def trial_warnings(result: TrialResult) -> Iterator[Warned]:

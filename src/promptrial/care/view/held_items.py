@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from promptrial.care.opened import ReadRun, read_run
 from promptrial.care.shown_items import ShownItem, Wanted, shown_items, sides_of
-from promptrial.care.unfinished import unfinished
+from promptrial.care.unfinished import unfinished_warnings
 from promptrial.care.view.items_query import ItemsQuery
 from promptrial.engine.session import Invocation
 from promptrial.errors import UsageError
@@ -26,7 +26,6 @@ from promptrial.model.arms import Contrast
 from promptrial.phases.judgement_rows import JUDGEMENTS
 from promptrial.phases.prepared import prepared_files
 from promptrial.phases.side_by_side import OUTCOMES, Outcome, SideBySide
-from promptrial.reporting.warned import unfinished_warning
 from promptrial.runtime.clock import Clock
 from promptrial.store.next_steps import wait_or_resume
 from promptrial.store.rundir import RunDir
@@ -142,8 +141,7 @@ class HeldItems:
 
 
 def _warning(found: ReadRun, trial: Trial) -> str:
-    facts = unfinished(found, trial, "scores")
-    return "" if facts is None else unfinished_warning(facts).line
+    return next((each.line for each in unfinished_warnings(found, trial, "scores")), "")
 
 
 def _files(run: RunDir) -> list[Path]:
