@@ -63,6 +63,22 @@ def read(project: Project, rows: Rows, *flags: str) -> Outcome:
     return project.call("label", "r", "--read", str(write(project.root / "filled.csv", rows)), *flags)
 
 
+def test_of_a_dry_run_it_is_said_before_any_number(project: Project) -> None:
+    project.write_config({"provider": "fireworks", "pricing": None, "models": {"m1": {"id": "accounts/f/models/m"}}})
+    assert project.run("--dry_run").code == 0
+    drawn = project.call("label", "r", "--out", "sheet.csv")
+    assert "Dry run: an emulator answered" in drawn.err
+    read = project.call("label", "r", "--read", "sheet.csv")
+    assert read.prose.startswith("Dry run: an emulator answered; these figures say nothing about a model.")
+    assert json.loads(project.call("label", "r", "--read", "sheet.csv", "--json").out)["dry_run"] is True
+
+
+def test_of_a_real_run_no_dry_run_is_said(scored: Project) -> None:
+    drawn(scored)
+    assert "Dry run" not in scored.call("label", "r", "--read", "sheet.csv").out
+    assert json.loads(scored.call("label", "r", "--read", "sheet.csv", "--json").out)["dry_run"] is False
+
+
 def test_a_sheet_is_blind_and_has_every_arm_of_each_item(scored: Project) -> None:
     rows = drawn(scored, "--n", "40")
     assert [row["item"] for row in rows] == [str(1 + at // 2) for at in range(80)]

@@ -65,7 +65,7 @@ def label_report(found: ReadRun, trial: Trial, sheets: Sequence[Path]) -> LabelR
     labels = labels_of([read_sheet(path) for path in sheets], sides)
     report = agreement.label_report(sides, _significance(found, trial), labels)
     warnings = tuple(each.document() for each in unfinished_warnings(found, trial))
-    return msgspec.structs.replace(report, warnings=warnings)
+    return msgspec.structs.replace(report, warnings=warnings, dry_run=found.spec.dry_run)
 
 
 def _significance(found: ReadRun, trial: Trial) -> Significance:

@@ -83,10 +83,10 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _pieces(found: ReadRun, check: AACheck, width: int) -> Iterator[Piece]:
-    from promptrial.cli.results import warning_pieces
+    from promptrial.cli.results import DRY_RUN, warning_pieces
 
     if check.dry_run:
-        yield "Dry run: an emulator answered; these figures say nothing about a model.\n\n", "warning"
+        yield f"{DRY_RUN}\n\n", "warning"
     for trial in check.trials:
         yield f"{trial.trial}\n\n", ""
         yield from warning_pieces(trial.warnings, width)

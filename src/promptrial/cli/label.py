@@ -122,6 +122,8 @@ def _draw(args: argparse.Namespace, run: RunDir, found: ReadRun, trial: Trial) -
 
     path = free_path(_path(args, run), run)
     sides = sides_of(found, trial)
+    if found.spec.dry_run:
+        say_to_stderr("Dry run: an emulator answered; labels of its answers say nothing about a model")
     for warning in unfinished_warnings(found, trial, "scores"):
         say_to_stderr(warning.line)
     seed = found.spec.config.stats.random_seed if args.seed is None else args.seed
@@ -191,13 +193,15 @@ def _read_command(args: argparse.Namespace, run: RunDir, path: Path) -> str:
 
 def _pieces(found: ReadRun, trial: Trial, report: LabelReport, width: int) -> Iterator[Piece]:
     from promptrial.care.shown_items import sides_of
-    from promptrial.cli.results import line_pieces, table_pieces, warning_pieces
+    from promptrial.cli.results import DRY_RUN, line_pieces, table_pieces, warning_pieces
     from promptrial.reporting.labels import label_lines, label_tables
     from promptrial.reporting.plain import one_line, wrapped
     from promptrial.reporting.tables.words import wording
 
     with wording(sides_of(found, trial).scorers):
         lines, tables = label_lines(report), list(label_tables(report))
+    if report.dry_run is True:
+        yield f"{DRY_RUN}\n\n", "warning"
     yield from warning_pieces(report.warnings or (), width)
     for line in lines:
         yield from line_pieces(wrapped(one_line(line), width))

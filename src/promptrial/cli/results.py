@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from promptrial.reporting.tables import Table
     from promptrial.reporting.verdict import Verdict
 
-__all__ = ["COLOURS", "Piece", "line_pieces", "results", "table_pieces", "warning_pieces", "widest"]
+__all__ = ["COLOURS", "DRY_RUN", "Piece", "line_pieces", "results", "table_pieces", "warning_pieces", "widest"]
 
 Piece = tuple[str, Colour]
 """A text, and how it stands out."""
@@ -31,6 +31,8 @@ COLOURS: Final[dict[str, Colour]] = {
     "false_alarm": "warning",
 }
 """How findings stand out, by their state; any other is ``strong``."""
+DRY_RUN: Final = "Dry run: an emulator answered; these figures say nothing about a model."
+"""What stands before every number that is made from answers of an emulator."""
 _DECIDED: Final = re.compile(r"(?<= )(?:lead: )?(better|worse|unreliable)$")
 
 

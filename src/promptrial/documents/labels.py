@@ -156,7 +156,8 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``n_answers`` counts the answers of all sheets, ``n_empty`` those without a label, and ``n_unmeasured`` labels of
     answers to which the measure does not apply. ``confidence`` is that of all intervals. ``between`` is there with two
-    raters or more. ``warnings``, of the results that labels are compared with, are no part of ``agreement.json``.
+    raters or more. ``warnings``, of the results that labels are compared with, and ``dry_run``, whether an emulator
+    answered, are no part of ``agreement.json``.
     """
 
     schema_version: Literal[1] = 1
@@ -174,6 +175,7 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     raters: tuple[RaterAgreement, ...]
     between: RatersAgreement | None
     warnings: tuple[WarningDocument, ...] | UnsetType = UNSET
+    dry_run: bool | UnsetType = UNSET
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
