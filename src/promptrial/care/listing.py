@@ -20,7 +20,7 @@ from promptrial.phases.accounts import read_ledger
 from promptrial.runtime.clock import Clock
 from promptrial.store.change_records import Seal
 from promptrial.store.records import RunState
-from promptrial.store.rundir import RunDir, run_folders
+from promptrial.store.rundir import RUN_ID_PATTERN, RUN_NAME, RunDir, run_folders
 
 __all__ = ["latest_run", "list_runs"]
 
@@ -40,7 +40,7 @@ def latest_run(experiments: Path, clock: Clock) -> tuple[str, int]:
     UsageError
         If there is none.
     """
-    found = list_runs(experiments, clock).runs
+    found = [run for run in list_runs(experiments, clock).runs if RUN_ID_PATTERN.fullmatch(run.run_id)]
     if not found:
         raise UsageError(
             f"no runs in {experiments}",
@@ -51,10 +51,12 @@ def latest_run(experiments: Path, clock: Clock) -> tuple[str, int]:
 
 def _listed(path: Path, clock: Clock) -> ListedRun:
     run_id = path.name.removeprefix("run_")
+    if not RUN_ID_PATTERN.fullmatch(run_id):
+        return _unreadable(run_id, "no_state", f"no name of a run: expected {RUN_NAME}; rename the folder")
     try:
         run = RunDir(path.parent, run_id)
         return _described(run, read_status(run, clock), clock)
-    except UsageError as error:  # its name is none that a run can have, or there is no state
+    except UsageError as error:  # there is no state
         return _unreadable(run_id, "no_state", error.message)
     except NewerVersionError as error:
         return _unreadable(run_id, "newer", error.message)

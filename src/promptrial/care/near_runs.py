@@ -9,7 +9,7 @@ from typing import Final
 
 from promptrial.config.environment import place_flag
 from promptrial.errors import UsageError
-from promptrial.store.rundir import RUN_ID_PATTERN, check_run_id
+from promptrial.store.rundir import RUN_ID_PATTERN, RUN_NAME, check_run_id, known_runs
 
 __all__ = ["near_run", "no_such_run"]
 
@@ -33,6 +33,11 @@ def no_such_run(experiments: Path, run_id: str) -> UsageError:
     UsageError
         If no run can have this name.
     """
+    folder = experiments / f"{_FOLDER}{run_id}"
+    if not RUN_ID_PATTERN.fullmatch(run_id) and folder.parent == experiments and folder.is_dir():
+        return UsageError(
+            f"{folder}: this name is none that a run can have: expected run_ and {RUN_NAME}", hint="rename the folder"
+        )
     near = near_run(experiments, run_id)
     if not near and Path(run_id).suffix in _CONFIGURATIONS:
         place = place_flag(experiments)
@@ -46,16 +51,12 @@ def no_such_run(experiments: Path, run_id: str) -> UsageError:
     meant = f"; did you mean {near!r}?" if near else ""
     return UsageError(
         f"no run {run_id} in {experiments}{meant}",
-        hint=f"known runs: {', '.join(_known(experiments)[-_MOST_SHOWN:]) or 'none'}",
+        hint=f"known runs: {', '.join(known_runs(experiments)[-_MOST_SHOWN:]) or 'none'}",
     )
 
 
 def near_run(experiments: Path, run_id: str) -> str | None:
     """Return the run that was probably meant, by a name like it or by its folder; None if there is none."""
-    known, of_folder = _known(experiments), Path(run_id).name.removeprefix(_FOLDER)
+    known, of_folder = known_runs(experiments), Path(run_id).name.removeprefix(_FOLDER)
     near = [of_folder] if of_folder in known else difflib.get_close_matches(run_id, known, n=1)
     return next(iter(near), None)
-
-
-def _known(experiments: Path) -> list[str]:
-    return sorted(path.name.removeprefix(_FOLDER) for path in experiments.glob(f"{_FOLDER}*") if path.is_dir())

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from promptrial.engine.manifests import load_manifests
 from promptrial.engine.opening import Opened, RunRequest, open_run
 from promptrial.engine.session import Invocation, providers_of, services_of, spec_of
+from promptrial.errors import UsageError
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store.rundir import RunDir
@@ -32,6 +33,11 @@ def read_run(run: RunDir, env: Mapping[str, str], invocation: Invocation) -> Rea
     PromptrialError
         If its configuration or one of its records cannot be read.
     """
+    if not run.config_path.exists():
+        raise UsageError(
+            f"run {run.run_id}: {run.config_path} does not exist",
+            hint=f"rebuild it from the other files and resume: {run.rebuild_command}",
+        )
     request = RunRequest(run.root.parent, run.run_id, config=run.config_path, plan_only=True, reads_questions=False)
     opened = open_run(request, env)
     quiet = replace(invocation, say=lambda _text: None)

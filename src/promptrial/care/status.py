@@ -128,6 +128,7 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
             f"run {run.run_id}: {run.state_path} does not exist",
             hint=f"rebuild it from the other files and resume: {run.rebuild_command}",
         ) from None
+    state.run_id = run.run_id  # the folder may have been copied or renamed since
     by = holder(run.lock_path, clock)
     built = built_by(run)
     trials = () if built is None else tuple(dict.fromkeys(str(row["trial_slug"]) for row in built.facts["parts"]))

@@ -54,8 +54,9 @@ def execute(args: argparse.Namespace) -> int:
 
 def _run_names(args: argparse.Namespace) -> list[str]:
     """Return the names of runs, of which no file is read: a key was pressed, and waits."""
-    found = experiments_dir(args).glob("run_*")
-    return sorted(path.name.removeprefix("run_") for path in found if path.is_dir())
+    from promptrial.store.rundir import known_runs
+
+    return known_runs(experiments_dir(args))
 
 
 def _complete(parser: argparse.ArgumentParser, by: Mapping[str, object]) -> None:

@@ -43,6 +43,7 @@ __all__ = [
     "overrides",
     "resume_command",
     "run_or_latest",
+    "run_to_read",
 ]
 
 ALL_ARMS: Final = "both"
@@ -70,6 +71,21 @@ def run_or_latest(args: argparse.Namespace) -> RunDir:
     if args.run_id is None:
         args.run_id = newest_run(experiments)
     return find_run(experiments, args.run_id)
+
+
+def run_to_read(args: argparse.Namespace) -> RunDir:
+    """Return the same, if the folder holds anything of a run.
+
+    Raises
+    ------
+    UsageError
+        Also if it holds nothing of one.
+    """
+    from promptrial.store.rundir import check_begun
+
+    run = run_or_latest(args)
+    check_begun(run)
+    return run
 
 
 def newest_run(experiments: Path) -> str:

@@ -20,7 +20,7 @@ from promptrial.phases.lending import check_lender
 from promptrial.phases.spec import RunSpec
 from promptrial.store.part_records import listed
 from promptrial.store.records import Origin, RunState
-from promptrial.store.rundir import RUN_ID_PATTERN, RunDir
+from promptrial.store.rundir import RUN_ID_PATTERN, RunDir, known_runs
 
 __all__ = ["lenders", "record_lenders", "require_lenders"]
 
@@ -117,7 +117,7 @@ def _missing(text: str, experiments: Path) -> UsageError:
             f"--reuse {text}: the folder of a run must be named {_PREFIX}ID",
             hint="rename the folder, or give the name of a run",
         )
-    known = sorted(each.name.removeprefix(_PREFIX) for each in experiments.glob(f"{_PREFIX}*") if each.is_dir())
+    known = known_runs(experiments)
     close = difflib.get_close_matches(text, known, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
     return UsageError(

@@ -26,11 +26,14 @@ from promptrial.store.records import Receipt, TrialManifest, load
 __all__ = [
     "OLDER",
     "RUN_ID_PATTERN",
+    "RUN_NAME",
     "RunDir",
     "TrialDir",
     "changed_inputs",
+    "check_begun",
     "check_run_id",
     "digest_of",
+    "known_runs",
     "run_folders",
 ]
 
@@ -39,6 +42,8 @@ _ATTEMPTS: Final = 50
 """How often records are read while another process changes them, which it does a few times in a run."""
 OLDER: Final = "older"
 """The folder, of a trial and of the run, to which a migration moves what the older tool had made."""
+RUN_NAME: Final = "a letter or digit, then at most 63 of letters, digits, . _ -"
+"""What the name of a run is, in words."""
 RUN_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -51,7 +56,7 @@ def check_run_id(run_id: str) -> str:
         If it does not match ``[A-Za-z0-9][A-Za-z0-9._-]{0,63}``.
     """
     if not RUN_ID_PATTERN.fullmatch(run_id):
-        raise UsageError(f"--run_id {run_id!r}: expected a letter or digit, then at most 63 of letters, digits, . _ -")
+        raise UsageError(f"--run_id {run_id!r}: expected {RUN_NAME}")
     return run_id
 
 
@@ -67,6 +72,28 @@ def run_folders(experiments: Path) -> list[Path]:
         return sorted(path for path in experiments.iterdir() if path.name.startswith("run_"))
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def known_runs(experiments: Path) -> list[str]:
+    """Return the names of the runs in a folder, sorted; a folder whose name no run can have is left out."""
+    names = (path.name.removeprefix("run_") for path in run_folders(experiments) if path.is_dir())
+    return [name for name in names if RUN_ID_PATTERN.fullmatch(name)]
+
+
+def check_begun(run: RunDir) -> None:
+    """Refuse a folder that has the name of a run and holds nothing of one.
+
+    Raises
+    ------
+    UsageError
+        Says how to start a run there.
+    """
+    made = (run.state_path, run.config_path, run.prepared, run.batch_inputs)
+    if not any(path.exists() for path in made) and not any(run.root.glob("*/results")):
+        raise UsageError(
+            f"{run.root} holds no run: it has no state, no configuration and no results",
+            hint=f"remove the folder, or start a run of this name: {run.command('run')}",
+        )
 
 
 def digest_of(value: object) -> str:
