@@ -204,3 +204,35 @@ def test_only_commands_that_save_something_say_that_flags_are_saved_with_the_run
     }
     said = {name: "saved with the run" in " ".join(each.format_help().split()) for name, each in choices.items()}
     assert said == {"run": True, "resume": True, "plan": False, "config": False}
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("explain s1 --experiments_dir ex report", {"run_id": "s1", "phase": "report", "experiments_dir": Path("ex")}),
+        ("explain s1 report --experiments_dir ex", {"run_id": "s1", "phase": "report", "experiments_dir": Path("ex")}),
+        ("explain --experiments_dir ex s1 report", {"run_id": "s1", "phase": "report", "experiments_dir": Path("ex")}),
+        ("show h --experiments_dir ex 1 --json", {"run_id": "h", "item": "1", "experiments_dir": Path("ex")}),
+        ("show h --arm 1 --json 1", {"run_id": "h", "item": "1", "arm": "1", "json": True}),
+        ("show h --json 1 --arm 1", {"run_id": "h", "item": "1", "arm": "1", "json": True}),
+    ],
+)
+def test_words_may_stand_before_between_and_after_flags(line: str, found: dict[str, object]) -> None:
+    verb, *_ = line.split()
+    args = vars(build_parser(verb).parse_args(line.split()))
+    assert found.items() <= args.items()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("show h --json 1 2", "unrecognized arguments: 2"),
+        ("show h --jsom 1", "unrecognized arguments: --jsom"),
+        ("explain s1 --experiments_dir ex score build", "unrecognized arguments: build"),
+    ],
+)
+def test_a_word_too_many_is_named(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    verb, *_ = line.split()
+    with pytest.raises(SystemExit):
+        build_parser(verb).parse_args(line.split())
+    assert said in capsys.readouterr().err

@@ -80,6 +80,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - argparse's own options
         super().__init__(allow_abbrev=False, formatter_class=HelpFormatter, **options)
         self.flags: dict[str, _Flag] = {}
+        self._sorts_words = False
 
     def _print_message(self, message: str, file: Any = None) -> None:  # noqa: ANN401, ARG002 - argparse's own
         """Print help and version, as every result is printed."""
@@ -98,12 +99,30 @@ class Parser(argparse.ArgumentParser):
             dashed = DASHED.fullmatch(word)
             if dashed is not None and (name := dashed[1].replace("-", "_")) in self.flags:
                 self.error(f"{word} begins with a dash instead of two hyphens; did you mean --{name}?")
+        if self._sorts_words:
+            return super().parse_known_args(args, namespace)
         found, rest = super().parse_known_args(args, namespace)
+        if self._may_be_names(rest):
+            found, rest = self._sorted(args)
         if self.flags:
             if rest:
                 self.error(f"unrecognized arguments: {' '.join(rest)}{meant_by_words(rest, self.flags, self.prog)}")
             self._fill(found.__dict__)
         return found, rest
+
+    def _may_be_names(self, rest: Sequence[str]) -> bool:
+        """Whether words are left that may be names after a flag: argparse fills optional ones before the first flag."""
+        if not self.flags or not rest or any(word.startswith("-") for word in rest):
+            return False
+        return any(each.nargs == argparse.OPTIONAL for each in self._get_positional_actions())
+
+    def _sorted(self, args: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 - argparse's own
+        """Parse flags first, and then the words that they leave, wherever those stand."""
+        self._sorts_words = True
+        try:
+            return self.parse_known_intermixed_args(args)
+        finally:
+            self._sorts_words = False
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - argparse's own
         """Refuse a value that is none of the choices, and name the one that was probably meant."""
