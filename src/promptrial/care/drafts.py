@@ -209,8 +209,9 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         _check_models(loaded)
         said: list[str] = []
         items, letters = 0, LetterCheck()
-        for items, item in enumerate(islice(all_items(loaded, said.append), MOST_COUNTED + 1), start=1):  # noqa: B007
+        for item in islice(all_items(loaded, said.append), MOST_COUNTED + 1):
             letters.notice(item)
+            items += 1
     sentences = (*resolution.sentences, *said, *letters.warnings("questions"))
     return _Found(_fitting(resolution.values, items), sentences, items)
 
