@@ -76,7 +76,7 @@ def test_labels_run_statistics_and_reports_again_and_ask_nothing(scored: Project
     (report,) = agreement(scored)["labels"]
     assert (report["measure"], report["n_labels"], [each["rater"] for each in report["raters"]]) == ("em", 120, ["ann"])
     read = json.loads(scored.call("label", "r", "--read", str(scored.root / "config/ann.csv"), "--json").out)
-    assert read == report | {"raters": read["raters"]}
+    assert read == report | {"raters": read["raters"], "dry_run": False, "warnings": []}
     for page in (scored.report(), scored.details(), (scored.run_root() / "report.html").read_text()):
         assert "Agreement with people: Exact match" in page
         assert "Corrected with the labels" in page
