@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
-from urllib.request import getproxies
 
 from promptrial.config.addresses import checked_proxy
 from promptrial.errors import ConfigError
@@ -37,7 +36,9 @@ def require_usable_environment(*, proxy: bool = True, certificates: bool = True)
     ConfigError
         Naming the variable.
     """
-    if proxy:
+    if proxy and any(name.lower().endswith("_proxy") for name in os.environ):
+        from urllib.request import getproxies  # half of what a bare Python takes to start
+
         for scheme, value in getproxies().items():
             if scheme in _SCHEMES and value:
                 _check_proxy(f"{scheme}_proxy", value)
