@@ -28,9 +28,9 @@ import msgspec
 
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
-from promptrial.providers.reply_failures import FAILED
+from promptrial.providers.reply_failures import FAILED, error_text
 from promptrial.providers.response_bodies import read_output
-from promptrial.providers.wire import mapping, read_json
+from promptrial.providers.wire import read_json
 
 __all__ = ["Usage", "parse_chat_row", "visible_words"]
 
@@ -271,10 +271,10 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
 
 def _error_of_choice(choice: _Choice) -> str | None:
     """Return the name of the error with which an answer broke off, or None."""
-    said = [str(part) for name in ("code", "type", "message") if (part := mapping(choice.error).get(name))]
-    if said or choice.finish_reason == FAILED:
-        return ": ".join(said) or "error: the answer is not whole"
-    return f"error: {choice.error}" if choice.error and isinstance(choice.error, str) else None
+    said, is_text = error_text(choice.error), isinstance(choice.error, str)
+    if choice.finish_reason == FAILED and (is_text or not said):
+        return "error: the answer is not whole"
+    return (f"error: {said}" if is_text else said) if said else None
 
 
 def _is_answer(chat: _Chat | None, status: int | None) -> bool:

@@ -21,7 +21,7 @@ from msgspec import UNSET, Raw, UnsetType
 from promptrial.providers.http_outcomes import printable
 from promptrial.providers.wire import mapping
 
-__all__ = ["FAILED", "FailedReplyError", "require_no_failure"]
+__all__ = ["FAILED", "FailedReplyError", "error_text", "require_no_failure"]
 
 FAILED: Final = "error"
 """The finish reason of an answer that the server could not finish."""
@@ -67,7 +67,7 @@ def require_no_failure(error: Raw | UnsetType, choices: Raw | UnsetType, usage: 
     if not _is_said(said) or _is_of_the_request(status, names):
         return
     raise FailedReplyError(
-        printable(_in_words(said)),
+        printable(error_text(said) or "no reason given"),
         is_slow_down=status == 429 or any(name.startswith(_TOO_MANY) for name in names),
         was_begun=bool(first) or bool(_value(usage)),
     )
@@ -109,8 +109,9 @@ def _is_of_the_request(status: int | None, names: list[str]) -> bool:
     return any(name in _OF_THE_REQUEST or name.startswith(_SUCH_ARE) for name in names)
 
 
-def _in_words(error: object) -> str:
+def error_text(error: object) -> str:
+    """Return what an error says: itself, if it is a text, else its code, type and message; empty if it says nothing."""
     if isinstance(error, str):
         return error
     parts = [mapping(error).get(name) for name in ("code", "type", "message")]
-    return ": ".join(str(part) for part in parts if part) or "no reason given"
+    return ": ".join(str(part) for part in parts if part)
