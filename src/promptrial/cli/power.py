@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from promptrial.cli.parser import Parser, add_flag
-from promptrial.cli.power_flags import impossible_discordance
+from promptrial.cli.power_flags import ROUNDING, impossible_discordance
 from promptrial.cli.prose import print_prose
 from promptrial.cli.values import number, probability, share
 from promptrial.documents.usual import DIFFERENCES, POWER, WITHIN, independent_discordance
@@ -34,8 +34,6 @@ _USUAL_ICC: Final = 0.1
 _STEPS: Final = 40
 _DIGITS: Final = 10
 _MOST: Final = 10**9
-_ROUNDING: Final = 1e-9
-"""Below it, a difference is none."""
 
 
 def configure(parser: Parser) -> None:
@@ -153,7 +151,7 @@ def _design(args: argparse.Namespace) -> tuple[Design, list[str]]:
         discordance=discordance, sd=args.sd, baseline=args.baseline, cluster_size=size, icc=icc,
         replicates=args.replicates, within=within, alpha=args.alpha, power=args.power,
     )  # fmt: skip
-    if design.largest < -_ROUNDING:
+    if design.largest < -ROUNDING:
         raise impossible_discordance(discordance, args.baseline)
     return design, said
 
@@ -167,7 +165,7 @@ def _questions(args: argparse.Namespace, design: Design) -> int | None:
     n: int | None = args.n if args.n is not None else by_clusters
     if (n is None) == (args.detect is None):
         raise UsageError("give either --n (or --clusters PxQ) or --detect")
-    if args.detect is None and design.largest <= _ROUNDING:
+    if args.detect is None and design.largest <= ROUNDING:
         raise UsageError(
             f"under these assumptions, no difference can be larger than {design.largest:g}",
             hint=_more_differing(design),
@@ -288,8 +286,8 @@ def _count(text: str) -> int:
 
 def _above_0(text: str) -> float:
     value = number(text)
-    if not _ROUNDING <= value <= _MOST:
-        raise argparse.ArgumentTypeError(f"expected a number from {_ROUNDING:g} to a billion, got {text!r}")
+    if not ROUNDING <= value <= _MOST:
+        raise argparse.ArgumentTypeError(f"expected a number from {ROUNDING:g} to a billion, got {text!r}")
     return value
 
 

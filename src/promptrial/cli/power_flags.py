@@ -13,10 +13,10 @@ from promptrial.errors import UsageError
 if TYPE_CHECKING:
     from promptrial.design.power import Assumed
 
-__all__ = ["add_assumption_flags", "assumed_of", "impossible_discordance"]
+__all__ = ["ROUNDING", "add_assumption_flags", "assumed_of", "impossible_discordance"]
 
-
-_ROUNDING: Final = 1e-9
+ROUNDING: Final = 1e-9
+"""Below it, a difference is none."""
 
 
 def add_assumption_flags(parser: Parser) -> None:
@@ -63,7 +63,7 @@ def assumed_of(args: argparse.Namespace) -> Assumed:
             "if no answers differ, there is nothing to detect: give a share above 0, and a baseline between 0 and 1"
         )
     assumed = assumptions_of(discordance, baseline, sd, icc)
-    if baseline is not None and assumed.discordance > largest_discordance(baseline) + _ROUNDING:
+    if baseline is not None and assumed.discordance > largest_discordance(baseline) + ROUNDING:
         raise impossible_discordance(assumed.discordance, baseline)
     return assumed
 

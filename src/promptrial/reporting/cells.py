@@ -185,8 +185,9 @@ def verdict_decimals(
 
 def _width(low: float | None, high: float | None, unit: ScoreUnit) -> float | None:
     """Return how wide an interval is in its unit; None where its limits are the same, or not known."""
-    known = low is not None and high is not None and high - low > _SAME
-    return unit.width * (high - low) if known and low is not None and high is not None else None
+    if low is None or high is None or not high - low > _SAME:
+        return None
+    return unit.width * (high - low)
 
 
 def _without_interval(value: float | None, unit: ScoreUnit) -> int:

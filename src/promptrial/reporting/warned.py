@@ -277,7 +277,7 @@ def _unequal(significance: Significance, names: Mapping[ArmName, str]) -> Iterat
             first, second = (names.get(side, side) for side in row.compared.sides)
             at = f"at temperature {temperature(row.temp)}, " if several else ""
             p = p_equals(row.attrition.p, significance.settings.alpha)
-            yield (f"{at}{first} lost {lost[0]} {what}, {second} {lost[1]} ({p}); this may explain the effect.")
+            yield f"{at}{first} lost {lost[0]} {what}, {second} {lost[1]} ({p}); this may explain the effect."
 
 
 def _of(part: int, whole: int, arm: str) -> str:
