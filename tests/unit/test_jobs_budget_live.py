@@ -115,7 +115,7 @@ def _killed(lab: LiveLab, work: list[PartWork]) -> None:
 def test_what_was_in_flight_at_a_kill_counts_once_though_the_run_has_another_name_now(lab: LiveLab) -> None:
     work = priced(lab, 100.0)
     _killed(lab, work)
-    renamed = [replace(each, key=f"{each.key}-other") for each in work]
+    renamed = [replace(part, key=f"{part.key}-other") for part in work]
     lab.complete(renamed)
     assert statuses(renamed) == ["downloaded"] * 2
     assert all(intent.in_flight == 0 for each in renamed for intent in each.live if not intent.key.endswith("-unsure"))

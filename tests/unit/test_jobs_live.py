@@ -217,7 +217,7 @@ def test_what_goes_wrong_for_one_request_ends_every_part_at_once_and_a_resume_as
     assert lab.clock.monotonic() < 60, "no part waits for what will not come"
     lab.collect(work)
     assert statuses(work) == ["downloaded"] * 2
-    assert all(answered_ids(each) == asked_ids(each) for each in work)
+    assert [answered_ids(part) for part in work] == [asked_ids(part) for part in work]
 
 
 def test_no_part_waits_for_a_server_that_was_given_up_by_another(lab: LiveLab) -> None:
@@ -331,11 +331,10 @@ def test_what_was_begun_under_another_name_of_the_run_is_the_same_spending(lab: 
     with pytest.raises(StopRequested):
         lab.collect(work)
     lab.new_process()
-    so_far = [len(partial_rows(each)) for each in work]
-    assert all(so_far)
+    assert all(partial_rows(part) for part in work)
     if lost:
         work[0].folder.part_rows(work[0].part.name).unlink()
-    renamed = [replace(each, key=f"{each.key}-other") for each in work]
+    renamed = [replace(part, key=f"{part.key}-other") for part in work]
     if lost:
         with pytest.raises(PhaseFailedError, match="were paid for and are lost"):
             lab.collect(renamed)

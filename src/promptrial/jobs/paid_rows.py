@@ -78,7 +78,7 @@ class PaidRows(PartRows):
 
         Side effects: a record, where they have a price.
         """
-        work, key, dearest = self.work, f"{self._named}-unsure", dearest_usd(self.work, 1)
+        work, key, dearest = self.work, f"{self._key_prefix}-unsure", dearest_usd(self.work, 1)
         if not dearest or not rows:
             return True
         known = self._known(key)
@@ -126,11 +126,11 @@ class PaidRows(PartRows):
 
     @property
     def _key(self) -> str:
-        return f"{self._named}{_FIRST}"
+        return f"{self._key_prefix}{_FIRST}"
 
     @property
-    def _named(self) -> str:
-        """What records of these requests are called: as they were first, whatever the run is called or shares now."""
+    def _key_prefix(self) -> str:
+        """What keys of records of these requests begin with: as at first, whatever the run is called or shares now."""
         same = (intent.key for intent in self.work.live if intent.request_sha256 == self.work.request_sha256)
         first = next((key for key in same if key.endswith(_FIRST)), None)
         return self.work.key if first is None else first.removesuffix(_FIRST)
@@ -167,7 +167,7 @@ class PaidRows(PartRows):
         billed = BilledTokens(rows=rows, unknown=rows)
         if known is not None and isinstance(known.billed, BilledTokens):
             billed = difference(known.billed, self._billed(work.folder.part_rows(work.part.name)))
-        key = f"{self._named}-lost-{'' if sealed is None else sealed.sha256[:8]}"
+        key = f"{self._key_prefix}-lost-{'' if sealed is None else sealed.sha256[:8]}"
         self.recorder.record_lost(work, key, "its answers are lost", billed=billed, **self._price(rows))
 
     def _unseal(self) -> None:
@@ -219,7 +219,7 @@ class PaidRows(PartRows):
             raise ResultsGoneError(lost, hint=self._price_of_asking(gone, work.folder.part_rows(work.part.name)))
         unknown = max(0, known.billed.unknown - here.unknown) if all_told else 0
         billed = msgspec.structs.replace(difference(known.billed, here), rows=gone, unknown=min(gone, unknown))
-        key = f"{self._named}-lost-{sum('-lost-' in intent.key for intent in work.live) + 1}"
+        key = f"{self._key_prefix}-lost-{sum('-lost-' in intent.key for intent in work.live) + 1}"
         self.recorder.record_lost(work, key, "its answers are lost", billed=billed, **self._price(gone))
         self.pause()
         self.recorder.events.warn(f"{work.name}: {lost}; they are asked again")

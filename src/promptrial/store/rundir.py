@@ -344,8 +344,8 @@ class TrialDir:
         """Return what a function reads of manifest and journal, as both were at one moment.
 
         A process without the run's lock may read. The one that holds it saves the manifest with the changes of the
-        journal, and then removes the journal: whoever has read the manifest before and looks for the journal after
-        would miss these changes. So all is read again if the manifest is another one afterwards.
+        journal, and then removes the journal: a reader that has the old manifest and finds no journal would miss these
+        changes. So everything is read again if the manifest is another one afterwards.
 
         Raises
         ------
