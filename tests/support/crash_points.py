@@ -136,9 +136,13 @@ def kill_amid(path: str, number: int) -> None:
 
 def _die(moment: Moment, arguments: tuple[Any, ...]) -> None:
     if moment == "amid":
-        fd, data = arguments
-        os.write(fd, data[: len(data) // 2])
+        write_half(*arguments)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def write_half(fd: int, data: bytes) -> None:
+    """Write half of what is about to be appended, as a kill in the middle of it does."""
+    os.write(fd, data[: len(data) // 2])
 
 
 def _place(arguments: tuple[Any, ...]) -> str:
