@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -59,6 +60,58 @@ def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artif
     assert f"{path.name}.corrupt.1" in outcome.err
     assert data_of(project) == before
     assert "nothing was left to do" in project.run("--resume").err
+
+
+@pytest.mark.parametrize(("stage", "digest"), [("poll", "kept"), ("poll", "none"), ("report", "none")])
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("index", 2), ("start", 1), ("stop", 6), ("rows", 6), ("step", 1), ("condition", "gontrol"), ("temp", 1.0),
+        ("trial_slug", "m1-main-tp1-tk50-mx64-65"), ("part", "t0_control_p002"), ("items", 8), ("requests", 15),
+    ],
+)  # fmt: skip
+def test_one_changed_fact_about_the_parts_is_damage_and_loses_no_answer(
+    project: Project, fact: str, value: object, stage: str, digest: str
+) -> None:
+    """Versions that kept no digest of the facts are held to what the facts and the receipt must agree in."""
+    project.given_run()
+    before = data_of(project)
+    if stage == "poll":
+        shutil.rmtree(project.run_root())
+        project.given_run("--to_step", "poll")
+    path = project.run_root() / "batch_inputs/manifest.json"
+    change_fact(path, fact, value, forget_digest=digest == "none")
+    changed = path.read_bytes()
+    fake_provider.CALLS.clear()
+    doctor = project.call("doctor", "r")
+    assert (doctor.code, "batch_inputs/manifest.json" in doctor.out) == (100, True), doctor.out
+    outcome = project.run("--resume")
+    assert outcome.code == 0, outcome.err
+    assert path.with_name("manifest.json.corrupt.1").read_bytes() == changed
+    assert not fake_provider.CALLS
+    assert data_of(project) == before
+    assert project.call("doctor", "r").code == 0
+
+
+@pytest.mark.parametrize(("fact", "digest"), [("examples", "kept"), ("items", "kept"), ("items", "none")])
+def test_a_changed_fact_about_the_questions_is_damage(project: Project, fact: str, digest: str) -> None:
+    project.given_run()
+    before, path = data_of(project), project.run_root() / "prepared/manifest.json"
+    change_fact(path, fact, {"items": 8, "examples": {"closed": 1}}[fact], forget_digest=digest == "none")
+    assert project.call("doctor", "r").code == 100
+    outcome = project.run("--resume")
+    assert (outcome.code, "prepared/manifest.json: damaged" in outcome.err) == (0, True), outcome.err
+    assert data_of(project) == before
+
+
+def change_fact(path: Path, fact: str, value: object, *, forget_digest: bool) -> None:
+    """Change a fact of a manifest, or of the first part in it, and nothing that says so, unless that is forgotten."""
+    document = json.loads(path.read_bytes())
+    facts = document["facts"]
+    (facts if fact in facts else facts["parts"][0])[fact] = value
+    if forget_digest:
+        del document["facts_sha256"]
+    path.write_text(json.dumps(document, indent=2) + "\n")
 
 
 @pytest.mark.parametrize("verb", ["run", "resume"])

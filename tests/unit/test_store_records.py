@@ -352,13 +352,72 @@ def test_facts_of_another_shape_than_their_readers_expect_are_damage(tmp_path: P
 
 @pytest.mark.parametrize("folder", ["batch_inputs", "prepared"])
 def test_a_manifest_without_the_facts_of_its_phase_is_damaged(tmp_path: Path, folder: str) -> None:
-    facts = {"items": 3, "requests": 6, "parts": [PART], "sources": {"d": {"items": 3}}}
+    facts = {"items": 3, "requests": 3, "parts": [PART], "sources": {"d": {"items": 3}}}
+    receipt = Receipt({"batch_inputs/t/t0_control_p001.jsonl": FILE}, {})
     path = tmp_path / folder / "manifest.json"
     path.parent.mkdir()
-    save(path, Manifest(receipt=Receipt({}, {}), facts=facts))
+    save(path, Manifest(receipt=receipt, facts=facts))
     for name in {"batch_inputs": ("items", "requests", "parts"), "prepared": ("items", "sources")}[folder]:
         left = {key: fact for key, fact in facts.items() if key != name}
-        corrupt(path, msgspec.json.encode(Manifest(receipt=Receipt({}, {}), facts=left)), Manifest)
+        said = corrupt(path, msgspec.json.encode(Manifest(receipt=receipt, facts=left)), Manifest)
+        assert f"its facts have no {name!r}" in said
+
+
+def cut(*changes: tuple[int, dict[str, Any]], **facts: Any) -> Manifest:
+    """Return what *build* leaves of five items in two arms, two parts and a step of growth, with rows changed."""
+    spans = [(1, 0, 2, 0), (2, 2, 4, 0), (3, 0, 1, 1)]
+    rows: list[dict[str, Any]] = [
+        PART | {"part": f"t0_{arm}_p{index:03d}", "condition": arm, "index": index, "start": start, "stop": stop}
+        | {"rows": stop - start, "step": step}
+        for index, start, stop, step in spans
+        for arm in ("control", "terse")
+    ]  # fmt: skip
+    files = {f"batch_inputs/t/{row['part']}.jsonl": FileRecord("a" * 64, 12, row["rows"]) for row in rows}
+    for at, change in changes:
+        rows[at] |= change
+    return Manifest(receipt=Receipt(files, {}), facts={"parts": rows, "items": 5, "requests": 10} | facts)
+
+
+def built_folder(folder: Path) -> Path:
+    (folder / "batch_inputs").mkdir()
+    return folder / "batch_inputs/manifest.json"
+
+
+def test_parts_that_share_out_all_items_in_each_step_are_whole_with_a_digest_and_without(tmp_path: Path) -> None:
+    path = built_folder(tmp_path)
+    path.write_bytes(msgspec.json.encode(cut()))
+    assert load(path, Manifest).facts_sha256 is msgspec.UNSET
+    save(path, cut())
+    assert load(path, Manifest).facts == cut().facts
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (cut((0, {"part": "t0_terse_p001", "condition": "terse"})), "not those that it has request files of"),
+        (cut((0, {"trial_slug": "u"})), "not those that it has request files of"),
+        (cut((0, {"index": 2})), "part 't0_control_p001' is not named by what it holds"),
+        (cut((0, {"temp": 0.5})), "part 't0_control_p001' is not named by what it holds"),
+        (cut((0, {"rows": 3})), "part 't0_control_p001' does not have as many rows as its request file"),
+        (cut(requests=11), "do not have as many requests as the run"),
+        (cut((0, {"stop": 1})), "do not hold the same items in each arm"),
+        (cut((4, {"step": 2})), "do not hold the same items in each arm"),
+        (cut((0, {"stop": 3}), (1, {"stop": 3})), "leave out items, or hold some twice"),
+        (cut((2, {"start": 3}), (3, {"start": 3})), "leave out items, or hold some twice"),
+        (cut((2, {"stop": 5}), (3, {"stop": 5})), "do not hold as many items as the run"),
+        (cut(items=6), "do not hold as many items as the run"),
+    ],
+)
+def test_parts_that_contradict_each_other_or_the_receipt_are_damage(
+    tmp_path: Path, manifest: Manifest, said: str
+) -> None:
+    assert said in corrupt(built_folder(tmp_path), msgspec.json.encode(manifest), Manifest)
+
+
+def test_facts_without_the_digest_that_was_written_with_them_are_damage(tmp_path: Path) -> None:
+    save(tmp_path / "m", Manifest(receipt=Receipt({}, {}), facts={"places": {"t": "a"}}))
+    changed = (tmp_path / "m").read_bytes().replace(b'"t": "a"', b'"t": "b"')
+    assert "its facts are not those whose digest it holds" in corrupt(tmp_path / "m", changed, Manifest)
 
 
 def test_a_phase_that_another_version_did_not_have_has_not_started(tmp_path: Path) -> None:

@@ -213,7 +213,8 @@ def _write_manifests(spec: RunSpec, services: Services, items: Sequence[Item]) -
 def _save(path: Path, record: Manifest) -> None:
     """Write a manifest unless it says the same already."""
     try:
-        if records.load(path, Manifest) == record:
+        found = records.load(path, Manifest)
+        if (found.receipt, found.facts) == (record.receipt, record.facts):
             return
     except (FileNotFoundError, CorruptRecordError):
         pass

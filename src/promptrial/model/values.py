@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,7 @@ import msgspec
 
 from promptrial.model.arms import ArmName, contrasts_of
 from promptrial.model.instances import RequestOptions
+from promptrial.model.part_names import part_name, resume_key, temperature_label
 from promptrial.model.templates import ItemKind, TaskTemplates
 
 __all__ = [
@@ -290,20 +291,9 @@ class Part:
     @property
     def resume_key(self) -> str:
         """Temperature and arm: ``t07_short``."""
-        return _resume_key(self.temp, self.condition)
+        return resume_key(self.temp, self.condition)
 
     @cached_property
     def name(self) -> str:
         """Resume key and number: ``t07_short_p001``. Kept, for it is asked for all the time (so there are no slots)."""
-        return f"{self.resume_key}_p{self.index:03d}"
-
-
-@lru_cache(maxsize=1024)
-def _resume_key(temp: float, condition: ArmName) -> str:
-    return f"{temperature_label(temp)}_{condition}"
-
-
-def temperature_label(temp: float) -> str:
-    """``0.0`` is ``t0``, ``0.7`` is ``t07``, ``1.0`` is ``t1``, ``0.25`` is ``t025``."""
-    text = repr(float(temp))
-    return "t" + (text[:-2] if text.endswith(".0") else text.replace(".", ""))
+        return part_name(self.temp, self.condition, self.index)

@@ -26,6 +26,7 @@ from promptrial.phases.waves import open_waves, planned_waves
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow, decode_request_row
 from promptrial.store import jsonl
+from promptrial.store.facts import requests_path
 from promptrial.store.manifests import load_manifest
 from promptrial.store.records import Manifest, load
 from promptrial.store.rundir import TrialDir, digest_of
@@ -143,7 +144,7 @@ class _ArmWork(NamedTuple):
 
 def requests_name(part: Part) -> str:
     """Return how receipts name the request file of a part."""
-    return f"batch_inputs/{part.trial_slug}/{part.name}.jsonl"
+    return requests_path(part.trial_slug, part.name)
 
 
 def _request_sha256(manifest: Manifest, part: Part, asked_of_model: bytes) -> str:

@@ -23,7 +23,7 @@ from promptrial.model.arms import is_judge
 from promptrial.store import atomic
 from promptrial.store.arm_records import ArmRecord
 from promptrial.store.change_records import Consent, Correction, Drift, Growth, Pilot, Rescored, Seal, SpendingCaps
-from promptrial.store.facts import Facts, check_trial, checked_facts
+from promptrial.store.facts import check_facts, check_trial, digest_of_facts
 from promptrial.store.part_records import FileRecord, PartRecord, PartStatus
 from promptrial.store.unknown_keys import keep_unknown, with_unknown
 
@@ -63,11 +63,15 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, kw_only=True, dict=True):
-    """``manifest.json`` of a folder that belongs to the whole run: the receipt, and facts for people."""
+    """``manifest.json`` of a folder that belongs to the whole run: the receipt, and facts with the digest of them.
+
+    The digest is made when saving; earlier versions had none.
+    """
 
     schema_version: Literal[1] = 1
     receipt: Receipt
     facts: dict[str, Any] = {}
+    facts_sha256: str | msgspec.UnsetType = msgspec.UNSET
 
     @cached_property
     def parts_by_trial(self) -> Mapping[str, Sequence[Part]]:
@@ -281,6 +285,8 @@ def encoded(path: Path, record: msgspec.Struct) -> bytes:
     """
     if isinstance(record, TrialManifest):
         _set_views(record)
+    elif isinstance(record, Manifest):
+        record.facts_sha256 = digest_of_facts(record.facts)
     data = msgspec.json.encode(record)
     _decode(path, data, type(record))
     return msgspec.json.format(with_unknown(record, data), indent=2) + b"\n"
@@ -321,10 +327,11 @@ def _decode(path: Path, data: bytes, kind: type[_Record]) -> _Record:
         if kind in _VERSIONS:
             schemas.check_version(data, _VERSIONS[kind], str(path))
         record = msgspec.json.decode(data, type=kind)
-        facts = checked_facts(path.parent.name, record.facts) if isinstance(record, Manifest) else None
-        if isinstance(record, TrialManifest):
+        if isinstance(record, Manifest):
+            check_facts(path.parent.name, record.facts, record.facts_sha256, record.receipt.artifacts)
+        elif isinstance(record, TrialManifest):
             check_trial(record.trial)
-        _check_paths(record, facts)
+        _check_paths(record)
         return record  # noqa: TRY300 - all of it may find the record damaged
     except (ValueError, RecursionError) as error:  # msgspec's errors, bad UTF-8 and endless nesting
         raise CorruptRecordError(
@@ -344,7 +351,7 @@ def _remedy(path: Path) -> str | None:
 # --- paths ----------------------------------------------------------------------------------------------------------
 
 
-def _check_paths(record: msgspec.Struct, facts: Facts | None) -> None:
+def _check_paths(record: msgspec.Struct) -> None:
     """Look at every path and name in a record that a file of the run may be looked for by.
 
     Raises
@@ -355,7 +362,7 @@ def _check_paths(record: msgspec.Struct, facts: Facts | None) -> None:
     for path in _paths(record):
         if problem := path_problem(path):
             raise ValueError(f"{path!r}: {problem}")
-    for name in _names(record, facts):
+    for name in _names(record):
         if problem := name_problem(name):
             raise ValueError(f"{name!r}: {problem}")
 
@@ -368,10 +375,7 @@ def _paths(record: msgspec.Struct) -> Iterator[str]:
             yield from stage.artifacts
 
 
-def _names(record: msgspec.Struct, facts: Facts | None) -> Iterator[str]:
-    if facts is not None:
-        for row in facts.parts:
-            yield from (row.trial_slug, row.part)
+def _names(record: msgspec.Struct) -> Iterator[str]:
     if isinstance(record, TrialManifest):
         for name, part in record.parts.items():
             yield name
