@@ -129,6 +129,58 @@ def test_arms_that_are_reordered_or_removed_ask_nothing_again(project: Project, 
     assert sum(fake_provider.CALLS.values()) == 42, "an arm that comes back has its answers still"
 
 
+TWO = {"control": "control.txt", "treatments": {"terse": "treatment.txt"}}
+RENAMED = {"control": "control.txt", "treatments": {"terse": "treatment.txt", "short": "other.txt"}}
+
+
+@pytest.mark.parametrize("stage", ["build", "poll"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt_sets": {"main": TWO}},
+        {"prompt_sets": {"main": RENAMED}},
+        {"prompt_sets": {"main": TWO}, "aa": True},
+        {"temps": [0.0]},
+        {"samples_per_item": 3},
+    ],
+    ids=["arm removed", "arm renamed", "A/A", "temperature removed", "replicates added"],
+)
+def test_a_plan_shows_what_a_forced_change_of_what_is_asked_would_do(
+    project: Project, changes: dict[str, Any], stage: str
+) -> None:
+    arms = {"control": "control.txt", "treatments": {"terse": "treatment.txt", "brief": "other.txt"}}
+    of_set(project, arms, temps=[0.0, 0.7], limit_items=2)
+    project.given_run("--to_step", stage)
+    before = project.snapshot()
+    tree = yaml.safe_load(project.config.read_text())
+    project.config.write_text(yaml.safe_dump(tree | changes))
+    for command in (
+        ("plan", "--run_id", "r"),
+        ("run", "--run_id", "r", "--resume", "--plan_only"),
+        ("resume", "r", "--plan_only"),
+        ("resume", "r", "--plan_only", "--force"),
+        ("explain", "r"),
+    ):
+        outcome = project.call(*command)
+        assert outcome.code == 0, (command, outcome.err)
+        if command[0] == "plan":
+            told = "the configuration has changed; a resume would be refused without --force" in outcome.prose
+            assert told == (stage == "poll"), "before anything is asked, a configuration may change"
+    assert project.snapshot() == before
+    assert project.run("--resume", "--force").code == 0
+    assert project.call("doctor", "r").code == 0
+
+
+def test_a_plan_counts_no_parts_of_an_arm_or_a_temperature_that_is_no_longer_asked(project: Project) -> None:
+    of_set(project, RENAMED, temps=[0.0, 0.7])
+    project.given_run("--to_step", "build")
+    assert "(12 of 12 parts left)" in project.call("plan", "--run_id", "r").prose
+    of_set(project, RENAMED, temps=[0.0])
+    assert "(6 of 6 parts left)" in project.call("plan", "--run_id", "r").prose
+    of_set(project, TWO, temps=[0.0, 0.7])
+    assert "(8 of 8 parts left)" in project.call("plan", "--run_id", "r").prose
+
+
 def test_another_order_of_arms_needs_no_force_and_is_no_damage(project: Project) -> None:
     of_set(project, THREE)
     assert project.run(*TO_PARSE).code == 0

@@ -86,13 +86,12 @@ def _is_within(step: int, waves: int | None) -> bool:
 
 def work_on(spec: RunSpec, services: Services, manifest: Manifest) -> list[PartWork]:
     """Return the parts of all trials as a manifest of *build* has them, in order, with their duplicates."""
-    cut = manifest.parts_by_trial
     shares = spec.config.execution.share_identical_arms
     work = []
     for trial in spec.trials:
         folder, own = spec.run.trial(trial.slug), services.manifest(trial.slug)
         arms = {arm.name: _ArmWork.of(spec, services, trial, arm) for arm in trial.arms}
-        for part in cut.get(trial.slug, ()):
+        for part in _asked_parts(manifest, trial):
             arm = arms[part.condition]
             request_sha256 = _request_sha256(manifest, part, arm.asked)
             requests = _part_reader(folder, part.name)
@@ -223,10 +222,10 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
     shared = {trial.slug: 0 for trial in spec.trials}
     if manifest is None or len(shared) == 1 or not spec.config.execution.share_identical_arms:
         return shared
-    cut, first = manifest.parts_by_trial, dict[str, str]()
+    first: dict[str, str] = {}
     for trial in spec.trials:
         models = {arm.name: canonical_json(asked_of(arm.model)) for arm in trial.arms}
-        for part in cut.get(trial.slug, ()):
+        for part in _asked_parts(manifest, trial):
             asked = _request_sha256(manifest, part, models[part.condition])
             if first.setdefault(asked, trial.slug) != trial.slug:
                 shared[trial.slug] += part.rows
@@ -235,7 +234,17 @@ def shared_rows(spec: RunSpec) -> dict[str, int]:
 
 def parts_of(spec: RunSpec, trial: Trial) -> Sequence[Part]:
     """Return the parts that the build phase cut a trial into, in order."""
-    return built(spec).parts_by_trial.get(trial.slug, ())
+    return _asked_parts(built(spec), trial)
+
+
+def _asked_parts(manifest: Manifest, trial: Trial) -> list[Part]:
+    """Return the parts of a trial in order, but for those of an arm or a temperature that it no longer has.
+
+    A plan may look at a run whose configuration has changed since its requests were built.
+    """
+    arms, temps = {arm.name for arm in trial.arms}, {*trial.temps}
+    cut = manifest.parts_by_trial.get(trial.slug, ())
+    return [part for part in cut if part.condition in arms and part.temp in temps]
 
 
 def parts_on_record(spec: RunSpec) -> Mapping[str, Sequence[Part]]:
