@@ -272,6 +272,29 @@ def test_a_run_is_restored_under_another_name_and_goes_by_it(finished: Project) 
     assert finished.call("archive", "again").code == 0
 
 
+@pytest.mark.parametrize("run_id", ["r", "again"])
+@pytest.mark.parametrize("record", ["run_state.json", "*/results/trial_manifest.json", "batch_inputs/manifest.json"])
+def test_a_run_with_a_damaged_record_is_restored_under_any_name_and_resumes(
+    finished: Project, record: str, run_id: str
+) -> None:
+    before = {path: digest for path, digest in finished.snapshot().items() if path.endswith(".csv")}
+    (path,) = finished.run_root().glob(record)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert finished.call("archive", "r", "--incomplete").code == 0
+    shutil.move(finished.run_root(), finished.root / "moved")
+    outcome = finished.call("unarchive", str(DEFAULT), "--run_id", run_id)
+    assert outcome.code == 0, outcome.err
+    fake_provider.CALLS.clear()
+    outcome = finished.call("resume", run_id)
+    assert outcome.code == 0, outcome.err
+    assert not fake_provider.CALLS
+    after = finished.snapshot(run_id)
+    assert {path: after[path] for path in before} == before
+    assert finished.call("doctor", run_id).code == 0
+    manifests = finished.run_root(run_id).glob("*/results/trial_manifest.json")
+    assert {json.loads(manifest.read_bytes())["run_id"] for manifest in manifests} == {run_id}
+
+
 @pytest.mark.parametrize("name", ["kept", "kept.tar.zst"])
 def test_an_s3_server_keeps_an_archive_as_a_folder_does(
     finished: Project, s3: str, name: str, monkeypatch: pytest.MonkeyPatch

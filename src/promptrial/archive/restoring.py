@@ -11,10 +11,9 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -33,6 +32,7 @@ from promptrial.store.rundir import RunDir
 __all__ = ["Restored", "restore"]
 
 _SHOWN: Final = 5
+_Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,7 @@ def _exists(run: RunDir, place: Place) -> UsageError:
 def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
     _check_room(staging, manifest.size)
     _unpack(place, staging, manifest, each)
-    _forget_place(staging)
-    if run.run_id != manifest.run_id:
-        _rename(staging, run.run_id)
+    _adapt_records(staging, run.run_id)
     try:
         atomic.publish(staging, run.root)
     except OSError as error:
@@ -179,31 +177,31 @@ def _changed(place: Place, path: str) -> CorruptRecordError:
     )
 
 
-def _forget_place(folder: Path) -> None:
-    """Forget where the configuration stood: elsewhere, a file of that name is another project's.
+def _adapt_records(folder: Path, run_id: str) -> None:
+    """Put the id of the run into its records, and let them forget where its configuration stood.
 
-    An archive may have been written by anybody, and damaged records go into archives too; those are left as they are.
+    Elsewhere, a file of that name is another project's. Damaged records go into archives too, and an archive may have
+    been written by anybody; those are left as they are. Reports keep the name under which they were written.
     """
-    with suppress(FileNotFoundError, CorruptRecordError):
-        state = records.load(folder / "run_state.json", RunState)
-        state.forget_place()
-        records.save(folder / "run_state.json", state)
-    for path in sorted(folder.glob("*/results/trial_manifest.json")):
-        with suppress(CorruptRecordError):
-            manifest = records.load(path, TrialManifest)
-            if isinstance(manifest.origin, Origin) and manifest.origin.config_file is not None:
-                manifest.origin = msgspec.structs.replace(manifest.origin, config_file=None)
-                records.save(path, manifest)
-
-
-def _rename(folder: Path, run_id: str) -> None:
-    """Put another id into the records of a run; its reports keep the name under which they were written."""
     path = folder / "run_state.json"
-    if path.exists():
-        state = records.load(path, RunState)
+    if (state := _whole(path, RunState)) is not None:
         state.run_id = run_id
+        state.forget_place()
         records.save(path, state)
     for path in sorted(folder.glob("*/results/trial_manifest.json")):
-        manifest = records.load(path, TrialManifest)
+        if (manifest := _whole(path, TrialManifest)) is None:
+            continue
+        before = manifest.run_id, manifest.origin
         manifest.run_id = run_id
-        records.save(path, manifest)
+        if isinstance(manifest.origin, Origin):
+            manifest.origin = msgspec.structs.replace(manifest.origin, config_file=None)
+        if (manifest.run_id, manifest.origin) != before:
+            records.save(path, manifest)
+
+
+def _whole(path: Path, kind: type[_Record]) -> _Record | None:
+    """Return a record; None if it is not there, or damaged."""
+    try:
+        return records.load(path, kind)
+    except (FileNotFoundError, CorruptRecordError):
+        return None
