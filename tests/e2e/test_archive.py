@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -258,6 +258,53 @@ def test_a_restored_run_has_nothing_left_to_do(
     assert "nothing was left to do" in outcome.err
     assert not fake_provider.CALLS
     assert {path for path, data in restored.items() if (root / path).read_bytes() != data} == {"run.log"}
+
+
+def cut_copy(text: str) -> str:
+    return text[: len(text) // 2]
+
+
+def unknown_key_in_copy(text: str) -> str:
+    return text.replace("task_instructions:", "task_instructiont:")
+
+
+def other_value_in_copy(text: str) -> str:
+    return text.replace("top_k: 50", "top_k: 51")
+
+
+@pytest.mark.parametrize("run_id", ["r", "again"])
+@pytest.mark.parametrize("damage", [cut_copy, unknown_key_in_copy, other_value_in_copy, None])
+def test_a_restored_run_whose_own_copy_is_damaged_says_to_name_the_configuration_and_resumes_by_it(
+    finished: Project, damage: Callable[[str], str] | None, run_id: str
+) -> None:
+    path = finished.run_root() / "effective_config.yaml"
+    before = path.read_text()
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_text(damage(before))
+        assert path.read_text() != before
+    assert finished.call("archive", "r", "--incomplete").code == 0
+    shutil.move(finished.run_root(), finished.root / "moved")
+    shutil.move(finished.root / "config", finished.root / "mine")
+    assert finished.call("unarchive", str(DEFAULT), "--run_id", run_id).code == 0
+    for command in (("resume", run_id), ("run", "--run_id", run_id, "--resume")):
+        outcome = finished.call(*command)
+        assert outcome.code in {2, 3}
+        assert f"experiments/run_{run_id}/effective_config.yaml" in outcome.err
+        assert "the run's own copy of its configuration" in outcome.err
+        assert f"promptrial resume {run_id} --config path/to/config.yaml" in outcome.err
+        assert "--force" not in outcome.err
+    (finding,) = json.loads(finished.call("doctor", run_id, "--json").out)["findings"][:1]
+    assert (finding["file"], finding["command"]) == (
+        "effective_config.yaml", f"promptrial resume {run_id} --config path/to/config.yaml",
+    )  # fmt: skip
+    fake_provider.CALLS.clear()
+    outcome = finished.call("resume", run_id, "--config", "mine/eval_config.yaml")
+    assert outcome.code == 0, outcome.err
+    assert not fake_provider.CALLS
+    assert (finished.run_root(run_id) / "effective_config.yaml").read_text() == before
+    assert finished.call("doctor", run_id).code == 0
 
 
 def test_a_run_is_restored_under_another_name_and_goes_by_it(finished: Project) -> None:

@@ -295,6 +295,20 @@ def test_the_growth_is_known_even_if_the_state_and_all_manifests_are_lost(projec
     assert requests(project.run_root()) == before
 
 
+@pytest.mark.parametrize("key", ["datasets", "open_set"])
+def test_a_grown_run_whose_own_copy_lacks_its_data_sets_is_rebuilt_from_the_file(project: Project, key: str) -> None:
+    project.given_run("--limit_items", "2")
+    grow(project, "--limit_items", "4")
+    before, copy = requests(project.run_root()), project.run_root() / "effective_config.yaml"
+    tree = yaml.safe_load(copy.read_text())
+    (tree if key in tree else tree["datasets"])[key] = None
+    copy.write_text(yaml.safe_dump(tree))
+    assert "unexpected" not in project.call("plan", "--run_id", "r").err
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert requests(project.run_root()) == before
+
+
 def test_a_grown_run_is_archived_restored_compared_and_grows_again(project: Project) -> None:
     project.given_run("--limit_items", "2")
     grow(project, "--limit_items", "3")

@@ -26,7 +26,16 @@ from promptrial.store.part_records import listed
 from promptrial.store.records import Origin, RunState
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Outlook", "check_sources", "growth_on_record", "new_growth", "outlook", "recorded_tree", "sentence"]
+__all__ = [
+    "Outlook",
+    "check_sources",
+    "growth_on_record",
+    "is_copy_damaged",
+    "new_growth",
+    "outlook",
+    "recorded_tree",
+    "sentence",
+]
 
 
 def growth_on_record(run: RunDir, origin: Origin | None) -> tuple[Growth, ...]:
@@ -46,7 +55,16 @@ def recorded_tree(run: RunDir, origin: Origin | None) -> dict[str, Any] | None:
     own, growth = own_copy(run), growth_on_record(run, origin)
     if own is None or not growth or origin is None or config_hash(own) == origin.config_hash:
         return own
+    datasets = own.get("datasets")
+    if not isinstance(datasets, dict) or not all(isinstance(each, dict) for each in datasets.values()):
+        return None
     return _with_sizes(own, growth[-1].after)
+
+
+def is_copy_damaged(run: RunDir, origin: Origin | None) -> bool:
+    """Whether a run's own copy is lost, or not the configuration that the run goes by, as far as that is on record."""
+    tree = recorded_tree(run, origin)
+    return tree is None or (origin is not None and config_hash(tree) != origin.config_hash)
 
 
 def _with_sizes(tree: Mapping[str, Any], size: SampleSize) -> dict[str, Any]:

@@ -172,6 +172,11 @@ class RunDir:
         """What a person types to go on with a run of which nothing but its id is known."""
         return f"promptrial resume {self.run_id}{self.place}"
 
+    @property
+    def name_config_command(self) -> str:
+        """What a person types to go on with a run whose own copy of its configuration is lost or damaged."""
+        return f"{self.rebuild_command} --config path/to/config.yaml"
+
     def trial(self, slug: str) -> TrialDir:
         """Return the folder of one trial."""
         return TrialDir(self, slug)

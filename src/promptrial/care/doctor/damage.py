@@ -14,11 +14,12 @@ from promptrial.config.yaml_text import YamlError, load_file
 from promptrial.documents.files import open_regular
 from promptrial.engine import kept_labels, kept_prices
 from promptrial.engine.facts import phases
+from promptrial.engine.origin import recorded_file
 from promptrial.errors import CorruptRecordError
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl, records
 from promptrial.store.part_records import FileRecord
-from promptrial.store.records import Manifest, RunState, TrialManifest
+from promptrial.store.records import Manifest, Origin, RunState, TrialManifest
 from promptrial.store.rundir import TrialDir
 
 __all__ = ["damaged_artifacts", "damaged_records", "torn_files"]
@@ -62,7 +63,7 @@ def _configuration(sight: Sight) -> Iterator[Finding]:
     try:
         tree = load_file(path)
     except FileNotFoundError:
-        yield _finding(sight, path, "the configuration that the run was started with is missing")
+        yield _without_copy(sight, path, "the configuration that the run was started with is missing")
         return
     except OSError as error:
         yield _unreadable(sight, path, error)
@@ -71,7 +72,18 @@ def _configuration(sight: Sight) -> Iterator[Finding]:
         tree = None
     known = None if sight.state is None else sight.state.config_hash
     if not isinstance(tree, dict) or (known is not None and config_hash(tree) != known):
-        yield _finding(sight, path, "damaged, or edited by hand: it is not the configuration whose hash is recorded")
+        meaning = "damaged, or edited by hand: it is not the configuration whose hash is recorded"
+        yield _without_copy(sight, path, meaning)
+
+
+def _without_copy(sight: Sight, path: Path, meaning: str) -> Finding:
+    """Return a finding on the run's own copy; a person has to name the file that it is a copy of, if that is gone."""
+    found, state = _finding(sight, path, meaning), sight.state
+    if state is None or state.migrated is True:
+        return found
+    original = recorded_file(sight.run, state, Origin.of(state))
+    is_there = original is not None and original.exists()
+    return found if is_there else replace(found, command=sight.run.name_config_command)
 
 
 def _prices(sight: Sight) -> Iterator[Finding]:

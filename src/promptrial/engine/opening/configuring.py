@@ -12,13 +12,15 @@ from promptrial.config.environment import DEFAULT_CONFIG
 from promptrial.config.loading import KeyPath
 from promptrial.design.trials import models_used, trials_of
 from promptrial.engine import kept_labels, rescoring
+from promptrial.engine.growing import is_copy_damaged
 from promptrial.engine.opening.found import Found, New, Older, OnRecord, Started, StateLost, origin_of, state_of
 from promptrial.engine.opening.opened import Configured, Opened
+from promptrial.engine.opening.refusals import own_copy_damaged
 from promptrial.engine.origin import foreign_file, recorded_file, why_own_copy
 from promptrial.engine.piloting import limited, pilot_of
 from promptrial.engine.request import RunRequest
 from promptrial.engine.resolving import load_resolved, recorded_of
-from promptrial.errors import ConfigError
+from promptrial.errors import ConfigError, DataError
 from promptrial.store.records import Origin
 
 __all__ = [
@@ -76,11 +78,13 @@ class Reading:
     """What a configuration is read with.
 
     ``paths_from`` is where the paths in the run's own copy start from, unless the file is known that it is a copy of.
+    ``older`` is true for a run of promptrial's predecessor, whose own copy is no copy of any file.
     """
 
     request: RunRequest
     env: Mapping[str, str]
     paths_from: Path
+    older: bool = False
 
 
 def configured(found: Found, file: Path, overrides: dict[str, Any], reading: Reading) -> Configured:
@@ -89,10 +93,20 @@ def configured(found: Found, file: Path, overrides: dict[str, Any], reading: Rea
     Raises
     ------
     ConfigError, DataError
-        If it is wrong, or a file that it names.
+        If it is wrong, or a file that it names; of a run's own copy that is damaged, the error says what to do.
     UsageError
         If it cannot have the pilot that is asked for.
     """
+    run = found.run
+    try:
+        return _configured(found, file, overrides, reading)
+    except (ConfigError, DataError) as error:
+        if _is_same(file, run.config_path) and is_copy_damaged(run, origin_of(found)):
+            raise own_copy_damaged(run, error, older=reading.older) from error
+        raise
+
+
+def _configured(found: Found, file: Path, overrides: dict[str, Any], reading: Reading) -> Configured:
     run, origin, request = found.run, origin_of(found), reading.request
     values: dict[KeyPath, Any] = {tuple(key.split("/")): value for key, value in overrides.items()}
     loaded, resolution = load_resolved(

@@ -19,7 +19,7 @@ __all__ = ["open_older"]
 
 def open_older(found: Older, reading: Reading) -> tuple[Configured, Changes]:
     """Return what the run is configured by, and in what that differs from what it went by."""
-    now, here = found.now, replace(reading, paths_from=found.run.root)
+    now, here = found.now, replace(reading, paths_from=found.run.root, older=True)
     match now:
         case Started():
             return open_started(now, here)

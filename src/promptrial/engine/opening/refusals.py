@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from promptrial.engine.growing import is_copy_damaged
+from promptrial.engine.opening.found import Older
 from promptrial.engine.opening.opened import Opened
-from promptrial.errors import ConfigDriftError, ResumeError, RunExistsError, UsageError
+from promptrial.errors import ConfigDriftError, ConfigError, PromptrialError, ResumeError, RunExistsError, UsageError
 from promptrial.store.change_records import Seal
 from promptrial.store.rundir import RunDir
 
@@ -16,6 +18,7 @@ __all__ = [
     "no_such_run",
     "not_migrated",
     "nothing_to_resume",
+    "own_copy_damaged",
     "started_as_another",
     "state_damaged",
 ]
@@ -69,10 +72,27 @@ def state_damaged(run: RunDir) -> UsageError:
     )
 
 
+def own_copy_damaged(run: RunDir, error: PromptrialError, *, older: bool) -> ConfigError:
+    """Return the refusal to open a run by its own copy of its configuration, in which something was found wrong."""
+    return ConfigError(
+        f"{error.message}\n  this is the run's own copy of its configuration, and it is missing or damaged",
+        hint=f"build it again from what is on disk: {run.rebuild_command}"
+        if older
+        else f"name the file that the run was started with: {run.name_config_command}",
+    )
+
+
 def changed(opened: Opened) -> ConfigDriftError:
     """Return the refusal to resume a run by another configuration; it says how to accept the change."""
     run, drift = opened.run, opened.changes.drift
     lines = "\n  ".join(drift)
+    is_own = opened.configured.config_file == run.config_path and not isinstance(opened.found, Older)
+    if is_own and is_copy_damaged(run, opened.origin):
+        return ConfigDriftError(
+            f"{run.config_path}: damaged, or edited by hand: the run's own copy of its configuration does not have the "
+            "hash that is on record",
+            hint=f"name the file that the run was started with: {run.name_config_command}",
+        )
     shrinks = "a sample may grow, but not shrink: " if any(map(_SIZE.match, drift)) else ""
     return ConfigDriftError(
         f"run {run.run_id} was started with a different configuration from {opened.configured.config_file}:\n  {lines}",
