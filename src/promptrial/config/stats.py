@@ -50,7 +50,9 @@ class StatsConfig(Strict):
     ] = _STATS.permutation_samples
     random_seed: Natural = _STATS.random_seed
     tost_margins: dict[ScorerName, Margin] = Field(
-        _STATS.tost_margins, description="endpoint -> margin: adds an equivalence test for it"
+        _STATS.tost_margins,
+        description="endpoint -> margin: adds an equivalence test for it. In units of the score, below the width of "
+        "its scale: on 0 to 1, 0.05 is 5 points",
     )
     missing: MissingRule = Field(
         _STATS.missing,
