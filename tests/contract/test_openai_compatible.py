@@ -267,12 +267,21 @@ def test_what_is_no_text_in_an_answer_that_was_paid_for_becomes_a_mark(
     assert provider(server).parse_row(given.row).text == text
 
 
-@pytest.mark.parametrize("choices", [[], None, [{"message": {"content": {"odd": 1}}}], "none"])
+@pytest.mark.parametrize("choices", [[{"message": {"content": {"odd": 1}}}], "none"])
 def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(server: ScriptedServer, choices: object) -> None:
     given = answered(server, json_reply(CHAT | {"choices": choices}))
     assert json.loads(given.row)["response"]["choices"] == choices
     with pytest.raises(ValueError, match=r"\w"):
         provider(server).parse_row(given.row)
+
+
+@pytest.mark.parametrize("choices", [[], None])
+def test_an_answer_without_choices_is_kept_as_an_empty_one(server: ScriptedServer, choices: object) -> None:
+    given = answered(server, json_reply(CHAT | {"choices": choices}))
+    assert json.loads(given.row)["response"]["choices"] == choices
+    found = provider(server).parse_row(given.row)
+    assert (found.text, found.error) == ("", None)
+    assert found.prompt_tokens == CHAT["usage"]["prompt_tokens"]
 
 
 @pytest.mark.parametrize(

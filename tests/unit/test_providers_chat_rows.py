@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from promptrial.jobs.billing import count_billed
 from promptrial.model import Completion
+from promptrial.model.responses import settle
 from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 
@@ -201,6 +204,18 @@ def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
     assert parse_chat_row(line(error={"code": 500})).prompt_tokens is None
 
 
+@pytest.mark.parametrize("choices", [[], None])
+@pytest.mark.parametrize("in_body", [False, True])
+def test_an_answer_without_choices_has_no_text_and_was_billed(choices: list[Any] | None, in_body: bool) -> None:
+    chat = {"choices": choices, "usage": {"prompt_tokens": 20, "completion_tokens": 1}}
+    row = json.dumps({"custom_id": "q", "response": {"status_code": 200, "body": chat} if in_body else chat}).encode()
+    found = parse_chat_row(row)
+    assert settle(found).error == "empty: the answer has no text"
+    assert parse_chat_rows([row]).at(0) == found
+    billed = count_billed([row], ["q"], parse_chat_row)
+    assert (billed.prompt, billed.completion, billed.unknown) == (20, 1, 0)
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -210,8 +225,7 @@ def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
         b'{"response": {"choices": [{"message": {"content": "x"}}]}}',
         b'{"custom_id": "q"}',
         b'{"custom_id": "q", "response": {}}',
-        b'{"custom_id": "q", "response": {"choices": []}}',
-        b'{"custom_id": "q", "response": {"status_code": 200, "body": {"choices": null}}}',
+        b'{"custom_id": "q", "response": {"usage": {"prompt_tokens": 20, "completion_tokens": 0}}}',
         b'{"custom_id": "q", "response": {"choices": [{"message": {"content": 7}}]}}',
         b'{"custom_id": "q", "response": {"choices": [{"message": {"content": "\xff"}}]}}',
         b'{"custom_id": "q", "response": {"usage": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",

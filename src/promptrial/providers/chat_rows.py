@@ -14,8 +14,8 @@ content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thi
 finish reason is ``error``, or which holds an ``error``, is no answer. An error in which
 nothing is said, beside an answer, is none. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
-usage that cannot be read; the answer beside it counts. ``usage.total_time``, which Groq adds, are the seconds that the
-server took. What a RESPONSE holds is in ``response_bodies``, and which
+usage that cannot be read; the answer beside it counts. Where ``choices`` is empty or null, the answer has no text.
+``usage.total_time``, which Groq adds, are the seconds that the server took. What a RESPONSE holds is in ``response_bodies``, and which
 responses are answers in ``promptrial.model.responses``.
 """
 
@@ -25,6 +25,7 @@ from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
@@ -50,6 +51,10 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Message
     finish_reason: Any = None
     error: Any = None
+
+
+_NO_CHOICE: Final = _Choice(_Message())
+"""What an answer says that has no choices: nothing, but it was paid for."""
 
 
 # A row's counts are summed over a run in 64 bits, so that none may be absurdly large.
@@ -113,7 +118,7 @@ class _Error(msgspec.Struct, gc=False):
 class _Chat(msgspec.Struct, gc=False):
     id: str | None = None
     model: Any = None
-    choices: list[_Choice] | None = None
+    choices: list[_Choice] | UnsetType | None = UNSET
     usage: msgspec.Raw = msgspec.Raw()
     error: _Error | str | None = None
     output: msgspec.Raw = msgspec.Raw()
@@ -157,9 +162,9 @@ def parse_chat_row(line: bytes) -> Completion:
         return _failed(row, response, chat, error)
     if response is not None and chat is not None and not chat.choices and chat.output:
         return _read_response(row, response, chat)
-    if response is None or chat is None or not chat.choices:
+    if response is None or chat is None or chat.choices is UNSET:
         raise ValueError(f"row of {row.custom_id!r} has neither an answer nor an error")
-    choice, usage = chat.choices[0], _usage(chat.usage, response.usage, row.usage)
+    choice, usage = (chat.choices or [_NO_CHOICE])[0], _usage(chat.usage, response.usage, row.usage)
     message = choice.message
     return Completion(
         row.custom_id,
