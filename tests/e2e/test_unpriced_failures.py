@@ -28,9 +28,7 @@ def test_what_unanswered_requests_to_a_model_without_a_price_have_cost_is_unknow
     assert "spent: 0 USD" not in project.call("status", "r").out
     ledger = json.loads(project.call("costs", "r", "--json").out)
     assert ledger["total"]["spent"] is None
-    assert (
-        "Total, each answer counted once             -            -            -        8"
-        in project.call("costs", "r").out
-    )
+    (total,) = (line for line in project.call("costs", "r").out.splitlines() if line.startswith("Total"))
+    assert total.split()[-4:] == ["-", "-", "-", "8"]
     assert {line["fate"] for line in ledger["lines"]} == {"not_sent", "lost"}
     assert json.loads(project.call("list", "--json").out)["runs"][0]["usd"] is None
