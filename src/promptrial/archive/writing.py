@@ -101,8 +101,7 @@ def _check_apart(run: RunDir, place: Place) -> None:
         return
     raise UsageError(
         f"--to {place.shown}: {problem}",
-        hint=f"choose another destination: promptrial archive {run.run_id}{run.place} --to DEST; without --to, it is "
-        f"{run.root.parent / 'archives'}",
+        hint=f"choose another destination: promptrial archive {run.run_id}{run.place} --to DEST",
     )
 
 
