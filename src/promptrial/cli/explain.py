@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from promptrial import registry
-from promptrial.cli.options import add_experiments_dir, experiments_dir, run_to_read
+from promptrial.cli.options import add_experiments_dir, experiments_dir, run_or_latest
 from promptrial.cli.parser import Parser
 from promptrial.cli.prose import print_prose
 
@@ -44,7 +44,7 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.runtime.clock import SystemClock
 
     _sort(args)
-    run = run_to_read(args)
+    run = run_or_latest(args)
     phases = [args.phase] if args.phase else [*registry.PHASES]
     env = environment(os.environ, Path.cwd())
     lines = explain_phases(run, phases, Invocation(env, SystemClock(), lambda _text: None))
