@@ -428,4 +428,4 @@ def test_a_question_that_cannot_be_scored_stops_growth_before_anything_is_record
     assert project.call("status", "r").out.startswith("run r: finished")
     assert "nothing was left to do" in project.run("--resume").err
     assert project.call("doctor", "r").code == 0
-    assert fake_provider.CALLS == calls
+    assert calls == fake_provider.CALLS
