@@ -3207,6 +3207,27 @@ MUTANTS: Final = (
         _PLANNED_GATES,
     ),
     Mutant(
+        "answers to an item that differ do not pay in a planned gate",
+        "comparison/planned_gates.py",
+        "temp=float(gate.sampled)",
+        "temp=0.0",
+        _PLANNED_GATES,
+    ),
+    Mutant(
+        "the power of a margin is the normal one however few pairs change",
+        "stats/margin_power.py",
+        "MANY_DISCORDANT: Final = 50.0",
+        "MANY_DISCORDANT: Final = 0.0",
+        ("tests/unit/test_stats_margin_power.py",),
+    ),
+    Mutant(
+        "the power of a margin counts tables that the test keeps",
+        "stats/margin_power.py",
+        "float(scores[rejected])) if",
+        "float(scores[rejected - 1])) if",
+        ("tests/unit/test_stats_margin_power.py",),
+    ),
+    Mutant(
         "a gate that cannot pass is let through",
         "comparison/planned_gates.py",
         "self.scores.items >= self.fewest\n",

@@ -18,7 +18,7 @@ from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.score_power import score_test_power
 from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
 
-__all__ = ["Design", "detectable", "power_at", "questions_needed"]
+__all__ = ["Design", "detectable", "least_enough", "power_at", "questions_needed"]
 
 _MOST_ENUMERATED: Final = 200_000
 """Pairs up to which the exact power is summed; above, the normal approximation differs by less than 0.001."""
@@ -189,7 +189,7 @@ def questions_needed(design: Design, delta: float) -> int | None:
     """
     if not 0 < delta <= design.largest:
         return None
-    enough = _least(lambda n: power_at(design, n, delta) >= design.power, _first_guess(design, delta))
+    enough = least_enough(lambda n: power_at(design, n, delta) >= design.power, _first_guess(design, delta))
     return None if enough is None else math.ceil(math.ceil(enough / design.cluster_size) * design.cluster_size)
 
 
@@ -200,7 +200,7 @@ def _first_guess(design: Design, delta: float) -> int:
     return max(2, math.ceil(design.fewest), math.ceil((root / delta) ** 2))
 
 
-def _least(is_enough: Callable[[int], bool], guess: int) -> int | None:
+def least_enough(is_enough: Callable[[int], bool], guess: int) -> int | None:
     """Return a number that is enough while the one below is not, looked for in growing steps from a guess."""
     low, high, step = 1, guess, 1
     if is_enough(guess):
