@@ -3200,6 +3200,20 @@ MUTANTS: Final = (
         ("tests/unit/test_stats_score_power.py",),
     ),
     Mutant(
+        "sign flips of few clusters reject one flip too many",
+        "stats/flip_power.py",
+        "for _ in range(k):",
+        "for _ in range(k + 1):",
+        ("tests/unit/test_stats_flip_power.py",),
+    ),
+    Mutant(
+        "what few clusters detect is what Student's t says",
+        "stats/planning.py",
+        "    if flips is not None:\n        return flip_power",
+        "    if flips is None and False:\n        return flip_power",
+        ("tests/unit/test_stats_flip_power.py",),
+    ),
+    Mutant(
         "a gate from above is planned as one from below",
         "comparison/planned_gates.py",
         "-gate.gate.sign * gate.gate.bound / gate.scores.width",

@@ -2,7 +2,7 @@
 
 Pairs of 0/1 scores without clusters: the power of the test that decides, McNemar's without correction, is summed over
 all outcomes. Scores on a scale, clusters and replicates: Student's t with the standard error that the assumptions
-imply, which is the figure that a report calls detectable.
+imply, which is the figure that a report calls detectable; of few clusters, the power of their sign flips.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from promptrial.documents.usual import POWER
 from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.flip_power import distance_found, flip_power, flips_that_reject
 from promptrial.stats.score_power import score_test_power
 from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
 
@@ -103,6 +104,10 @@ class Design:
         """Return the standard error of the difference over ``n`` items."""
         return math.sqrt(self.variance(delta) * self.design_effect / n)
 
+    def clusters(self, n: float) -> int:
+        """Return how many clusters ``n`` items are in."""
+        return round(n / self.cluster_size)
+
     def degrees_of_freedom(self, n: float) -> float:
         """Return those of the standard error: clusters less one, at least a tenth so that quantiles exist."""
         return max(n / self.cluster_size - 1, 0.1)
@@ -127,6 +132,10 @@ def power_at(design: Design, n: int, delta: float) -> float:
     se, df = design.standard_error(n, delta), design.degrees_of_freedom(n)
     if se == 0:
         return 1.0
+    clusters = design.clusters(n)
+    flips = flips_that_reject(clusters, design.alpha)
+    if flips is not None:
+        return flip_power(clusters, flips, delta / se)
     return t_cdf(df, delta / se - _critical(df, design.alpha))
 
 
@@ -138,7 +147,8 @@ def _critical(df: float, alpha: float) -> float:
 def detectable(design: Design, n: int) -> float | None:
     """Return the smallest difference that is found with ``design.power``.
 
-    For scores on a scale this is ``(t_(1-alpha/2) + t_power) SE``, as in ``minimum_detectable_effect``.
+    For scores on a scale this is ``(t_(1-alpha/2) + t_power) SE``, as in ``minimum_detectable_effect``, except where
+    there are so few clusters that the power of sign flips is counted.
 
     Returns
     -------
@@ -149,6 +159,10 @@ def detectable(design: Design, n: int) -> float | None:
         if n < design.fewest - _ROUNDING:
             return None
         se, df = design.standard_error(n, 0.0), design.degrees_of_freedom(n)
+        clusters = design.clusters(n)
+        flips = flips_that_reject(clusters, design.alpha)
+        if flips is not None:
+            return distance_found(clusters, flips, design.power) * se
         return (_critical(df, design.alpha) + t_quantile(df, design.power)) * se
     if design.largest <= 0 or power_at(design, n, design.largest) < design.power:
         return None
