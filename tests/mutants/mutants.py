@@ -3214,6 +3214,13 @@ MUTANTS: Final = (
         ("tests/unit/test_stats_flip_power.py",),
     ),
     Mutant(
+        "0/1 clusters of which few differ have the power of their flips",
+        "stats/planning.py",
+        "(1 - dense) * min(power, by_score)",
+        "(1 - dense) * power",
+        ("tests/unit/test_stats_hull_power.py",),
+    ),
+    Mutant(
         "a gate from above is planned as one from below",
         "comparison/planned_gates.py",
         "-gate.gate.sign * gate.gate.bound / gate.scores.width",

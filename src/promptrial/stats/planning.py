@@ -2,7 +2,8 @@
 
 Pairs of 0/1 scores without clusters: the power of the test that decides, McNemar's without correction, is summed over
 all outcomes. Scores on a scale, clusters and replicates: Student's t with the standard error that the assumptions
-imply, which is the figure that a report calls detectable; of few clusters, the power of their sign flips.
+imply, which is the figure that a report calls detectable; of few clusters, the power of their sign flips. Where 0/1
+clusters may be so sparse that the score test on effective counts has to reject too, no more than its power.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from functools import lru_cache
 from typing import Final
 
 from promptrial.documents.usual import POWER
-from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.fewest import INTERVAL_SLOPE, clusters_needed
 from promptrial.stats.flip_power import distance_found, flip_power, flips_that_reject
+from promptrial.stats.hull_power import probability_dense, score_power
 from promptrial.stats.score_power import score_test_power
 from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
 
@@ -78,7 +80,12 @@ class Design:
     @property
     def design_effect(self) -> float:
         """By how much clusters raise the variance: ``1 + (m - 1) icc``, m the items of an average item's passage."""
-        return 1 + ((self.shared_by or self.cluster_size) - 1) * self.icc
+        return 1 + (self.mates - 1) * self.icc
+
+    @property
+    def mates(self) -> float:
+        """Items in the passage of an average item, itself among them."""
+        return self.shared_by or self.cluster_size
 
     @property
     def fewest(self) -> float:
@@ -132,11 +139,18 @@ def power_at(design: Design, n: int, delta: float) -> float:
     se, df = design.standard_error(n, delta), design.degrees_of_freedom(n)
     if se == 0:
         return 1.0
-    clusters = design.clusters(n)
+    clusters, critical = design.clusters(n), _critical(df, design.alpha)
     flips = flips_that_reject(clusters, design.alpha)
-    if flips is not None:
-        return flip_power(clusters, flips, delta / se)
-    return t_cdf(df, delta / se - _critical(df, design.alpha))
+    power = t_cdf(df, delta / se - critical) if flips is None else flip_power(clusters, flips, delta / se)
+    if design.discordance is None or design.replicates > 1 or design.cluster_size == 1:
+        return power
+    gain, loss = (design.discordance + delta) / 2, (design.discordance - delta) / 2
+    dense = probability_dense(clusters, design.cluster_size / design.design_effect, gain, loss)
+    reckoned = max(design.design_effect, 1 + INTERVAL_SLOPE * (design.mates - 1))
+    by_score = score_power(
+        n, design.discordance, delta, effect=design.design_effect, reckoned=reckoned, critical=critical
+    )
+    return dense * power + (1 - dense) * min(power, by_score)
 
 
 @lru_cache(maxsize=1024)
