@@ -3174,7 +3174,7 @@ MUTANTS: Final = (
     Mutant(
         "uneven passages cost as even ones",
         "stats/planning.py",
-        "(self.shared_by or self.cluster_size)",
+        "self.shared_by or self.cluster_size",
         "self.cluster_size",
         _PLANNING,
     ),
@@ -3209,8 +3209,8 @@ MUTANTS: Final = (
     Mutant(
         "what few clusters detect is what Student's t says",
         "stats/planning.py",
-        "    if flips is not None:\n        return flip_power",
-        "    if flips is None and False:\n        return flip_power",
+        "if flips is None else flip_power(clusters, flips, delta / se)",
+        "if flips is None or True else flip_power(clusters, flips, delta / se)",
         ("tests/unit/test_stats_flip_power.py",),
     ),
     Mutant(
