@@ -20,6 +20,7 @@ from promptrial.errors import ConfigError
 from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.settings import queue_settings, stats_settings
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.stats import PHASE as STATS_PHASE
 from promptrial.scoring.base import load_scorers
 from promptrial.scoring.types.unsupported import Unsupported
 from tests.support.project import Project
@@ -155,3 +156,18 @@ def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take
     project.write_config({"costs": {"criterion": {"scorer": "token_f2", "at_least": 0.5}}})
     with pytest.raises(ConfigError, match=r"costs\.criterion\.scorer: unknown scorer 'token_f2'"):
         spec_of_project(project)
+
+
+def test_statistics_that_are_computed_otherwise_now_are_computed_again_where_they_are_declared(
+    project: Project,
+) -> None:
+    project.write_config({"stats": {"pooled": True}})
+    spec = spec_of_project(project)
+    found = STATS_PHASE.settings(spec, {}, spec.trials[0])
+    assert isinstance(found, dict)
+    assert found["several data sets"] == "estimated variances"
+
+
+def test_receipts_of_statistics_say_nothing_of_what_is_not_declared(project: Project) -> None:
+    spec = spec_of_project(project)
+    assert STATS_PHASE.settings(spec, {}, spec.trials[0]) == spec.config.stats.model_dump(mode="json")

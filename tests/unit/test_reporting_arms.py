@@ -113,3 +113,9 @@ def test_one_effect_for_data_sets_that_differ_is_doubted_where_it_is_assumed(
     changes: dict[str, Any], *, is_doubtful: bool
 ) -> None:
     assert any("is doubtful" in note for note in pooled(**changes).notes) is is_doubtful
+
+
+def test_an_effect_over_data_sets_that_is_not_estimable_says_why() -> None:
+    gone = dict.fromkeys(("method", "difference", "ci_low", "ci_high", "se", "p", "q", "q_p", "i2", "tau2"))
+    assert "Not estimable: a has 3 clusters." in pooled(**gone, reason="a has 3 clusters").notes
+    assert not [note for note in pooled().notes if note.startswith("Not estimable")]

@@ -140,8 +140,9 @@ class PooledEffect(ComparedRow, frozen=True, kw_only=True):
     """The effect on a primary metric over several data sets, weighted by inverse variance.
 
     ``method`` is ``inverse_variance``, or ``hartung_knapp`` from five data sets on. ``left_out`` names data sets
-    without a variance. ``q``, ``q_p`` and ``i2`` say how much the effects differ between data sets; ``tau2`` is their
-    variance, on the scale of squared scores. The rest is null where ``reason`` says that fewer than two are left.
+    without a pair. ``q``, ``q_p`` and ``i2`` say how much the effects differ between data sets; ``tau2`` is their
+    variance, on the scale of squared scores. The rest is null where ``reason`` says why there is no such effect: one of
+    ``datasets`` has too few clusters, or an effect that does not vary.
     """
 
     metric: str
@@ -154,7 +155,7 @@ class PooledEffect(ComparedRow, frozen=True, kw_only=True):
     ci_low: float | None = None
     ci_high: float | None = None
     se: float | None = None
-    df: int | None = None
+    df: float | None = None
     p: float | None = None
     q: float | None = None
     q_p: float | None = None

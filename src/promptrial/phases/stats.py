@@ -321,7 +321,8 @@ def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
 def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
     from promptrial.phases.looks_taken import looks_document
 
-    found = spec.config.stats.model_dump(mode="json")
+    stats = spec.config.stats
+    found = {**stats.model_dump(mode="json"), **versions.several_data_sets(pooled=stats.pooled)}
     if trial is None:
         return found
     looks = looks_document(spec, trial)

@@ -13,7 +13,7 @@ from promptrial.design.plan import InputKind
 from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "input_kind", "schema", "several_arms", "statistics", "under_looks"]
+__all__ = ["added_columns", "input_kind", "schema", "several_arms", "several_data_sets", "statistics", "under_looks"]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -42,6 +42,14 @@ def several_arms(names: Sequence[ArmName]) -> dict[str, str]:
     Trials of earlier versions were corrected by Holm's method over all contrasts, and say nothing.
     """
     return {"several arms": "max-T"} if len(contrasts_of(compared_arms(names))) > 1 else {}
+
+
+def several_data_sets(*, pooled: bool) -> dict[str, str]:
+    """Return the version of effects over several data sets: nothing where none are declared.
+
+    Earlier versions took the variances of fewer than five data sets as known, and say nothing.
+    """
+    return {"several data sets": "estimated variances"} if pooled else {}
 
 
 def under_looks() -> dict[str, str]:

@@ -12,8 +12,10 @@ from promptrial.documents.many_arms import PooledEffect, Trend
 from promptrial.documents.significance import StatsSettings, number
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.stats.adjusted_p_values import holm
-from promptrial.stats.paired import clustered_se
-from promptrial.stats.pairing import Pairing
+from promptrial.stats.cr2 import cr2
+from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.paired import without_variation_of
+from promptrial.stats.pairing import PairedSample, Pairing
 from promptrial.stats.pooling import pool
 from promptrial.stats.score_table import BoolArray, ScoreTable
 from promptrial.stats.sign_flips import FEWEST_FLIPS
@@ -101,9 +103,7 @@ def pooled_effects(table: ScoreTable, settings: StatsSettings, pair: Pairer) -> 
 
 def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, BoolArray]) -> PooledEffect:
     samples = {name: pairing.sample("dataset", name, chosen) for name, chosen in subsets.items()}
-    errors = {name: clustered_se(sample.totals) for name, sample in samples.items()}
-    # Without variation between its clusters a mean would have all the weight, and without a pair there is none.
-    kept = [name for name, error in errors.items() if error > 0]
+    kept = {name: sample for name, sample in samples.items() if sample.n_pairs}
     row = PooledEffect(
         contrast=pairing.label,
         metric=pairing.metric,
@@ -111,14 +111,13 @@ def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, Boo
         datasets=tuple(kept),
         left_out=tuple(name for name in samples if name not in kept),
         confidence=settings.confidence,
-        reason="fewer than two data sets have an effect that varies",
+        reason=_why_not_pooled(kept, settings),
     )
-    if len(kept) < 2:
+    if row.reason is not None:
         return row
-    found = pool(
-        [samples[name].totals.mean for name in kept], [errors[name] ** 2 for name in kept], settings.confidence
-    )
-    widest = samples[kept[0]].largest_difference
+    each = [cr2(sample.difference, sample.cluster) for sample in kept.values()]
+    found = pool([one.mean for one in each], [one.se**2 for one in each], [one.df for one in each], settings.confidence)
+    widest = max(sample.largest_difference for sample in kept.values())
     return msgspec.structs.replace(
         row,
         method=found.method,
@@ -132,5 +131,21 @@ def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, Boo
         q_p=found.q_p,
         i2=found.i2,
         tau2=found.tau2,
-        reason=None,
     )
+
+
+def _why_not_pooled(samples: Mapping[str, PairedSample], settings: StatsSettings) -> str | None:
+    """Return why there is no effect over data sets that have pairs: without one of them it would be that of others."""
+    if len(samples) < 2:
+        return "fewer than two data sets have a pair"
+    reasons = [reason for name, sample in samples.items() if (reason := _lacks(name, sample, settings)) is not None]
+    return "; ".join(reasons) or None
+
+
+def _lacks(name: str, sample: PairedSample, settings: StatsSettings) -> str | None:
+    """Return what a data set lacks for a weight."""
+    needed = clusters_needed(settings.alpha)
+    if sample.n_clusters < needed:
+        units = f"{'cluster' if sample.clustered else 'pair'}{'' if sample.n_clusters == 1 else 's'}"
+        return f"{name} has {sample.n_clusters} {units}; at level {settings.alpha:g} it needs {needed}"
+    return f"the effect in {name} does not vary" if without_variation_of(sample.totals) else None

@@ -206,7 +206,7 @@ def pooled_table(significance: Significance) -> Table:
     weights = (
         "Weighted by inverse variance, from the differences between arms on the items. With five or more data "
         "sets: random effects (DerSimonian and Laird) with the Hartung-Knapp interval; with fewer, one common "
-        "effect is assumed."
+        "effect is assumed, with Meier's standard error and Student's t."
     )
     spread = (
         "Q tests whether the effects differ between data sets; I2 is the share of their variation that is not chance."
@@ -226,6 +226,7 @@ def pooled_table(significance: Significance) -> Table:
             spread,
             *([doubt] if any(_differ(row, significance.settings.alpha) for row in rows) else []),
             *dict.fromkeys(_left_out(row) for row in rows if row.left_out),
+            *dict.fromkeys(f"Not estimable: {row.reason}." for row in rows if row.reason is not None),
         ),
         "lrrrrrr",
     )  # fmt: skip
@@ -238,7 +239,7 @@ def _differ(row: PooledEffect, alpha: float) -> bool:
 
 
 def _left_out(row: PooledEffect) -> str:
-    return f"Left out, because their effects do not vary or they have no pairs: {listing(row.left_out)}."
+    return f"Left out, because they have no pairs: {listing(row.left_out)}."
 
 
 def _pooled_row(row: PooledEffect) -> tuple[str, ...]:
