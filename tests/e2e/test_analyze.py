@@ -157,3 +157,18 @@ def test_names_from_outside_are_shown_and_do_nothing(tmp_path: Path, capsys: pyt
     page = (tmp_path / "out/report.html").read_text()
     assert "<script>alert" not in page
     assert "\x1b" not in page
+
+
+def test_the_interval_of_the_mean_over_groups_ends_where_differences_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["id,group,a,b", "0,x,0,10", "1,x,0,10", "2,x,10,0", "3,y,0,10", "4,y,0,10", "5,y,10,10"]
+    source = tmp_path / "scores.csv"
+    source.write_text("\n".join(lines) + "\n")
+    code, out, err = call(capsys, source, "--range", "0:10", "--control", "a", "--json")
+    assert code == 0, err
+    (row,) = json.loads(out)["groups"]
+    assert row["difference"] == pytest.approx(5.0)
+    assert row["difference"] + 2 * row["se"] > 10
+    assert (row["ci_high"], row["reason"]) == (10.0, None)
+    assert -10 <= row["ci_low"] < 0

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy import stats
 
 from promptrial.comparison.elsewhere.collecting import Answers, collect
 from promptrial.comparison.elsewhere.rows import Columns, ReadingNotes
@@ -376,3 +377,52 @@ def test_a_group_of_a_single_item_leaves_the_mean_over_groups_without_an_interva
     found = group_means(np.array([1.0, 0.0, 0.5]), np.array([0, 0, 1]), np.arange(3))
     assert (found.mean, found.reason is not None) == (0.5, True)
     assert np.isnan(found.ci_low)
+
+
+@pytest.mark.parametrize("groups", [2, 10])
+def test_the_mean_over_groups_that_share_their_clusters_is_tested_by_the_clusters_means(groups: int) -> None:
+    rng = np.random.default_rng(groups)
+    cluster = np.tile(np.repeat(np.arange(6), 2), groups)
+    difference = rng.normal(size=6)[cluster] + rng.normal(0, 0.5, len(cluster))
+    found = group_means(difference, np.repeat(np.arange(groups), 12), cluster)
+    expected = stats.ttest_1samp(np.bincount(cluster, weights=difference) / (2 * groups), 0.0)
+    assert (found.df, found.p) == pytest.approx((5.0, expected.pvalue))
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+def test_clusters_in_some_of_the_groups_have_the_degrees_of_freedom_of_a_plain_calculation() -> None:
+    """Two groups share six clusters that move alike, and a third has forty items of its own."""
+    rng = np.random.default_rng(9)
+    cluster = np.concatenate([np.tile(np.arange(6), 4), np.arange(40) + 10])
+    group = np.repeat([0, 1, 2], [12, 12, 40])
+    difference = rng.normal(size=50)[cluster] + rng.normal(0, 0.2, 64)
+    found = group_means(difference, group, cluster)
+    own = []
+    for each, clusters in ((0, 6), (1, 6), (2, 40)):
+        inside = difference[group == each]
+        sums = np.bincount(cluster[group == each], weights=inside - inside.mean())
+        own.append(clusters / (clusters - 1) * float((sums**2).sum()) / (3 * len(inside)) ** 2)
+    pair = own[0] / 6, own[1] / 6
+    correlation = (found.se**2 - sum(own)) / (12 * (pair[0] * pair[1]) ** 0.5)
+    assert 0.5 < correlation < 1
+    together = sum(pair) + 2 * correlation * (pair[0] * pair[1]) ** 0.5
+    spread = own[0] ** 2 / 5 + own[1] ** 2 / 5 + own[2] ** 2 / 39
+    spread += 46 / 45 * 6 * (together**2 - pair[0] ** 2 - pair[1] ** 2)
+    assert found.df == pytest.approx(found.se**4 / spread)
+
+
+def test_groups_have_no_more_degrees_of_freedom_than_clusters_less_one() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        cluster, group = rng.integers(0, 8, 60), np.arange(60) % 3
+        found = group_means(rng.normal(size=8)[cluster] + rng.normal(size=60), group, cluster)
+        assert 0 < found.df <= len(np.unique(cluster)) - 1
+
+
+def test_the_mean_over_groups_needs_as_many_clusters_as_a_test_at_the_level() -> None:
+    difference, group = np.array([0.1, 0.2, 0.4, 0.1, 0.3, 0.2]), np.array([0, 0, 1, 1, 2, 2])
+    few = group_means(difference, group, np.array([0, 1, 2, 3, 4, 0]))
+    assert few.reason == "not estimable with 5 clusters: the interval needs at least 6"
+    assert np.isnan([few.se, few.df, few.p, few.ci_low]).all()
+    assert group_means(difference, group, np.arange(6)).reason is None
+    assert group_means(difference, group, np.arange(6), 0.99).reason is not None

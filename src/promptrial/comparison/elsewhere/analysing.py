@@ -272,7 +272,7 @@ def _group_means(table: ScoreTable, groups: Sequence[str], settings: StatsSettin
 
 def _group_mean(sample: PairedSample, codes: np.ndarray, confidence: float) -> GroupMean:
     group = codes[sample.items]
-    found = group_means(sample.difference, group, sample.cluster, confidence)
+    found, most = group_means(sample.difference, group, sample.cluster, confidence), sample.largest_difference
     present, place = np.unique(group, return_inverse=True)
     first, second = (float((np.bincount(place, weights=arm.score) / np.bincount(place)).mean()) for arm in sample.arms)
     return GroupMean(
@@ -284,8 +284,8 @@ def _group_mean(sample: PairedSample, codes: np.ndarray, confidence: float) -> G
         difference=found.mean,
         se=number(found.se),
         df=number(found.df),
-        ci_low=number(found.ci_low),
-        ci_high=number(found.ci_high),
+        ci_low=number(max(-most, found.ci_low)) if found.reason is None else None,
+        ci_high=number(min(most, found.ci_high)) if found.reason is None else None,
         confidence=confidence,
         p=number(found.p),
         reason=found.reason,
