@@ -158,14 +158,21 @@ def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take
         spec_of_project(project)
 
 
-def test_statistics_that_are_computed_otherwise_now_are_computed_again_where_they_are_declared(
-    project: Project,
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"pooled": True}, {"several data sets": "estimated variances"}),
+        ({"trend": ["control", "low", "high"]}, {"trend of scores": "with cautions"}),
+    ],
+)
+def test_what_is_declared_and_computed_otherwise_than_before_is_computed_again(
+    project: Project, given: dict[str, Any], said: dict[str, str]
 ) -> None:
-    project.write_config({"stats": {"pooled": True}})
+    arms = {"control": "control.txt", "treatments": {"low": "treatment.txt", "high": "other.txt"}}
+    project.write_config({"stats": given, "prompt_sets": {"main": arms}})
     spec = spec_of_project(project)
     found = STATS_PHASE.settings(spec, {}, spec.trials[0])
-    assert isinstance(found, dict)
-    assert found["several data sets"] == "estimated variances"
+    assert found == {**spec.config.stats.model_dump(mode="json"), "several arms": "max-T", **said}
 
 
 def test_receipts_of_statistics_say_nothing_of_what_is_not_declared(project: Project) -> None:

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from promptrial.documents.many_arms import PooledEffect, Trend
 from promptrial.documents.missing import AttritionTest, MissingSensitivity
 from promptrial.documents.significance import HypothesisTest, Significance, StatsSettings
 from promptrial.reporting.details import reading_sentences
@@ -547,3 +548,19 @@ def test_answers_that_two_runs_lack_are_named_by_run() -> None:
 
 def test_a_clean_run_has_no_warning() -> None:
     assert verdict(document()).warnings == ()
+
+
+def test_a_trend_that_a_stopping_rule_leaves_out_is_warned_of_where_the_trial_stopped_early() -> None:
+    reason = "a stopping rule looked at this endpoint"
+    trend = Trend(
+        metric="em", temp=0.0, arms=("control", "treatment"), n_items=9, n_clusters=9, slope=None, ci_low=None,
+        ci_high=None, confidence=0.95, p=None, p_adjusted=None, significant=None, reason=reason,
+    )  # fmt: skip
+    over_all = PooledEffect(metric="em", temp=0.0, datasets=("a", "b"), left_out=(), confidence=0.95, reason=reason)
+    early = msgspec.structs.replace(looked_at(0.05), decision="stop", items=50)
+    found = msgspec.structs.replace(document(), trends=(trend,), pooled=(over_all,))
+    said = [str(each) for each in verdict(msgspec.structs.replace(found, looks=early)).warnings]
+    for what in ("the trend", "the effect over several data sets"):
+        text = f"Stopped early: {what} on exact match is not given: it assumes a sample size fixed in advance."
+        assert [each.lower() for each in said].count(text.lower()) == 1
+    assert not [each for each in verdict(found).warnings if "not given" in str(each)]

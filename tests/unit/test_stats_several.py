@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 
 from promptrial.documents.many_arms import PooledEffect, Ranking, Simultaneous
 from promptrial.documents.significance import Significance, StatsSettings
@@ -241,3 +242,37 @@ def test_a_data_set_without_a_pair_is_left_out_by_name() -> None:
     document = analyse(replace(table, metrics=dict(table.metrics) | {"em": alone}), QUICK, pooled=True)
     assert isinstance(document.pooled, tuple)
     assert document.pooled[0].reason == "fewer than two data sets have a pair"
+
+
+def test_an_endpoint_that_a_stopping_rule_looked_at_has_no_trend_and_no_effect_over_data_sets() -> None:
+    """Both assume a fixed size: after five looks by Pocock's rule such a test rejects far more than the level says."""
+    table = trial_table(240, effect=0.8, arms=("control", "short", "long"))
+    both = replace(QUICK, primary=("em", "f1"))
+    found = analyse(table, both, trend=("control", "short", "long"), pooled=True, looked_at="em")
+    alone = analyse(table, replace(QUICK, primary=("f1",)), trend=("control", "short", "long"), pooled=True)
+    for rows, others in ((found.trends, alone.trends), (found.pooled, alone.pooled)):
+        assert isinstance(rows, tuple)
+        of_em = [row for row in rows if row.metric == "em"]
+        assert of_em
+        assert {(row.p, row.ci_low, row.ci_high) for row in of_em} == {(None, None, None)}
+        assert all("sample size fixed in advance" in (row.reason or "") for row in of_em)
+        assert tuple(row for row in rows if row.metric == "f1") == others
+
+
+def test_a_trend_or_an_effect_over_data_sets_that_leans_on_few_items_says_so() -> None:
+    sparse = np.ones((200, 3))
+    sparse[:4, 0], sparse[4:6, 2] = 0, 0
+    for scores, said in (
+        (sparse, ("scores change in 6 of 200 items (upwards in 4, downwards in 2): the interval may be too narrow",)),
+        (binary(200, (0.2, 0.5, 0.8)), UNSET),
+    ):
+        found = analyse(arms_table(scores), QUICK, trend=("control", "a", "b"))
+        assert isinstance(found.trends, tuple)
+        assert found.trends[0].cautions == said
+    assert sets_of((100, 5), (100, 30)).cautions == (
+        "set0: pairs differ in 5 of 100 items (upwards in 5, downwards in 0): the interval may be too narrow",
+    )
+    table = table_of([0.0, 1.0] * 60, [1.0, 0.0] * 60, dataset=[0, 0, 1, 1, 0] * 24)
+    document = analyse(table, QUICK, pooled=True)
+    assert isinstance(document.pooled, tuple)
+    assert document.pooled[0].cautions is UNSET

@@ -118,7 +118,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a primary metric rises or falls along arms in a declared order.
 
     ``slope`` is the score from one arm to the next, over the items that were scored in all of them; the interval is
-    the inversion of the test. ``p_adjusted`` is Holm's, over the trends of the trial.
+    the inversion of the test. ``p_adjusted`` is Holm's, over the trends of the trial. ``cautions`` say what makes the
+    interval approximate.
     """
 
     metric: str
@@ -134,6 +135,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     p_adjusted: float | None
     significant: bool | None
     reason: str | None
+    cautions: tuple[str, ...] | UnsetType = UNSET
 
 
 class PooledEffect(ComparedRow, frozen=True, kw_only=True):
@@ -142,7 +144,8 @@ class PooledEffect(ComparedRow, frozen=True, kw_only=True):
     ``method`` is ``inverse_variance``, or ``hartung_knapp`` from five data sets on. ``left_out`` names data sets
     without a pair. ``q``, ``q_p`` and ``i2`` say how much the effects differ between data sets; ``tau2`` is their
     variance, on the scale of squared scores. The rest is null where ``reason`` says why there is no such effect: one of
-    ``datasets`` has too few clusters, or an effect that does not vary.
+    ``datasets`` has too few clusters, or an effect that does not vary. ``cautions`` say what makes the interval
+    approximate.
     """
 
     metric: str
@@ -162,3 +165,4 @@ class PooledEffect(ComparedRow, frozen=True, kw_only=True):
     i2: float | None = None
     tau2: float | None = None
     reason: str | None = None
+    cautions: tuple[str, ...] | UnsetType = UNSET

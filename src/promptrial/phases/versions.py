@@ -13,7 +13,7 @@ from promptrial.design.plan import InputKind
 from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "input_kind", "schema", "several_arms", "several_data_sets", "statistics", "under_looks"]
+__all__ = ["added_columns", "declared", "input_kind", "schema", "several_arms", "statistics", "under_looks"]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -44,12 +44,14 @@ def several_arms(names: Sequence[ArmName]) -> dict[str, str]:
     return {"several arms": "max-T"} if len(contrasts_of(compared_arms(names))) > 1 else {}
 
 
-def several_data_sets(*, pooled: bool) -> dict[str, str]:
-    """Return the version of effects over several data sets: nothing where none are declared.
+def declared(*, trend: bool, pooled: bool) -> dict[str, str]:
+    """Return the versions of the trend and of effects over several data sets: nothing of what is not declared.
 
-    Earlier versions took the variances of fewer than five data sets as known, and say nothing.
+    Earlier versions took the variances of fewer than five data sets as known, gave both of an endpoint that a stopping
+    rule looks at, and had no cautions; they say nothing.
     """
-    return {"several data sets": "estimated variances"} if pooled else {}
+    versions = {"trend of scores": "with cautions"} if trend else {}
+    return versions | ({"several data sets": "estimated variances"} if pooled else {})
 
 
 def under_looks() -> dict[str, str]:

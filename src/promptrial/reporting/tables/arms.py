@@ -5,7 +5,7 @@ Scores have to be shares of their ranges (``reporting.scaling``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -177,6 +177,7 @@ def trend_table(significance: Significance, names: Mapping[ArmName, str]) -> Tab
         (
             f"The declared order: {order}. A step goes from one arm to the next; p by sign flips of the items' slopes.",
             *dict.fromkeys(f"{row.reason}." for row in rows if row.reason is not None),
+            *_cautions(rows),
         ),
         "lrrrrrl",
     )  # fmt: skip
@@ -227,10 +228,16 @@ def pooled_table(significance: Significance) -> Table:
             *([doubt] if any(_differ(row, significance.settings.alpha) for row in rows) else []),
             *dict.fromkeys(_left_out(row) for row in rows if row.left_out),
             *dict.fromkeys(f"Not estimable: {row.reason}." for row in rows if row.reason is not None),
+            *_cautions(rows),
         ),
         "lrrrrrr",
     )  # fmt: skip
     return with_contrasts(table, rows)
+
+
+def _cautions(rows: Sequence[Trend | PooledEffect]) -> Iterator[str]:
+    """Yield what makes an interval approximate, with the measure that it is said of."""
+    yield from dict.fromkeys(f"{metric_text(row.metric).label}: {said}." for row in rows for said in row.cautions or ())
 
 
 def _differ(row: PooledEffect, alpha: float) -> bool:
