@@ -161,15 +161,16 @@ def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"pooled": True}, {"several data sets": "estimated variances"}),
-        ({"trend": ["control", "low", "high"]}, {"trend of scores": "with cautions"}),
+        ({"stats": {"pooled": True}}, {"several data sets": "estimated variances"}),
+        ({"stats": {"trend": ["control", "low", "high"]}}, {"trend of scores": "with cautions"}),
+        ({"subgroups": ["topic"]}, {"clusters in several subgroups": "count once"}),
     ],
 )
 def test_what_is_declared_and_computed_otherwise_than_before_is_computed_again(
     project: Project, given: dict[str, Any], said: dict[str, str]
 ) -> None:
     arms = {"control": "control.txt", "treatments": {"low": "treatment.txt", "high": "other.txt"}}
-    project.write_config({"stats": given, "prompt_sets": {"main": arms}})
+    project.write_config({**given, "prompt_sets": {"main": arms}})
     spec = spec_of_project(project)
     found = STATS_PHASE.settings(spec, {}, spec.trials[0])
     assert found == {**spec.config.stats.model_dump(mode="json"), "several arms": "max-T", **said}

@@ -322,7 +322,8 @@ def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> obje
     from promptrial.phases.looks_taken import looks_document
 
     stats = spec.config.stats
-    found = {**stats.model_dump(mode="json"), **versions.declared(trend=bool(stats.trend), pooled=stats.pooled)}
+    declared_alone = versions.declared(trend=bool(stats.trend), pooled=stats.pooled)
+    found = {**stats.model_dump(mode="json"), **declared_alone, **versions.subgroups(spec.config.subgroups)}
     if trial is None:
         return found
     looks = looks_document(spec, trial)

@@ -13,7 +13,16 @@ from promptrial.design.plan import InputKind
 from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "declared", "input_kind", "schema", "several_arms", "statistics", "under_looks"]
+__all__ = [
+    "added_columns",
+    "declared",
+    "input_kind",
+    "schema",
+    "several_arms",
+    "statistics",
+    "subgroups",
+    "under_looks",
+]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -52,6 +61,14 @@ def declared(*, trend: bool, pooled: bool) -> dict[str, str]:
     """
     versions = {"trend of scores": "with cautions"} if trend else {}
     return versions | ({"several data sets": "estimated variances"} if pooled else {})
+
+
+def subgroups(columns: Sequence[str]) -> dict[str, str]:
+    """Return the version of differences between subgroups, whose clusters may be the same: nothing without a column.
+
+    Earlier versions counted the degrees of freedom of such clusters in both, and say nothing.
+    """
+    return {"clusters in several subgroups": "count once"} if columns else {}
 
 
 def under_looks() -> dict[str, str]:
