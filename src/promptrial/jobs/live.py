@@ -372,9 +372,7 @@ def _unanswered(error: Exception, left: int, rows: int, resume: str) -> Exceptio
     """Return the error of a part, by its kind: what a resume may bring, and what has to be corrected first."""
     if not isinstance(error, ProviderError):
         return error
-    said = f"{left} of {rows} requests have no answer: {error.message}"
-    if not isinstance(error, TransientError):
-        return PermanentError(said, hint=error.hint)
-    if error.has_arrived:
-        said += f"; if the server fails at these requests alone, this counts them as unanswered: {resume} --rebuy"
-    return TransientError(said, hint=error.hint)
+    kind = TransientError if isinstance(error, TransientError) else PermanentError
+    leave = f"; if the server fails at these requests alone, this counts them as unanswered: {resume} --rebuy"
+    more = leave if isinstance(error, TransientError) and error.has_arrived else ""
+    return kind(f"{left} of {rows} requests have no answer: {error.message}{more}", hint=error.hint)
