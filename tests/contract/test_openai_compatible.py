@@ -190,6 +190,11 @@ FAULTS_OF_A_SERVER: list[Any] = [
     {"code": None, "message": "upstream sent an invalid response"},
     "upstream timeout",
 ]
+EMPTY_ERRORS: list[dict[str, Any]] = [
+    {"code": None, "message": None},
+    {"metadata": {}},
+    {"code": 0, "message": "success"},
+]
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,7 @@ FAULTS_OF_A_SERVER: list[Any] = [
         ),
         *(
             json_reply(CHAT | {"choices": [{"finish_reason": "error", "message": {"content": "Par"}}], "error": error})
-            for error in ({"code": None, "message": None}, {"metadata": {}}, {"code": 0, "message": "success"})
+            for error in EMPTY_ERRORS
         ),
     ],
 )

@@ -2767,8 +2767,8 @@ MUTANTS: Final = (
     Mutant(
         "a proxy of the environment is not looked at",
         "runtime/http_environment.py",
-        "if scheme in _SCHEMES and value:",
-        "if False:",
+        "for scheme in filter(proxies.get, _SCHEMES):",
+        "for scheme in ():",
         ("tests/unit/test_runtime_http_environment.py",),
     ),
     Mutant(
@@ -3488,6 +3488,20 @@ MUTANTS: Final = (
         "return stream is not None and stream.isatty() and not plain",
         "return stream is not None and not plain",
         _AT_TERMINAL,
+    ),
+    Mutant(
+        "an area in several columns is refused in any row",
+        "datasets/merged_cells.py",
+        "if len(names) > 1 and not has_value(",
+        "if len(names) > 1 or has_value(",
+        ("tests/unit/test_datasets_merged_cells.py",),
+    ),
+    Mutant(
+        "every folder of certificates has to be there",
+        "runtime/http_environment.py",
+        "not any(Path(folder).is_dir()",
+        "not all(Path(folder).is_dir()",
+        ("tests/unit/test_runtime_http_environment.py",),
     ),
     Mutant(
         "a row of nothing but merged cells becomes a question",
