@@ -1006,14 +1006,14 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: a colon above a list of the choices is a statement",
         "scoring/choosing.py",
-        "return places[:2] == [0, 1]",
+        "return places[:2] == [{0}, {1}]",
         "return False",
         _CHOOSING,
     ),
     Mutant(
         "type of scorer: an item at the end of a list is a conclusion",
         "scoring/choosing.py",
-        "    if (LIST_ITEM.match(line) or _LABELLED.match(line)) and not INLINE_LIST.match(line):",
+        "    if (LIST_ITEM.match(line) or label) and not (label and _begins_inline(line, label, known)):",
         "    if not line:",
         _CHOOSING,
     ),
