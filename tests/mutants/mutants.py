@@ -102,6 +102,7 @@ _COPIED: Final = ("tests/unit/test_copied_sample.py",)
 _OCCURRENCES: Final = ("tests/unit/test_scoring_occurrences.py",)
 _NUMBERS: Final = ("tests/unit/test_scoring_numbers.py",)
 _CHOOSING: Final = ("tests/unit/test_scoring_choosing.py",)
+_EXPLAINED: Final = ("tests/unit/test_scoring_choice_explained.py",)
 _EXTRACTS: Final = ("tests/unit/test_scoring_extracts.py",)
 _ANTHROPIC: Final = "../promptrial_emulator/anthropic/"
 _MESSAGE_BATCHES: Final = ("tests/contract/test_emulator_anthropic_batches.py",)
@@ -1023,6 +1024,69 @@ MUTANTS: Final = (
         "if letters and letters[-1] in letters[:-1] and len(set(letters)) == len(letters) - 1:",
         "if letters and letters[-1] in letters[:-1]:",
         _CHOOSING,
+    ),
+    Mutant(
+        "type of scorer: the word of a conclusion wins over an answer in the first line",
+        "scoring/choosing.py",
+        'if cue["chooses"] or not is_opened]',
+        "]",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: the first item of a list is an answer",
+        "scoring/choosing.py",
+        "return found if found and next(others, {0}) == {0} else set()",
+        "return found",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: whatever is said of a letter is a conclusion",
+        "scoring/choosing.py",
+        "found = letters if is_all else",
+        "found = letters if letters else",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: what names another choice behind a comma is a conclusion",
+        "scoring/choosing.py",
+        'if found and not (match["insertion"] and named(match["insertion"], known) - found):',
+        "if found:",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a second letter in a line is a list wherever it stands",
+        "scoring/choosing.py",
+        'return between.rstrip()[-1:] in {*".,;:!?|"} or known.text(between) == {0}',
+        "return True",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a denied item is one of a list",
+        "scoring/choosing.py",
+        "set() if refutes(line) else _item(line, known)",
+        "_item(line, known)",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a last line that denies a listed letter decides",
+        "scoring/choosing.py",
+        "named(rest, known) == last and not refutes(rest)",
+        "named(rest, known)",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a denial in a reason is one of the conclusion",
+        "scoring/choice_cues.py",
+        "re.split(_REASON, sentence, maxsplit=1)[0]",
+        "sentence",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a dollar sign of TeX is one of an amount",
+        "scoring/choice_texts.py",
+        '_TEX.sub(lambda match: match[2], text) if "$" in text else text',
+        "text",
+        _EXPLAINED,
     ),
     Mutant(
         "type of scorer: the first of choices with the same words is named",
