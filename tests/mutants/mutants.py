@@ -3554,6 +3554,20 @@ MUTANTS: Final = (
         _AT_TERMINAL,
     ),
     Mutant(
+        "questions that a passage holds together count as repeats",
+        "scoring/whole_sets.py",
+        "if item.context or item.cluster:",
+        "if False:",
+        ("tests/unit/test_scoring_whole_sets.py",),
+    ),
+    Mutant(
+        "repeated questions are not told of",
+        "scoring/whole_sets.py",
+        "if first != item.id:",
+        "if False:",
+        ("tests/unit/test_scoring_whole_sets.py",),
+    ),
+    Mutant(
         "an area in several columns is refused in any row",
         "datasets/merged_cells.py",
         "if len(names) > 1 and not has_value(",
