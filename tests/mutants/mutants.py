@@ -3568,6 +3568,20 @@ MUTANTS: Final = (
         ("tests/unit/test_scoring_whole_sets.py",),
     ),
     Mutant(
+        "a misspelt variable is ignored",
+        "cli/slips.py",
+        "if near and not _flag_of_others(",
+        "if False and not _flag_of_others(",
+        ("tests/unit/test_cli_options.py",),
+    ),
+    Mutant(
+        "a variable of another command is refused",
+        "cli/slips.py",
+        "if near and not _flag_of_others(",
+        "if near or not _flag_of_others(",
+        ("tests/unit/test_cli_options.py",),
+    ),
+    Mutant(
         "an area in several columns is refused in any row",
         "datasets/merged_cells.py",
         "if len(names) > 1 and not has_value(",
