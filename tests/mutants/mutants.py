@@ -881,8 +881,8 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: an accepted answer is found in another number without its decimal point",
         "scoring/occurrences.py",
-        "text = with_whole_numbers(answer.text)",
-        "text = answer.text",
+        "_prepared(with_whole_numbers(answer.text), rules, answer)",
+        "_prepared(answer.text, rules, answer)",
         _OCCURRENCES,
     ),
     Mutant(
@@ -891,6 +891,20 @@ MUTANTS: Final = (
         "minus = _MINUS if sign and is_sign(match.string, match.start()) else",
         "minus = _MINUS if sign else",
         ("tests/unit/test_scoring_whole_numbers.py",),
+    ),
+    Mutant(
+        "type of scorer: a date is one number",
+        "scoring/whole_numbers.py",
+        'return f"{mark} ".join(_parted(each, written)',
+        "return mark.join(_parted(each, written)",
+        ("tests/unit/test_scoring_whole_numbers.py",),
+    ),
+    Mutant(
+        "type of scorer: the dash of a list is a minus only",
+        "scoring/occurrences.py",
+        "if text != answer.text or others != answers:",
+        "if False:",
+        _OCCURRENCES,
     ),
     Mutant(
         "type of scorer: the first number counts",
@@ -1098,7 +1112,7 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: a number in an answer is another one without its decimal point",
         "scoring/choice_texts.py",
-        "claim_words(with_whole_numbers(text))",
+        "claim_words(with_equal_numbers(text))",
         "claim_words(text)",
         _CHOOSING,
     ),

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 
 from promptrial.model.templates import LETTERS
 from promptrial.scoring.support import claim_words
-from promptrial.scoring.whole_numbers import SIGNS, with_whole_numbers
+from promptrial.scoring.whole_numbers import SIGNS, with_equal_numbers
 
 __all__ = ["MARKS", "Choices", "bare", "choices_of", "named", "plain", "words_of"]
 
@@ -148,7 +148,7 @@ def plain(text: str) -> str:
 
 def words_of(text: str) -> Sequence[str]:
     """Return the words of a text; of one that has articles alone, such as "A", or signs alone, that text."""
-    return claim_words(with_whole_numbers(text)) or text.casefold().split()
+    return claim_words(with_equal_numbers(text)) or text.casefold().split()
 
 
 def _written(text: str) -> str:
