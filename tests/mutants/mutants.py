@@ -923,8 +923,15 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: the exponent of a unit is a number",
         "scoring/numbers.py",
-        '    return f"^{exponent}" if is_of_number and',
-        '    return f"^ {exponent}" if',
+        'return "^" if _PARTIAL_EXPONENT.fullmatch(exponent) else f"{base}^"',
+        'return f"{base}^ {exponent}"',
+        _NUMBERS,
+    ),
+    Mutant(
+        "type of scorer: bold type behind a number is a power",
+        "scoring/numbers.py",
+        'return carets if n == line.count("**") else line',
+        "return carets",
         _NUMBERS,
     ),
     Mutant(
