@@ -956,6 +956,20 @@ MUTANTS: Final = (
         ("tests/unit/test_fitting.py",),
     ),
     Mutant(
+        "fitting: the answer A is an article",
+        "scoring/normalize.py",
+        "words or text.lower().split() if self.keeps_wordless and not kept else kept",
+        "kept",
+        ("tests/unit/test_scoring_rules.py",),
+    ),
+    Mutant(
+        "fitting: the rules of an official evaluation are replaced",
+        "design/defaults.py",
+        "if dataset.rules is None and rules_for(dataset.known_format) is CUSTOM:",
+        "if dataset.rules is None:",
+        ("tests/unit/test_resolving.py",),
+    ),
+    Mutant(
         "fitting: single letters are short answers",
         "design/fitting.py",
         "return len(letter) == 1 and letter.isalpha()",

@@ -44,6 +44,7 @@ _WHY: Final = {
     "format": "detected; docs/questions.md",
     "columns": "which column holds what",
     "encoding": "of the file",
+    "rules": "what exact match compares; docs/scoring.md",
     "scorers": "how each answer is scored; docs/scorers.md",
     PRIMARY[0]: "the endpoint on which the verdict is based",
     "max_new_tokens": "the maximum length of an answer",

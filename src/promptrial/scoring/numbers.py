@@ -116,11 +116,11 @@ def numbers_in(text: str, decimal: DecimalMark = ".") -> list[Number]:
     """Return the numbers of a text in order.
 
     A number is one of: digits, with thousands in groups (``1,000``, ``1'000``, ``1_000``, no-break spaces), a decimal
-    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``, ``10⁶``); a fraction (``3/4``), also behind a whole number
-    (``1 1/2``). A sign and a currency symbol may stand before it, a percent sign behind it. Digits of every script
-    count. Digits right behind a letter ("H2O", "Q3"), exponents of anything but a number ("cm^2"), powers of brackets
-    ("(-2)^2") and those with an exponent that is not whole ("2^0.5") are no number; words ("five", the million of
-    "2 million") are not read; "3:15" and "1/2/2020" are several numbers.
+    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``, ``10⁶``); a fraction (``3/4``), also behind a
+    whole number (``1 1/2``). A sign and a currency symbol may stand before it, a percent sign behind it. Digits of
+    every script count. Digits right behind a letter ("H2O", "Q3"), exponents of anything but a number ("cm^2"), powers
+    of brackets ("(-2)^2") and those with an exponent that is not whole ("2^0.5") are no number; words ("five", the
+    million of "2 million") are not read; "3:15" and "1/2/2020" are several numbers.
 
     Parameters
     ----------

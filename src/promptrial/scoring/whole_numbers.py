@@ -67,15 +67,15 @@ def apart(text: str) -> str:
 
 
 def other_reading(text: str) -> str:
-    """Return a text with what can be read in two ways read in the other one: the text itself, if there is no such.
+    r"""Return a text with what can be read in two ways read in the other one: the text itself, if there is no such.
 
     "(3,4)" is a pair, "1 000" one number, and a dash before a number at the start of a line a bullet, not a minus: if
     other lines begin so too, or, after the first line, if a word follows or the line before has no mark at its end.
 
     Examples
     --------
-    >>> other_reading("(3,4) and 1 000"), other_reading("You need:\\n-2 eggs"), other_reading("It is:\\n-2")
-    ('(3, 4) and 1000', 'You need:\\n- 2 eggs', 'It is:\\n-2')
+    >>> other_reading("(3,4) and 1 000"), other_reading("You need:\n-2 eggs"), other_reading("It is:\n-2")
+    ('(3, 4) and 1000', 'You need:\n- 2 eggs', 'It is:\n-2')
     """
     text = _SPACED.sub(lambda match: "".join(match[0].split()), _PAIR.sub(r"\1, ", text))
     if "\n" not in text:
