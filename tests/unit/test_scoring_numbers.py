@@ -20,7 +20,6 @@ from tests.support.scoring import item_of, score_of, scorer_of
 
 
 def values(text: str, decimal: str = ".") -> list[str]:
-
     return [f"{each.value}{'%' if each.percent else ''}" for each in numbers_in(text, decimal)]  # type: ignore[arg-type]
 
 
