@@ -24,6 +24,7 @@ _RUN: Final = re.compile(rf"[{SIGNS}\d.,$€£¥]+")
 """What numbers are looked for in: it begins with one of a few characters, and so skips the rest of a text quickly."""
 _NUMBER: Final = re.compile(rf"(?P<sign>[{SIGNS}])?(?P<symbol>[$€£¥])?(?P<digits>\.?\d+(?:[.,]\d+)*)")
 _SIGN_BEHIND: Final = re.compile(r"(?:^|[\s(\[{=:<>~≈≤≥\"'“‘$€£¥*_`|^/,;+]|\d[eE])\Z")
+_DIGIT: Final = re.compile(r"\d")
 _DIGITS: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _BY_COMMA: Final = r"(?:[1-9]\d{0,2}(?:,\d{3}){1,20}|[1-9]\d?(?:,\d{2}){1,20},\d{3})(?:\.\d+)?"
 _BY_POINT: Final = r"[1-9]\d{0,2}(?:(?:\.\d{3}){2,20}(?:,\d+)?|\.\d{3},\d+)"
@@ -77,6 +78,8 @@ def other_reading(text: str) -> str:
     >>> other_reading("(3,4) and 1 000"), other_reading("You need:\n-2 eggs"), other_reading("It is:\n-2")
     ('(3, 4) and 1000', 'You need:\n- 2 eggs', 'It is:\n-2')
     """
+    if _DIGIT.search(text) is None:
+        return text
     text = _SPACED.sub(lambda match: "".join(match[0].split()), _PAIR.sub(r"\1, ", text))
     if "\n" not in text:
         return text
