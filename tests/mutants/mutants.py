@@ -4298,8 +4298,8 @@ MUTANTS: Final = (
     Mutant(
         "a verdict is what stands anywhere in a reply",
         "scoring/judge_messages.py",
-        '    extra = [name for name in found if name not in {key, "reason"}]',
-        "    extra: list[str] = []",
+        'value, reason = found.get(key), found.get("reason", "")',
+        'value, reason = next(iter(found.values()), None), found.get("reason", "")',
         _JUDGING,
     ),
     Mutant(
