@@ -97,6 +97,15 @@ def test_two_prompts_are_compared_over_all_items_and_nothing_is_written(two: Pro
     assert after == before
 
 
+def test_alpha_is_the_level_of_tests_and_intervals_alike(two: Project) -> None:
+    [pair] = compared(two, "a", "b", "--alpha", "0.2")["pairs"]
+    assert (pair["significance"]["settings"]["alpha"], pair["significance"]["settings"]["confidence"]) == (0.2, 0.8)
+    for row in pair["significance"]["endpoints"]:
+        if row["p"] is not None and row["ci_low"] is not None and row["ci_high"] is not None:
+            assert (row["p"] <= 0.2) == (row["ci_low"] > 0 or row["ci_high"] < 0)
+    assert "80% CI" in two.call("compare", "a", "b", "--alpha", "0.2").out
+
+
 def test_exchanging_the_runs_negates_every_difference(two: Project) -> None:
     forward, backward = (compared(two, *order)["pairs"][0] for order in (("a", "b"), ("b", "a")))
     for one, other in zip(forward["significance"]["endpoints"], backward["significance"]["endpoints"], strict=True):

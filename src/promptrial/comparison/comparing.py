@@ -251,8 +251,8 @@ class _Trials:
         return {name: str(self.a.identity.metrics[name]["type"]) for name in self.ranges}
 
     def settings(self, alpha: float) -> StatsSettings:
-        """Return the settings that A was analysed with, at another level."""
-        return replace(self.a.significance.settings, alpha=alpha)
+        """Return the settings that A was analysed with, at another level: that of tests and of intervals."""
+        return replace(self.a.significance.settings, alpha=alpha, confidence=1 - alpha)
 
     def pair(self, arm: ArmName, table: ScoreTable, alpha: float) -> Pair:
         """Return everything that there is to say of an arm."""

@@ -44,7 +44,8 @@ class AnalysisRequest:
     """What to analyse, and what flags declare of it.
 
     ``inputs`` are files, folders and ``NAME=FILE``; ``first`` is the arm that the others are compared with; ``margin``
-    is on the scale of the primary measures. With ``texts``, questions and answers are kept as far as there is room.
+    is on the scale of the primary measures; ``alpha`` is the level of tests, and intervals have 1 - alpha.
+    With ``texts``, questions and answers are kept as far as there is room.
     """
 
     inputs: tuple[str, ...]
@@ -230,6 +231,7 @@ class _Found:
         margin = self.request.margin
         return StatsSettings(
             alpha=self.request.alpha,
+            confidence=1 - self.request.alpha,
             primary=primary,
             tost_margins={} if margin is None else dict.fromkeys(primary, margin),
             graded=tuple(name for name, each in declared.items() if each.scale == "continuous"),
