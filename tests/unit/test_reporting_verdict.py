@@ -124,6 +124,33 @@ def test_a_margin_that_was_shown_decides_where_no_difference_was(hypothesis: Any
     assert not any("90%" in each for each in reading_sentences(document(endpoint())))
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.05, 0.06, "are wider."),
+        (-0.057, 0.063, "are wider."),
+        (-0.058, 0.06, "are made by other methods, and can be wider or narrower."),
+        (-0.05, 0.064, "are made by other methods, and can be wider or narrower."),
+    ],
+)
+def test_intervals_are_called_wider_than_those_of_a_margin_only_where_they_are(
+    low: float, high: float, said: str
+) -> None:
+    test = HypothesisTest(
+        family="equivalence", hypothesis="equivalence", metric="em", temp=0.0, scope="overall", subset="all",
+        method="tost", p=0.01, p_adjusted=0.01, rejected=True,
+    )  # fmt: skip
+    row = endpoint(control=0.3, treatment=0.303, **DULL | {"ci_low": -0.057, "ci_high": 0.063})
+    found = document(
+        row,
+        tests=(test,),
+        settings=StatsSettings(tost_margins={"em": 0.1}),
+        estimates=(estimate("tost", "equivalence", 0.003, ci_low=low, ci_high=high),),
+    )
+    [table] = effects_in_short(found, wide=False)
+    assert [note for note in table.notes if note.endswith(f"the intervals of this table {said}")]
+
+
 def test_what_was_shown_of_a_margin_in_one_contrast_is_not_claimed_of_another() -> None:
     names = ("terse vs control", "short vs control")
     test = HypothesisTest(
