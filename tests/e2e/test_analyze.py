@@ -115,6 +115,17 @@ def test_a_gate_passes_or_the_exit_code_is_100(capsys: pytest.CaptureFixture[str
     assert (code, "known: dataset=chemistry, dataset=geography" in err) == (2, True)
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1, 0.3])
+def test_alpha_is_the_level_of_tests_and_intervals_alike(capsys: pytest.CaptureFixture[str], alpha: float) -> None:
+    code, out, _ = call(capsys, LONG, "--binary", "--alpha", alpha, "--json")
+    [row, *_] = json.loads(out)["significance"]["endpoints"]
+    assert code == 0
+    assert (row["p"] <= alpha) == row["significant"] == (row["ci_low"] > 0 or row["ci_high"] < 0)
+    [sentence] = json.loads(out)["verdict"]["sentences"]
+    assert f"({100 - 100 * alpha:g}% CI " in sentence
+    assert "tested at level" not in sentence
+
+
 def test_a_margin_needs_a_declared_scale(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = call(capsys, WIDE, "--margin", "0.05")
     assert code == 2

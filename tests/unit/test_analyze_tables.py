@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
+from promptrial.comparison.elsewhere.analysing import AnalysisRequest, analyze
 from promptrial.comparison.elsewhere.collecting import Answers, collect
 from promptrial.comparison.elsewhere.rows import Columns, ReadingNotes
 from promptrial.comparison.elsewhere.scales import Declared, scale_of
@@ -347,6 +348,53 @@ def test_a_scale_is_inferred_and_said_or_declared_and_checked(tmp_path: Path) ->
     assert "h.csv:5: item 'b' has the score 0.5 of score; with --binary it is 0 or 1" in refused
     refused = refusal(DataError, lambda: scale_of(answers, "score", Declared(range=(0, 0.5)), ReadingNotes()))
     assert "with --range it is from 0 to 0.5" in refused
+
+
+def tiny_scores(path: Path, scale: float) -> Path:
+    """Write 60 pairs of scores between 0 and 5 times ``scale``, the new ones higher."""
+    rng = np.random.default_rng(5)
+    rows: list[tuple[object, ...]] = [("item", "arm", "score", "other")]
+    for item in range(60):
+        before, more = (float(value) for value in rng.uniform(0, 2, 2))
+        rows += [(item, "base", before * scale, item % 2), (item, "new", (before + more) * scale, 1)]
+    return csv_file(path, rows)
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-13, 1e-300, 5e-324])
+def test_a_scale_on_which_every_difference_would_be_a_tie_is_refused(tmp_path: Path, scale: float) -> None:
+    path = str(tiny_scores(tmp_path / "t.csv", scale))
+    ends = (0.0, 20 * scale)
+    declared = AnalysisRequest((path,), primary=("score",), declared=Declared(ends))
+    assert "is too narrow to compute with: at least 0.0001" in refusal(UsageError, lambda: analyze(declared))
+    if scale > 1e-320:  # below, all scores are equal but for the last bit
+        inferred = AnalysisRequest((path,), primary=("score",))
+        assert "too little to compute with" in refusal(UsageError, lambda: analyze(inferred))
+
+
+def test_a_measure_with_such_a_scale_is_left_out_where_it_is_not_primary(tmp_path: Path) -> None:
+    path = str(tiny_scores(tmp_path / "t.csv", 1e-10))
+    found = analyze(AnalysisRequest((path,), Columns(scores=("score", "other")), primary=("other",))).document
+    assert [each.name for each in found.measures] == ["other"]
+    assert any(note.startswith("score is left out: its scores, ") for note in found.notes)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-5])
+def test_the_narrowest_scale_gives_the_figures_of_a_wide_one(tmp_path: Path, scale: float) -> None:
+    one, small = (
+        analyze(AnalysisRequest((str(tiny_scores(tmp_path / "t.csv", each)),), declared=Declared((0.0, 20 * each))))
+        for each in (1.0, scale)
+    )
+    row, other = (each.document.significance.endpoints[0] for each in (one, small))
+    assert row.p == other.p
+    assert (row.p or 1) < 0.001
+    for figure in ("difference", "ci_low", "ci_high"):
+        assert getattr(other, figure) / scale == pytest.approx(getattr(row, figure), abs=0.01)
+
+
+def test_scores_that_differ_by_round_off_alone_are_equal(tmp_path: Path) -> None:
+    rows = [("item", "arm", "score"), (1, "base", 0.3), (1, "new", 0.1 + 0.2), (2, "base", 0.3), (2, "new", 0.3)]
+    found = analyze(AnalysisRequest((str(csv_file(tmp_path / "t.csv", rows)),)))
+    assert found.document.significance.endpoints[0].difference == 0
 
 
 def test_the_mean_over_groups_is_that_of_a_plain_calculation() -> None:

@@ -10,11 +10,13 @@ from typing import Final
 
 from promptrial import registry
 from promptrial.design.plan import InputKind
+from promptrial.documents.missing import MissingRule
 from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
 __all__ = [
     "added_columns",
+    "beside_labels",
     "declared",
     "input_kind",
     "schema",
@@ -77,6 +79,14 @@ def under_looks() -> dict[str, str]:
     Earlier versions counted it among the tests that they corrected together, and say nothing.
     """
     return {"corrected beside looks": "alone"}
+
+
+def beside_labels(names: Sequence[ArmName], missing: MissingRule) -> dict[str, str]:
+    """Return the version of the measured effect beside one that labels correct, where it is not the reported one.
+
+    Earlier versions gave the reported one, though it can be over more items, and say nothing.
+    """
+    return {"measured beside labels": "of the same items"} if missing == "failure" or len(names) > 2 else {}
 
 
 def schema(version: int, first: int) -> dict[str, str]:

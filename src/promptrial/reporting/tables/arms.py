@@ -73,7 +73,14 @@ def _ranking_table(
     )
     return Table(
         f"Arms by {metric_text(ranking.metric).label}{at}",
-        ("Arm", "Score", f"Difference from {first} ({sure} CI)", "Adjusted p", *(["Holm p"] if wide else []), "Ranks"),
+        (
+            "Arm",
+            "Score",
+            f"Difference from {first} (simultaneous {sure} CI)",
+            "Adjusted p",
+            *(["Holm p"] if wide else []),
+            "Ranks",
+        ),
         tuple(
             _arm_row(ranking, rows.get(arm), (arm, names.get(arm, arm)), significance.settings.alpha, wide=wide)
             for arm in _by_mean(ranking)
@@ -128,7 +135,17 @@ def pairs_of_arms_table(significance: Significance, names: Mapping[ArmName, str]
     fillers = list(dict.fromkeys(each for _, pair in found for each in _fillers(pair, names)))
     return Table(
         "All pairs of arms",
-        ("Arm", "Minus", "Measure", "Temp.", "Pairs", f"Difference, points ({sure} CI)", "p", "Adjusted p", "Ahead"),
+        (
+            "Arm",
+            "Minus",
+            "Measure",
+            "Temp.",
+            "Pairs",
+            f"Difference, points (simultaneous {sure} CI)",
+            "p",
+            "Adjusted p",
+            "Ahead",
+        ),
         tuple(_pair_row(ranking, pair, names, significance.settings.alpha) for ranking, pair in found),
         (
             how,
