@@ -44,6 +44,7 @@ _WHY: Final = {
     "format": "detected; docs/questions.md",
     "columns": "which column holds what",
     "encoding": "of the file",
+    "rules": "what exact match compares; docs/scoring.md",
     "scorers": "how each answer is scored; docs/scorers.md",
     PRIMARY[0]: "the endpoint on which the verdict is based",
     "max_new_tokens": "the maximum length of an answer",
@@ -189,7 +190,7 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
     """
     from promptrial.engine.question_files import all_items
     from promptrial.engine.resolving import load_resolved
-    from promptrial.scoring.letters import LetterCheck
+    from promptrial.scoring.whole_sets import WholeSetCheck
 
     with tempfile.TemporaryDirectory(prefix="promptrial-") as name:
         folder = Path(name)
@@ -208,11 +209,11 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         loaded, resolution = load_resolved(path, env, folder=Path())
         _check_models(loaded)
         said: list[str] = []
-        items, letters = 0, LetterCheck()
+        items, whole = 0, WholeSetCheck()
         for item in islice(all_items(loaded, said.append), MOST_COUNTED + 1):
-            letters.notice(item)
+            whole.notice(item)
             items += 1
-    sentences = (*resolution.sentences, *said, *letters.warnings("questions"))
+    sentences = (*resolution.sentences, *said, *whole.warnings("questions"))
     return _Found(_fitting(resolution.values, items), sentences, items)
 
 
