@@ -44,6 +44,7 @@ _WHY: Final = {
     "format": "detected; docs/questions.md",
     "columns": "which column holds what",
     "encoding": "of the file",
+    "rules": "what exact match compares; docs/scoring.md",
     "scorers": "how each answer is scored; docs/scorers.md",
     PRIMARY[0]: "the endpoint on which the verdict is based",
     "max_new_tokens": "the maximum length of an answer",
@@ -213,15 +214,15 @@ def _questions_read(loaded: LoadedConfig) -> tuple[int, list[str]]:
     """Return how many questions there are, and what people should know of them, such as that a run refuses some."""
     from promptrial.engine.question_files import read_items
     from promptrial.phases.question_checks import QuestionChecks
-    from promptrial.scoring.letters import LetterCheck
+    from promptrial.scoring.whole_sets import WholeSetCheck
 
     name, dataset = next(iter(loaded.experiment.datasets.items()))
     said: list[str] = []
-    letters, checks = LetterCheck(), QuestionChecks(loaded.experiment)
+    whole, checks = WholeSetCheck(), QuestionChecks(loaded.experiment)
     items = list(islice(read_items(loaded, name, dataset, checks.notice, said.append), MOST_COUNTED + 1))
     for item in items:
-        letters.notice(item)
-    said += letters.warnings(name)
+        whole.notice(item)
+    said += whole.warnings(name)
     try:
         checks.refuse(name, items[:MOST_COUNTED])
     except DataError as error:
