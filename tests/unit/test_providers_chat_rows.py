@@ -184,13 +184,23 @@ def test_a_failed_request_keeps_the_tokens_that_it_was_billed(row: dict[str, obj
     assert (completion.prompt_tokens, completion.completion_tokens, completion.total_tokens) == (9, 2, 11)
 
 
-@pytest.mark.parametrize("error", [{}, {"code": "", "message": ""}, {"code": 0, "message": None, "type": ""}])
+@pytest.mark.parametrize(
+    "error",
+    [{}, {"code": "", "message": ""}, {"code": 0, "message": None, "type": ""}, {"code": 200, "message": "success"}],
+)
 def test_an_error_that_says_nothing_beside_an_answer_is_none(error: dict[str, object]) -> None:
     for row in ({"response": CHAT, "error": error}, {"response": {"status_code": 200, "body": CHAT}, "error": error}):
         assert parse_chat_row(line(**row)).error is None
     for row in ({"error": error}, {"response": {"status_code": 200, "body": {}}, "error": error}):
         assert parse_chat_row(line(**row)).error is not None
     assert parse_chat_row(line(response={"status_code": 400, "body": CHAT}, error=error)).error
+
+
+@pytest.mark.parametrize("error", [{}, {"metadata": {}}, {"code": None, "message": None}])
+def test_an_answer_that_broke_off_is_none_though_an_error_beside_it_says_nothing(error: dict[str, object]) -> None:
+    broken = {"message": {"content": "Ro"}, "finish_reason": "error"}
+    row = line(response=CHAT | {"choices": [broken], "error": error})
+    assert parse_chat_row(row).error == "error: the answer is not whole"
 
 
 def test_content_may_be_a_list_of_parts() -> None:

@@ -30,7 +30,7 @@ from msgspec import UNSET, UnsetType
 
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
-from promptrial.providers.reply_failures import FAILED, error_text
+from promptrial.providers.reply_failures import FAILED, error_text, is_of_success
 from promptrial.providers.response_bodies import read_output
 from promptrial.providers.wire import read_json
 
@@ -259,11 +259,11 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
     """Return the name of a row's error, wherever it stands, or None."""
     error = row.error or (chat and chat.error)
     status = None if response is None else response.status_code
-    if isinstance(error, _Error) and not (error.code or error.message or error.type) and _is_answer(chat, status):
-        return None
-    if isinstance(error, str):
-        return f"error: {error}" if error else None
-    if error:
+    if isinstance(error, _Error) and _says_nothing(error) and _is_answer(chat, status):
+        error = None
+    if isinstance(error, str) and error:
+        return f"error: {error}"
+    if isinstance(error, _Error):
         name = next((str(part) for part in (error.code, error.type, status) if part not in {None, ""}), "error")
         return f"{name}: {error.message}" if error.message else name
     if status is not None and not 200 <= status < 300:
@@ -273,6 +273,10 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
     return (
         "failed: the response gives no reason" if chat is not None and chat.output and chat.status == "failed" else None
     )
+
+
+def _says_nothing(error: _Error) -> bool:
+    return is_of_success(error.code) or not (error.code or error.message or error.type)
 
 
 def _error_of_choice(choice: _Choice) -> str | None:
