@@ -30,7 +30,7 @@ class Cell:
     """A design, the sizes of its clusters (none: single items), and the true difference.
 
     ``tolerance`` is what the approximation may be off by, beyond the noise of the simulation: nothing where the power
-    is exact, and 0.03 for Student's t in the place of sign flips.
+    is exact, 0.03 for Student's t in the place of sign flips, and 0.07 where few clusters of 0/1 scores differ.
     """
 
     name: str
@@ -52,6 +52,7 @@ def clustered(sizes: tuple[int, ...], **assumed: float) -> Design:
 
 
 EVEN: Final = (4,) * 60
+TENS: Final = (10,) * 20
 UNEVEN: Final = (1,) * 40 + (3,) * 30 + (10,) * 8
 SINGLE: Final = Design(discordance=0.2)
 CELLS: Final = (
@@ -60,10 +61,16 @@ CELLS: Final = (
     Cell("0/1, single items, level 0.0125", Design(discordance=0.1, alpha=0.0125), (1,) * 500, 0.05, 0.0),
     Cell("0/1, 60 passages of 4", clustered(EVEN, discordance=0.25, icc=0.1), EVEN, 0.1),
     Cell("0/1, 78 uneven passages", clustered(UNEVEN, discordance=0.25, icc=0.2), UNEVEN, 0.12),
+    Cell("0/1, 8 passages of 10", clustered(TENS[:8], discordance=0.3), TENS[:8], 0.2, 0.07),
+    Cell("0/1, 20 passages of 10, few differ", clustered(TENS[:20], discordance=0.1), TENS[:20], 0.07, 0.07),
+    Cell("0/1, 60 passages of 4, few differ", clustered(EVEN, discordance=0.05), EVEN, 0.04, 0.07),
     Cell("scale, single items", Design(sd=0.4), (1,) * 150, 0.09),
     Cell("scale, 60 passages of 4", clustered(EVEN, sd=0.4, icc=0.2), EVEN, 0.09),
     Cell("scale, 78 uneven passages", clustered(UNEVEN, sd=0.4, icc=0.2), UNEVEN, 0.1),
     Cell("scale, 12 passages of 4", clustered((4,) * 12, sd=0.3, icc=0.2), (4,) * 12, 0.15),
+    Cell("scale, 6 passages of 10", clustered(TENS[:6], sd=0.4, icc=0.1), TENS[:6], 0.3),
+    Cell("scale, 7 passages of 10", clustered(TENS[:7], sd=0.4, icc=0.1), TENS[:7], 0.23),
+    Cell("scale, 8 passages of 10, level 0.0125", clustered(TENS[:8], sd=0.4, icc=0.1, alpha=0.0125), TENS[:8], 0.33),
     Cell("3 answers, 60 passages of 4", clustered(EVEN, sd=0.4, icc=0.1, replicates=3, within=0.5), EVEN, 0.06),
 )
 

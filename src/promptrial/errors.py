@@ -51,7 +51,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import ClassVar, Final
 
 __all__ = [
     "INTERRUPTS",
@@ -239,6 +239,9 @@ class TransientError(ProviderError):
         How many seconds the vendor asks to wait, if it says so.
     """
 
+    has_arrived: ClassVar[bool] = False
+    """Whether the vendor has, or may have, got the call and failed at it."""
+
     def __init__(self, message: str, *, hint: str | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after_s = retry_after_s
@@ -270,6 +273,8 @@ class SlowDownError(TransientError):
 
 class UncertainError(TransientError):
     """The call may be made again and changes nothing, but may have been carried out, and billed, without an answer."""
+
+    has_arrived = True
 
 
 class LoadingError(TransientError):

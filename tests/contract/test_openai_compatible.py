@@ -187,7 +187,13 @@ FAULTS_OF_A_SERVER: list[Any] = [
     {"code": "502", "message": "the upstream failed"},
     {"type": "overloaded_error"},
     {"message": "no reason"},
+    {"code": None, "message": "upstream sent an invalid response"},
     "upstream timeout",
+]
+EMPTY_ERRORS: list[dict[str, Any]] = [
+    {"code": None, "message": None},
+    {"metadata": {}},
+    {"code": 0, "message": "success"},
 ]
 
 
@@ -215,6 +221,10 @@ FAULTS_OF_A_SERVER: list[Any] = [
             json_reply(CHAT | {"choices": [{"finish_reason": "error", "message": {"content": "Par"}} | more]})
             for more in ({}, {"error": {"code": 502, "message": "cut off"}}, {"error": {"code": "502"}})
         ),
+        *(
+            json_reply(CHAT | {"choices": [{"finish_reason": "error", "message": {"content": "Par"}}], "error": error})
+            for error in EMPTY_ERRORS
+        ),
     ],
 )
 def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, told: Reply) -> None:
@@ -230,6 +240,10 @@ def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, 
         ({"error": {"code": "403", "message": "no"}, "choices": []}, "403: no"),
         ({"error": {"code": "content_filter"}}, "content_filter"),
         ({"error": {"type": "invalid_request_error", "message": "no"}}, "invalid_request_error: no"),
+        ({"error": {"type": "BadRequestError", "code": None}}, "BadRequestError"),
+        ({"error": {"type": "ContextWindowExceededError", "code": None}}, "ContextWindowExceededError"),
+        ({"error": {"message": "This model's maximum context length is 8"}}, "error: This model's maximum context"),
+        ({"error": "This model does not support images"}, "error: This model does not support images"),
         (
             {"choices": [{"message": {"content": "Par"}, "finish_reason": "error", "error": {"code": 403}}]},
             "403",
@@ -241,8 +255,33 @@ def test_an_error_about_the_request_is_its_answer_for_it_would_come_again(
 ) -> None:
     row = answered(server, json_reply(CHAT | {"choices": None} | told)).row
     read = provider(server).parse_row(row)
-    assert (read.error, read.text) == (name, "")
+    assert str(read.error).startswith(name)
+    assert read.text == ""
     assert provider(server).parse_rows([row]).at(0) == read
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 401, "message": "no"},
+        {"code": "402"},
+        {"type": "authentication_error", "message": "who are you?"},
+        {"code": "invalid_api_key"},
+        {"code": "insufficient_quota", "type": "insufficient_quota"},
+        "Incorrect API key provided",
+    ],
+)
+def test_a_key_or_an_account_that_is_refused_with_the_status_of_a_success_ends_the_run(
+    server: ScriptedServer, error: object
+) -> None:
+    with pytest.raises(PermanentError):
+        answered(server, json_reply({"error": error}))
+
+
+@pytest.mark.parametrize("error", [{"code": 0, "message": "success"}, {"code": "200", "message": "OK"}, {}, None, ""])
+def test_an_error_that_says_there_is_none_beside_an_answer_is_none(server: ScriptedServer, error: object) -> None:
+    read = provider(server).parse_row(answered(server, json_reply(CHAT | {"error": error})).row)
+    assert (read.error, read.text) == (None, "Paris")
 
 
 def test_an_answer_that_broke_off_may_have_been_billed(server: ScriptedServer) -> None:
@@ -267,12 +306,21 @@ def test_what_is_no_text_in_an_answer_that_was_paid_for_becomes_a_mark(
     assert provider(server).parse_row(given.row).text == text
 
 
-@pytest.mark.parametrize("choices", [[], None, [{"message": {"content": {"odd": 1}}}], "none"])
+@pytest.mark.parametrize("choices", [[{"message": {"content": {"odd": 1}}}], "none"])
 def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(server: ScriptedServer, choices: object) -> None:
     given = answered(server, json_reply(CHAT | {"choices": choices}))
     assert json.loads(given.row)["response"]["choices"] == choices
     with pytest.raises(ValueError, match=r"\w"):
         provider(server).parse_row(given.row)
+
+
+@pytest.mark.parametrize("choices", [[], None])
+def test_an_answer_without_choices_is_kept_as_an_empty_one(server: ScriptedServer, choices: object) -> None:
+    given = answered(server, json_reply(CHAT | {"choices": choices}))
+    assert json.loads(given.row)["response"]["choices"] == choices
+    found = provider(server).parse_row(given.row)
+    assert (found.text, found.error) == ("", None)
+    assert found.prompt_tokens == CHAT["usage"]["prompt_tokens"]
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,17 @@ def test_a_gate_passes_or_the_exit_code_is_100(capsys: pytest.CaptureFixture[str
     assert (code, "known: dataset=chemistry, dataset=geography" in err) == (2, True)
 
 
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.1, 0.3])
+def test_alpha_is_the_level_of_tests_and_intervals_alike(capsys: pytest.CaptureFixture[str], alpha: float) -> None:
+    code, out, _ = call(capsys, LONG, "--binary", "--alpha", alpha, "--json")
+    [row, *_] = json.loads(out)["significance"]["endpoints"]
+    assert code == 0
+    assert (row["p"] <= alpha) == row["significant"] == (row["ci_low"] > 0 or row["ci_high"] < 0)
+    [sentence] = json.loads(out)["verdict"]["sentences"]
+    assert f"({100 - 100 * alpha:g}% CI " in sentence
+    assert "tested at level" not in sentence
+
+
 def test_a_margin_needs_a_declared_scale(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = call(capsys, WIDE, "--margin", "0.05")
     assert code == 2
@@ -157,3 +168,18 @@ def test_names_from_outside_are_shown_and_do_nothing(tmp_path: Path, capsys: pyt
     page = (tmp_path / "out/report.html").read_text()
     assert "<script>alert" not in page
     assert "\x1b" not in page
+
+
+def test_the_interval_of_the_mean_over_groups_ends_where_differences_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["id,group,a,b", "0,x,0,10", "1,x,0,10", "2,x,10,0", "3,y,0,10", "4,y,0,10", "5,y,10,10"]
+    source = tmp_path / "scores.csv"
+    source.write_text("\n".join(lines) + "\n")
+    code, out, err = call(capsys, source, "--range", "0:10", "--control", "a", "--json")
+    assert code == 0, err
+    (row,) = json.loads(out)["groups"]
+    assert row["difference"] == pytest.approx(5.0)
+    assert row["difference"] + 2 * row["se"] > 10
+    assert (row["ci_high"], row["reason"]) == (10.0, None)
+    assert -10 <= row["ci_low"] < 0

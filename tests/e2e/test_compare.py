@@ -16,6 +16,7 @@ import pytest
 
 from promptrial import registry
 from promptrial.engine import providers
+from tests.support import fake_provider
 from tests.support.project import Outcome, Project
 from tests.support.schemas import validate
 
@@ -97,6 +98,15 @@ def test_two_prompts_are_compared_over_all_items_and_nothing_is_written(two: Pro
     assert after == before
 
 
+def test_alpha_is_the_level_of_tests_and_intervals_alike(two: Project) -> None:
+    [pair] = compared(two, "a", "b", "--alpha", "0.2")["pairs"]
+    assert (pair["significance"]["settings"]["alpha"], pair["significance"]["settings"]["confidence"]) == (0.2, 0.8)
+    for row in pair["significance"]["endpoints"]:
+        if row["p"] is not None and row["ci_low"] is not None and row["ci_high"] is not None:
+            assert (row["p"] <= 0.2) == (row["ci_low"] > 0 or row["ci_high"] < 0)
+    assert "80% CI" in two.call("compare", "a", "b", "--alpha", "0.2").out
+
+
 def test_exchanging_the_runs_negates_every_difference(two: Project) -> None:
     forward, backward = (compared(two, *order)["pairs"][0] for order in (("a", "b"), ("b", "a")))
     for one, other in zip(forward["significance"]["endpoints"], backward["significance"]["endpoints"], strict=True):
@@ -175,6 +185,30 @@ def test_an_item_whose_text_changed_is_not_paired(project: Project) -> None:
     assert "1 have the same id but differ" in refused(project, "a", "b").err
     (pair,) = compared(project, "a", "b", "--force")["pairs"]
     assert pair["items"] == {"common": 13, "changed": 1, "only_a": 0, "only_b": 0}
+
+
+@pytest.mark.parametrize(("lost", "said"), [(range(10, 22), None), (range(8, 22), "0 of 10 (0.0%) for B")])
+def test_missing_answers_are_those_of_the_items_compared(project: Project, lost: range, said: str | None) -> None:
+    def asks(n: int, run: str) -> None:
+        items = [{"id": f"c{at}", "question": f"Question {at}?", "answers": ["Paris", "1912"]} for at in range(n)]
+        (project.root / "config/closed.jsonl").write_text("".join(f"{json.dumps(item)}\n" for item in items))
+        project.write_config({"datasets": {"closed_set": {"format": "custom", "path": "closed.jsonl"}}})
+        assert project.run(run_id=run).code == 0
+
+    fake_provider.FAILING.update(f"closed__set-c{at}-t-0-0-c" for at in lost)
+    asks(40, "a")
+    fake_provider.FAILING.clear()
+    asks(10, "b")
+    [pair] = compared(project, "a", "b", "--force")["pairs"]
+    n_lost = sum(at < 10 for at in lost)
+    a, b = (pair["significance"]["attrition"][side] for side in ("control", "treatment"))
+    assert (a["expected"], a["answered"], a["missing"]) == (10, 10 - n_lost, n_lost)
+    assert (b["expected"], b["answered"], b["missing"]) == (10, 10, 0)
+    assert sum(a["reasons"].values()) == n_lost
+    row = next(row for row in pair["significance"]["endpoints"] if row["metric"] == "em" and row["scope"] == "overall")
+    assert (row["n_items"], row["n_pairs"]) == (10, 10 - n_lost)
+    warnings = [each["text"] for each in pair["verdict"]["warnings"] if each["kind"] == "missing"]
+    assert [said in each for each in warnings] == ([] if said is None else [True])
 
 
 def test_runs_without_an_item_or_a_temperature_in_common_are_refused_even_by_force(project: Project) -> None:

@@ -79,6 +79,34 @@ def test_a_corrected_gold_scores_again_asks_nothing_and_is_said(asked: Project) 
     assert scores(asked) == path.read_bytes()
 
 
+def test_doctor_and_a_refused_growth_name_the_resume_that_takes_a_correction_over(asked: Project) -> None:
+    configure(asked, limit_items=3)
+    assert asked.run(run_id="small").code == 0
+    questions(asked, [row | {"answer": "the year 1912"} for row in ROWS])
+    found = asked.call("doctor", "small")
+    assert found.code == 0, "nothing is wrong with the run"
+    assert "3 questions corrected); a resume takes it over, asks nothing and scores again" in found.prose
+    assert "$ promptrial run --run_id small --resume" in found.prose
+    assert KEEPS not in found.prose
+    grow = ("--resume", "--limit_items", "5")
+    refused = asked.run(*grow, run_id="small")
+    assert refused.code == 3
+    assert "extend it afterwards: promptrial run --run_id small --resume; otherwise restore" in refused.err
+    fake_provider.CALLS.clear()
+    assert asked.run("--resume", run_id="small").code == 0
+    assert not fake_provider.CALLS
+    assert "corrected" not in asked.call("doctor", "small").out
+    assert asked.run(*grow, run_id="small").code == 0
+
+
+def test_doctor_says_of_another_question_that_the_run_keeps_its_own(asked: Project) -> None:
+    questions(asked, changed(3, question="Another question?"))
+    found = asked.call("doctor", "r")
+    assert found.code == 0
+    assert KEEPS in found.prose
+    assert "takes it over" not in found.prose
+
+
 @pytest.mark.parametrize(
     "rows",
     [

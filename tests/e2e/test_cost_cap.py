@@ -146,10 +146,19 @@ def test_parts_that_were_built_without_a_cap_stay_as_they_are(project: Project) 
     assert not list(project.run_root().glob("*/results/*/results.jsonl"))
 
 
-def test_a_request_that_does_not_fit_is_refused_with_the_smallest_cap_that_does(project: Project) -> None:
+def test_a_request_that_does_not_fit_is_refused_with_the_smallest_cap_that_does_and_one_for_all(
+    project: Project,
+) -> None:
     refused = project.run(*DRY, "--max_cost_usd", "0.001")
     assert refused.code == 2, refused.err
-    named = re.search(r"--max_cost_usd (\S+)", refused.err)
+    enough = re.search(r"is enough for all items: promptrial run (.+)", refused.err)
+    assert enough is not None, refused.err
+    assert project.run("--dry_run", *enough[1].split()[2:]).code == 0, "the command that was printed asks everything"
+    lines = json.loads(project.call("costs", "r", "--json").out)["lines"]
+    reserved = sum(float(line["usd"]["reserved"]) for line in lines)
+    assert len({line["part"] for line in lines}) > 2
+    assert reserved <= float(enough[1].split()[-1]) < 1.2 * reserved, "whatever the answers cost"
+    named = re.search(r"with a cap below (\S+) USD nothing is asked", refused.err)
     assert named is not None, refused.err
     assert project.run("--dry_run", "--to_step", "build", "--max_cost_usd", named[1], run_id="enough").code == 0
     less = f"{float(named[1]) * 0.998:.8f}"

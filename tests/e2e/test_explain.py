@@ -71,6 +71,19 @@ def test_without_a_phase_all_are_explained_and_without_a_run_the_newest_which_is
         assert ("prepare" in outcome.out) == (not words)
 
 
+def test_the_run_may_be_named_by_a_flag_as_in_other_commands(project: Project) -> None:
+    project.given_run()
+    for words in ("--run_id r stats", "stats --run_id r", "r stats --run_id r"):
+        outcome = project.call("explain", *words.split())
+        assert (outcome.code, outcome.err) == (0, "")
+        assert outcome.out.startswith("stats would be skipped"), words
+
+
+def test_two_runs_or_a_phase_that_there_is_not_are_refused_beside_the_flag(project: Project) -> None:
+    assert "two runs are named: a and r" in project.call("explain", "a", "stats", "--run_id", "r").err
+    assert "unknown phase 'stat'; did you mean 'stats'?" in project.call("explain", "stat", "--run_id", "r").err
+
+
 def test_on_a_terminal_no_sentence_is_wider_than_it_and_the_command_is_whole(project: Project) -> None:
     project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")

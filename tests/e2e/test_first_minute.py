@@ -323,6 +323,39 @@ def test_for_programs_it_names_files_and_commands_as_json(desk: Project) -> None
 
 # --- the questions of others ------------------------------------------------------------------------------------------
 
+
+def test_a_question_without_an_answer_is_named_by_init_and_comes_first_in_the_plan(desk: Project) -> None:
+    lines = Path("q.csv").read_text(encoding="utf-8").splitlines()
+    lines[10] = lines[10].partition(",")[0] + ","
+    Path("q.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = desk.call("init", "mine", "--questions", "q.csv", *HOSTED)
+    assert said.code == 0, said.err
+    lacks = "1 of 24 questions has no gold answer"
+    assert f"a run that asks such a question is refused: datasets.questions: {lacks}" in said.prose
+    assert "the first: q.csv:11: id " in said.prose
+    assert "next: add what is missing to the questions" in said.prose
+    assert "or write `unscorable: skip`" in said.prose
+    config = ("--config", "mine/eval_config.yaml")
+    planned = desk.call("plan", *config, "--run_id", "r")
+    assert f"this run would be refused: datasets.questions: {lacks}" in " ".join(planned.out.split()[:40])
+    runs, plans = [], []
+    for size in ("2", "8", "23"):  # a smaller sample may leave it out
+        small = (*config, "--limit_items", size, "--run_id", f"s{size}")
+        plans.append("would be refused" in desk.call("plan", *small).out)
+        runs.append(desk.call("run", *small, "--to_step", "prepare").code == 2)
+    assert plans == runs
+    assert not runs[0]
+    assert runs[2]
+    refused = desk.call("run", *config, "--run_id", "r")
+    assert (refused.code, lacks in refused.err) == (2, True)
+    path = Path("mine/eval_config.yaml")
+    path.write_text(path.read_text(encoding="utf-8") + "unscorable: skip\n", encoding="utf-8")
+    planned = desk.call("plan", *config, "--limit_items", "5000", "--run_id", "r")
+    assert "would be refused" not in planned.prose
+    assert "datasets.questions: at most 5,000 questions are to be used, and it has 24: all are used" in planned.prose
+    assert desk.call("run", *config, "--run_id", "r2").code == 0
+
+
 CASES = Path(__file__).parents[1] / "data/questions/cases"
 REFUSED = {
     "trailing_comma.jsonl": "trailing_comma.jsonl:1: ",

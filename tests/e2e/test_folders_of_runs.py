@@ -60,7 +60,11 @@ def test_a_folder_of_such_a_name_alone_is_no_latest_run(project: Project) -> Non
     assert "no runs in experiments" in project.call("show").err
 
 
-@pytest.mark.parametrize("command", READING)
+@pytest.mark.parametrize(
+    "command",
+    [*READING, ("status",), ("status", "--json"), ("doctor",), ("archive", "--incomplete"), ("seal", "--check"),
+     ("compare", "empty")],
+)  # fmt: skip
 def test_an_empty_folder_holds_no_run_and_one_can_be_started_there(project: Project, command: tuple[str, ...]) -> None:
     project.run_root("empty").mkdir(parents=True)
     verb, *flags = command
@@ -68,6 +72,17 @@ def test_an_empty_folder_holds_no_run_and_one_can_be_started_there(project: Proj
     assert (outcome.code, outcome.out) == (2, "")
     assert "run_empty holds no run" in outcome.err
     assert "promptrial run --run_id empty" in outcome.err
+    assert "resume" not in outcome.err
+    assert "run_empty holds no run" in project.call("list").prose
+    assert project.call("rm", "empty", "--yes").code == 0
+
+
+def test_a_resume_of_an_empty_folder_says_to_start_the_run(project: Project) -> None:
+    project.run_root("empty").mkdir(parents=True)
+    outcome = project.run("--resume", run_id="empty")
+    assert outcome.code == 3
+    assert "start it without --resume" in outcome.err
+    assert "rebuild" not in outcome.err
 
 
 def test_the_run_that_is_named_then_can_be_started(project: Project) -> None:

@@ -418,3 +418,28 @@ def test_steps_that_draw_no_items_refuse_a_larger_sample(project: Project) -> No
     assert outcome.code == 2
     assert "the sample would grow (limit_items: 2 -> 4)" in outcome.err
     assert "growth" not in state(project)
+
+
+def test_a_question_that_cannot_be_scored_stops_growth_before_anything_is_recorded(project: Project) -> None:
+    rows = [{"id": f"q{n}", "question": f"Question {n}?", "answer": "Paris"} for n in range(6)]
+    path = project.root / "config/mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"question": "question", "answers": "answer"}
+    changed(project, datasets={"mine": {"format": "custom", "path": "mine.jsonl", "columns": columns}}, limit_items=2)
+    assert project.run("--to_step", "prepare", run_id="first").code == 0
+    drawn = (project.run_root("first") / "prepared/closed_book.jsonl").read_text()
+    left_out = next(row for row in rows if f'"{row["id"]}"' not in drawn)
+    left_out["answer"] = ""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    project.given_run()
+    before, calls = files(project.run_root()), dict(fake_provider.CALLS)
+    outcome = project.run("--resume", "--limit_items", "6")
+    assert outcome.code == 2, outcome.err
+    assert f"{left_out['id']!r}" in outcome.err
+    assert "no gold answer" in outcome.err
+    after = files(project.run_root())
+    assert {name for name in after if after[name] != before[name]} <= {"run.log", ".state.lock"}
+    assert project.call("status", "r").out.startswith("run r: finished")
+    assert "nothing was left to do" in project.run("--resume").err
+    assert project.call("doctor", "r").code == 0
+    assert calls == fake_provider.CALLS

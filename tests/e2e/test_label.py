@@ -21,8 +21,10 @@ from promptrial.engine.session import Invocation
 from promptrial.phases.labelled import labels_of
 from promptrial.runtime.clock import SystemClock
 from promptrial.stats.agreement import cohens_kappa
+from promptrial.stats.difference import binary_difference_test
 from promptrial.stats.prediction_powered import prediction_powered_difference
 from promptrial.store.rundir import RunDir
+from tests.support import fake_provider
 from tests.support.labelled import Rows, drawn, finished_run, sheet, write
 from tests.support.project import Outcome, Project
 
@@ -41,9 +43,10 @@ def scored(project: Project, finished: Path) -> Project:
 
 
 def scores(project: Project) -> dict[tuple[str, str], float]:
-    """The exact match of each item and arm, by question and arm."""
+    """The exact match of each item and arm that answered it, by question and arm."""
     items = json.loads(project.call("show", "r", "--json").out)
-    return {(each["question"], arm): each["arms"][arm]["scores"]["em"] for each in items for arm in each["arms"]}
+    found = {(each["question"], arm): each["arms"][arm]["scores"] for each in items for arm in each["arms"]}
+    return {place: scores["em"] for place, scores in found.items() if "em" in scores}
 
 
 def arms_of(project: Project, rows: Rows) -> list[str]:
@@ -136,6 +139,31 @@ def test_labels_correct_a_measure_that_errs(scored: Project) -> None:
     assert text.code == 0
     assert "120 labels of 120 answers in the sheet" in text.prose
     assert "Corrected with the labels" in text.out
+
+
+@pytest.mark.parametrize(("missing", "left_out"), [("failure", 40), ("exclude", None)])
+def test_both_effects_are_over_the_items_that_every_arm_answered(
+    project: Project, missing: str, left_out: int | None
+) -> None:
+    fake_provider.FAILING.update(f"closed__set-c{at}-t-0-0-c" for at in range(40))
+    items = [{"id": f"c{at}", "question": f"Question {at}?", "answers": ["Paris", "1912"]} for at in range(120)]
+    (project.root / "config/closed.jsonl").write_text("".join(f"{json.dumps(item)}\n" for item in items))
+    stats = {"bootstrap_samples": 1000, "permutation_samples": 999, "missing": missing}
+    project.write_config({"datasets": {"closed_set": {"format": "custom", "path": "closed.jsonl"}}, "stats": stats})
+    assert project.run(run_id="r").code == 0
+    rows = drawn(project, "--n", "80")
+    measured = scores(project)
+    for row, arm in zip(rows, arms_of(project, rows), strict=True):
+        row["label"] = f"{measured[row['question'], arm]:g}"
+    outcome = read(project, rows, "--json")
+    [effect] = json.loads(outcome.out)["effects"]
+    em = np.array([[measured[f"Question {n}?", arm] for n in range(40, 120)] for arm in ("control", "treatment")])
+    assert effect["measured"] == pytest.approx(em[1].mean() - em[0].mean())
+    assert effect["measured"] == pytest.approx(effect["corrected"]), "people agree with the measure on every answer"
+    expected = binary_difference_test(*(int((em[at] > em[1 - at]).sum()) for at in (1, 0)), 80)
+    assert (effect["measured_low"], effect["measured_high"]) == pytest.approx((expected.low, expected.high))
+    assert (effect["n_labelled"], effect["n_others"], effect.get("n_left_out")) == (80, 0, left_out)
+    assert ("; 40 items with a missing answer count in the other tables" in read(project, rows).prose) is bool(left_out)
 
 
 def test_few_labels_give_agreement_and_no_corrected_effect(scored: Project) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ from typing import Any
 
 import pytest
 
+from promptrial.config.loading import load_config
+from promptrial.documents import label_sheets
 from promptrial.phases import report_facts, stats
+from promptrial.store.rundir import digest_of
 from tests.support.labelled import Rows, drawn, finished_run, write
 from tests.support.project import Outcome, Project
 
@@ -105,6 +109,26 @@ def test_an_edited_sheet_is_noticed_and_labels_that_are_removed_are_gone(scored:
     assert not (scored.trial_folder() / "results/agreement.json").exists()
     assert not (scored.run_root() / "labels.json").exists()
     assert "Agreement with people" not in scored.report()
+
+
+def test_effects_beside_labels_that_were_over_other_items_are_made_again(scored: Project) -> None:
+    labelled(scored, some_labels(drawn(scored)))
+    failure = {"bootstrap_samples": 1000, "permutation_samples": 999, "missing": "failure"}
+    configure(scored, "ann.csv", stats=failure)
+    assert resume(scored, "--force").code == 0
+    path = scored.trial_folder() / "results" / "trial_manifest.json"
+    manifest = json.loads(path.read_text())
+    inputs = manifest["stage_status"]["stats"]["inputs"]
+    experiment = load_config(scored.config, {}).experiment
+    settings = {
+        **experiment.stats.model_dump(mode="json"),
+        "labels": label_sheets.digest([each.sheet for each in experiment.labels]),
+    }
+    assert inputs["plan"] == digest_of({**settings, "measured beside labels": "of the same items"})
+    inputs["plan"] = digest_of(settings)
+    path.write_text(json.dumps(manifest))  # as an earlier version left it
+    again = resume(scored)
+    assert re.findall(r"^(\w+): running", again.err, re.MULTILINE) == ["stats", "report"], again.err
 
 
 def test_a_run_keeps_its_labels_where_the_sheets_are_not(scored: Project, tmp_path: Path) -> None:

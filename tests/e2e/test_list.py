@@ -167,3 +167,10 @@ def test_a_trial_that_the_run_has_no_more_counts_for_nothing(project: Project) -
     assert listed(project)[0]["usd"] == usd is not None
     status = json.loads(project.call("status", "--run_id", "r", "--json").out)
     assert status["phases"]["report"]["progress"] == {"done": 1, "total": 1, "unit": "trials"}
+
+
+def test_a_folder_that_is_named_and_not_there_is_refused(project: Project) -> None:
+    assert project.call("list").out.startswith("0 runs in experiments"), "before the first run"
+    outcome = project.call("list", "--experiments_dir", "nope")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "--experiments_dir nope: there is no such folder" in outcome.err

@@ -199,6 +199,35 @@ def test_a_damaged_source_is_named_and_a_resume_without_it_asks_everything(hoste
     assert hosted.rows_bought() - before == 4
 
 
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [(".", "run old is no longer in experiments"), ("run_state.json", "run_old/run_state.json does not exist")],
+)
+def test_a_run_that_remembers_a_source_which_is_gone_says_how_to_go_on_without_it(
+    project: Project, lost: str, said: str
+) -> None:
+    done(project.run("--limit_items", "2", run_id="old"))
+    done(project.run("--limit_items", "2", "--reuse", "old", "--to_step", "build", run_id="new"))
+    gone = project.run_root("old") / lost
+    gone.rename(project.root / "moved")
+    outcome = project.call("resume", "new")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert ("rebuild it first: promptrial resume old" in outcome.err) == (lost != ".")
+    assert "resume without its answers: promptrial run --run_id new --resume --reuse none" in outcome.err
+    done(project.call("run", "--run_id", "new", "--resume", "--reuse", "none"))
+
+
+def test_a_source_that_is_named_and_lost_its_state_is_rebuilt_or_left_out(project: Project) -> None:
+    done(project.run("--limit_items", "2", run_id="old"))
+    (project.run_root("old") / "run_state.json").unlink()
+    outcome = project.run("--limit_items", "2", "--reuse", "old", run_id="new")
+    assert outcome.code == 2
+    assert "rebuild it first: promptrial resume old; or remove --reuse" in outcome.err
+    done(project.call("resume", "old"))
+    done(project.run("--limit_items", "2", "--reuse", "old", run_id="new"))
+
+
 def test_what_was_taken_over_stays_whole_in_an_archive_without_its_source(hosted: HostedProject) -> None:
     done(hosted.run("--limit_items", "1", run_id="old"))
     done(hosted.run("--limit_items", "1", "--reuse", "old", "--to_step", "report", run_id="new"))

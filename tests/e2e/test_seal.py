@@ -276,6 +276,17 @@ def test_a_run_without_a_seal_cannot_be_checked_and_its_archive_says_nothing_of_
     assert "sealed" not in project.call("verify", "a.tar.zst").out
 
 
+def test_a_check_of_a_run_that_was_never_sealed_prints_the_command_that_can_be_given(project: Project) -> None:
+    project.given_run("--to_step", "prepare")
+    assert "seal a run before any request is sent: promptrial seal r" in project.call("seal", "r", "--check").err
+    assert project.run("--resume").code == 0
+    refused = project.call("seal", "r", "--check")
+    assert refused.code == 2
+    assert "run r is not sealed, and has already sent requests" in refused.err
+    assert "promptrial seal r" not in refused.err, "which is always refused now"
+    assert "start another run, and seal it before it sends requests: promptrial run --run_id NAME" in refused.err
+
+
 def test_an_archive_of_a_run_that_is_as_sealed_says_so(sealed: Project) -> None:
     assert sealed.run("--resume").code == 0
     assert sealed.call("archive", "r", "--to", "a.tar.zst").code == 0

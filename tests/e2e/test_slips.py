@@ -177,7 +177,7 @@ def test_a_slip_in_the_configuration_is_answered_in_one_line(
 )
 def test_a_run_that_is_not_there_is_answered_with_the_nearest(project: Project, words: str, said: str) -> None:
     for name in ("baseline-1", "pilot"):
-        (project.root / "experiments" / f"run_{name}").mkdir(parents=True)
+        (project.run_root(name) / "prepared").mkdir(parents=True)
     outcome = project.call(*words.split())
     assert (outcome.code, outcome.out) == (2, "")
     assert said in outcome.err.splitlines()[0]

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
@@ -331,9 +331,45 @@ def test_pages_that_are_followed_are_bounded_and_make_room_when_they_are_left(
     assert text.startswith("data: ")
 
 
-def test_connections_on_which_nothing_comes_are_closed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_FIRST_REQUEST_S", 0.2)
-    with viewing(project.root) as seen, socket.create_connection(("127.0.0.1", seen.port), timeout=10) as slow:
-        slow.sendall(b"GET / HTTP/1.1\r\nHost: 127")
-        assert slow.recv(100) == b""
+def half_of_a_request(_seen: Viewed) -> bytes:
+    return b"GET / HTTP/1.1\r\nHost: 127"
+
+
+def half_of_a_second_request(seen: Viewed) -> bytes:
+    return _request(seen, "/nowhere") + b"\r\n" + half_of_a_request(seen)
+
+
+def a_body_that_does_not_end(seen: Viewed) -> bytes:
+    return _request(seen, "/nowhere") + b"Content-Length: 100000\r\n\r\nx"
+
+
+@pytest.mark.parametrize("sent", [half_of_a_request, half_of_a_second_request, a_body_that_does_not_end])
+def test_connections_on_which_no_request_comes_to_its_end_are_closed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, sent: Callable[[Viewed], bytes]
+) -> None:
+    monkeypatch.setattr(server, "_NEXT_REQUEST_S", 0.2)
+    with viewing(project.root) as seen, socket.create_connection(("127.0.0.1", seen.port), timeout=3) as slow:
+        slow.sendall(sent(seen))
+        received = b"".join(iter(lambda: slow.recv(65536), b""))
+        assert (b" 404 " in received) == (sent is not half_of_a_request)
         assert seen.get("/run/r").status_code == 200
+
+
+def test_an_answer_that_goes_on_is_not_cut_off_for_want_of_another_request(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_NEXT_REQUEST_S", 0.2)
+    monkeypatch.setattr(app, "_LOOK_EVERY_S", 0.05)
+    with viewing(project.root) as seen, socket.create_connection(("127.0.0.1", seen.port), timeout=3) as both_at_once:
+        both_at_once.sendall(_request(seen, "/nowhere") + b"\r\n" + _request(seen, "/run/r/events") + b"\r\n")
+        received, came = b"", b" "
+        while came and received.count(b": nothing new") < 8:
+            came = both_at_once.recv(65536)
+            received += came
+        assert came, received
+
+
+def test_whoever_is_refused_holds_no_connection(seen: Viewed) -> None:
+    with socket.create_connection(("127.0.0.1", seen.port), timeout=3) as stranger:
+        stranger.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{seen.port}\r\n\r\n".encode())
+        assert b" 403 " in b"".join(iter(lambda: stranger.recv(65536), b""))

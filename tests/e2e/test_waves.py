@@ -240,5 +240,7 @@ def test_a_small_margin_ends_a_trial_for_futility(project: Project, monkeypatch:
     assert outcome.code == 0, outcome.err
     assert looks(project)[-1].endpoints[0].reason == "futility"
     assert looks(project)[-1].decision == "stop"
-    assert "Stopped after" in outcome.prose
+    why = "Stopped for futility (a difference of 90 points or more is ruled out) after 20 of 60 questions: "
+    assert why in outcome.prose
+    assert why in next(project.run_root().rglob("report.md")).read_text()
     assert "No difference shown on exact match" in outcome.prose

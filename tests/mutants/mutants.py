@@ -102,6 +102,7 @@ _COPIED: Final = ("tests/unit/test_copied_sample.py",)
 _OCCURRENCES: Final = ("tests/unit/test_scoring_occurrences.py",)
 _NUMBERS: Final = ("tests/unit/test_scoring_numbers.py",)
 _CHOOSING: Final = ("tests/unit/test_scoring_choosing.py",)
+_EXPLAINED: Final = ("tests/unit/test_scoring_choice_explained.py",)
 _EXTRACTS: Final = ("tests/unit/test_scoring_extracts.py",)
 _ANTHROPIC: Final = "../promptrial_emulator/anthropic/"
 _MESSAGE_BATCHES: Final = ("tests/contract/test_emulator_anthropic_batches.py",)
@@ -880,8 +881,8 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: an accepted answer is found in another number without its decimal point",
         "scoring/occurrences.py",
-        "text = with_whole_numbers(answer.text)",
-        "text = answer.text",
+        "_prepared(with_whole_numbers(answer.text), rules, answer)",
+        "_prepared(answer.text, rules, answer)",
         _OCCURRENCES,
     ),
     Mutant(
@@ -890,6 +891,20 @@ MUTANTS: Final = (
         "minus = _MINUS if sign and is_sign(match.string, match.start()) else",
         "minus = _MINUS if sign else",
         ("tests/unit/test_scoring_whole_numbers.py",),
+    ),
+    Mutant(
+        "type of scorer: a date is one number",
+        "scoring/whole_numbers.py",
+        'return f"{mark} ".join(_parted(each, written)',
+        "return mark.join(_parted(each, written)",
+        ("tests/unit/test_scoring_whole_numbers.py",),
+    ),
+    Mutant(
+        "type of scorer: the dash of a list is a minus only",
+        "scoring/occurrences.py",
+        "if text != answer.text or others != answers:",
+        "if False:",
+        _OCCURRENCES,
     ),
     Mutant(
         "type of scorer: the first number counts",
@@ -908,8 +923,15 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: the exponent of a unit is a number",
         "scoring/numbers.py",
-        '    return f"^{exponent}" if is_of_number and',
-        '    return f"^ {exponent}" if',
+        'return "^" if _PARTIAL_EXPONENT.fullmatch(exponent) else f"{base}^"',
+        'return f"{base}^ {exponent}"',
+        _NUMBERS,
+    ),
+    Mutant(
+        "type of scorer: bold type behind a number is a power",
+        "scoring/numbers.py",
+        'return carets if n == line.count("**") else line',
+        "return carets",
         _NUMBERS,
     ),
     Mutant(
@@ -932,6 +954,20 @@ MUTANTS: Final = (
         "if name != IN_ANY_TEXT",
         "if name",
         ("tests/unit/test_fitting.py",),
+    ),
+    Mutant(
+        "fitting: the answer A is an article",
+        "scoring/normalize.py",
+        "words or text.lower().split() if self.keeps_wordless and not kept else kept",
+        "kept",
+        ("tests/unit/test_scoring_rules.py",),
+    ),
+    Mutant(
+        "fitting: the rules of an official evaluation are replaced",
+        "design/defaults.py",
+        "if dataset.rules is None and rules_for(dataset.known_format) is CUSTOM:",
+        "if dataset.rules is None:",
+        ("tests/unit/test_resolving.py",),
     ),
     Mutant(
         "fitting: single letters are short answers",
@@ -1006,14 +1042,14 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: a colon above a list of the choices is a statement",
         "scoring/choosing.py",
-        "return places[:2] == [0, 1]",
+        "return places[:2] == [{0}, {1}]",
         "return False",
         _CHOOSING,
     ),
     Mutant(
         "type of scorer: an item at the end of a list is a conclusion",
         "scoring/choosing.py",
-        "    if (LIST_ITEM.match(line) or _LABELLED.match(line)) and not INLINE_LIST.match(line):",
+        "    if (LIST_ITEM.match(line) or label) and not (label and _begins_inline(line, label, known)):",
         "    if not line:",
         _CHOOSING,
     ),
@@ -1025,6 +1061,69 @@ MUTANTS: Final = (
         _CHOOSING,
     ),
     Mutant(
+        "type of scorer: the word of a conclusion wins over an answer in the first line",
+        "scoring/choosing.py",
+        'if cue["chooses"] or not is_opened]',
+        "]",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: the first item of a list is an answer",
+        "scoring/choosing.py",
+        "return found if found and next(others, {0}) == {0} else set()",
+        "return found",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: whatever is said of a letter is a conclusion",
+        "scoring/choosing.py",
+        "found = letters if is_all else",
+        "found = letters if letters else",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: what names another choice behind a comma is a conclusion",
+        "scoring/choosing.py",
+        'if found and not (match["insertion"] and named(match["insertion"], known) - found):',
+        "if found:",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a second letter in a line is a list wherever it stands",
+        "scoring/choosing.py",
+        'return between.rstrip()[-1:] in {*".,;:!?|"} or known.text(between) == {0}',
+        "return True",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a denied item is one of a list",
+        "scoring/choosing.py",
+        "set() if refutes(line) else _item(line, known)",
+        "_item(line, known)",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a last line that denies a listed letter decides",
+        "scoring/choosing.py",
+        "named(rest, known) == last and not refutes(rest)",
+        "named(rest, known)",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a denial in a reason is one of the conclusion",
+        "scoring/choice_cues.py",
+        "re.split(_REASON, sentence, maxsplit=1)[0]",
+        "sentence",
+        _EXPLAINED,
+    ),
+    Mutant(
+        "type of scorer: a dollar sign of TeX is one of an amount",
+        "scoring/choice_texts.py",
+        '_TEX.sub(lambda match: match[2], text) if "$" in text else text',
+        "text",
+        _EXPLAINED,
+    ),
+    Mutant(
         "type of scorer: the first of choices with the same words is named",
         "scoring/choice_texts.py",
         "return None if place is None else {place} - self.alike",
@@ -1034,7 +1133,7 @@ MUTANTS: Final = (
     Mutant(
         "type of scorer: a number in an answer is another one without its decimal point",
         "scoring/choice_texts.py",
-        "claim_words(with_whole_numbers(text))",
+        "claim_words(with_equal_numbers(text))",
         "claim_words(text)",
         _CHOOSING,
     ),
@@ -2489,9 +2588,9 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a request becomes an error of its own when the whole server fails",
-        "jobs/live.py",
-        "return self.alone >= _ALONE",
-        "return True",
+        "jobs/failing.py",
+        "            self.alone = 0\n",
+        "            self.alone += 1\n",
         _LIVE,
     ),
     Mutant(
@@ -2651,23 +2750,51 @@ MUTANTS: Final = (
     Mutant(
         "an error of the server with the status 200 is kept as an answer",
         "providers/reply_failures.py",
-        "if not _is_said(said) or _is_of_the_request(status, names):",
-        "if True:",
+        "if kind is PermanentError or not _is_of_the_request(status, said):",
+        "if False:",
         _CHAT_SERVERS,
     ),
     Mutant(
         "an error about a request is asked again for ever",
         "providers/reply_failures.py",
-        "if not _is_said(said) or _is_of_the_request(status, names):",
-        "if not _is_said(said):",
+        "if kind is PermanentError or not _is_of_the_request(status, said):",
+        "if True:",
         _CHAT_SERVERS,
     ),
     Mutant(
         "an answer that broke off counts as not billed",
         "providers/reply_failures.py",
-        "was_begun=bool(first) or bool(_value(usage)),",
-        "was_begun=False,",
+        "is_begun=bool(first) or bool(_value(usage))",
+        "is_begun=False",
         _CHAT_SERVERS,
+    ),
+    Mutant(
+        "a refused key with the status of a success is asked again for ever",
+        "providers/reply_failures.py",
+        "if status in _REFUSES_ALL or (status is None and _ALL.search(words)):",
+        "if False:",
+        _CHAT_SERVERS,
+    ),
+    Mutant(
+        "an empty error hides that an answer broke off",
+        "providers/reply_failures.py",
+        'next(filter(_is_said, (_value(error), first.get("error"), broken)), None)',
+        '_value(error) or first.get("error") or broken',
+        _CHAT_SERVERS,
+    ),
+    Mutant(
+        "a request at which the server always fails never counts as unanswered",
+        "jobs/live.py",
+        "may_end = self.services.settings.rebuy and error.has_arrived",
+        "may_end = False",
+        _LIVE,
+    ),
+    Mutant(
+        "requests count as unanswered with leave though no server got them",
+        "jobs/live.py",
+        "may_end = self.services.settings.rebuy and error.has_arrived",
+        "may_end = self.services.settings.rebuy",
+        _LIVE,
     ),
     Mutant(
         "an answer that broke off is read together with others as if it were whole",
@@ -2739,8 +2866,8 @@ MUTANTS: Final = (
     Mutant(
         "a proxy of the environment is not looked at",
         "runtime/http_environment.py",
-        "if scheme in _SCHEMES and value:",
-        "if False:",
+        "for scheme in filter(proxies.get, _SCHEMES):",
+        "for scheme in ():",
         ("tests/unit/test_runtime_http_environment.py",),
     ),
     Mutant(
@@ -3174,7 +3301,7 @@ MUTANTS: Final = (
     Mutant(
         "uneven passages cost as even ones",
         "stats/planning.py",
-        "(self.shared_by or self.cluster_size)",
+        "self.shared_by or self.cluster_size",
         "self.cluster_size",
         _PLANNING,
     ),
@@ -3200,11 +3327,53 @@ MUTANTS: Final = (
         ("tests/unit/test_stats_score_power.py",),
     ),
     Mutant(
+        "sign flips of few clusters reject one flip too many",
+        "stats/flip_power.py",
+        "for _ in range(k):",
+        "for _ in range(k + 1):",
+        ("tests/unit/test_stats_flip_power.py",),
+    ),
+    Mutant(
+        "what few clusters detect is what Student's t says",
+        "stats/planning.py",
+        "if flips is None else flip_power(clusters, flips, delta / se)",
+        "if flips is None or True else flip_power(clusters, flips, delta / se)",
+        ("tests/unit/test_stats_flip_power.py",),
+    ),
+    Mutant(
+        "0/1 clusters of which few differ have the power of their flips",
+        "stats/planning.py",
+        "(1 - dense) * min(power, by_score)",
+        "(1 - dense) * power",
+        ("tests/unit/test_stats_hull_power.py",),
+    ),
+    Mutant(
         "a gate from above is planned as one from below",
         "comparison/planned_gates.py",
         "-gate.gate.sign * gate.gate.bound / gate.scores.width",
         "-gate.gate.bound / gate.scores.width",
         _PLANNED_GATES,
+    ),
+    Mutant(
+        "answers to an item that differ do not pay in a planned gate",
+        "comparison/planned_gates.py",
+        "temp=float(gate.sampled)",
+        "temp=0.0",
+        _PLANNED_GATES,
+    ),
+    Mutant(
+        "the power of a margin is the normal one however few pairs change",
+        "stats/margin_power.py",
+        "MANY_DISCORDANT: Final = 50.0",
+        "MANY_DISCORDANT: Final = 0.0",
+        ("tests/unit/test_stats_margin_power.py",),
+    ),
+    Mutant(
+        "the power of a margin counts tables that the test keeps",
+        "stats/margin_power.py",
+        "float(scores[rejected])) if",
+        "float(scores[rejected - 1])) if",
+        ("tests/unit/test_stats_margin_power.py",),
     ),
     Mutant(
         "a gate that cannot pass is let through",
@@ -3460,6 +3629,48 @@ MUTANTS: Final = (
         "return stream is not None and stream.isatty() and not plain",
         "return stream is not None and not plain",
         _AT_TERMINAL,
+    ),
+    Mutant(
+        "questions that a passage holds together count as repeats",
+        "scoring/whole_sets.py",
+        "if item.context or item.cluster:",
+        "if False:",
+        ("tests/unit/test_scoring_whole_sets.py",),
+    ),
+    Mutant(
+        "repeated questions are not told of",
+        "scoring/whole_sets.py",
+        "if first != item.id:",
+        "if False:",
+        ("tests/unit/test_scoring_whole_sets.py",),
+    ),
+    Mutant(
+        "a misspelt variable is ignored",
+        "cli/slips.py",
+        "if near and not _flag_of_others(",
+        "if False and not _flag_of_others(",
+        ("tests/unit/test_cli_options.py",),
+    ),
+    Mutant(
+        "a variable of another command is refused",
+        "cli/slips.py",
+        "if near and not _flag_of_others(",
+        "if near or not _flag_of_others(",
+        ("tests/unit/test_cli_options.py",),
+    ),
+    Mutant(
+        "an area in several columns is refused in any row",
+        "datasets/merged_cells.py",
+        "if len(names) > 1 and not has_value(",
+        "if len(names) > 1 or has_value(",
+        ("tests/unit/test_datasets_merged_cells.py",),
+    ),
+    Mutant(
+        "every folder of certificates has to be there",
+        "runtime/http_environment.py",
+        "not any(Path(folder).is_dir()",
+        "not all(Path(folder).is_dir()",
+        ("tests/unit/test_runtime_http_environment.py",),
     ),
     Mutant(
         "a row of nothing but merged cells becomes a question",
@@ -4129,8 +4340,8 @@ MUTANTS: Final = (
     Mutant(
         "a verdict is what stands anywhere in a reply",
         "scoring/judge_messages.py",
-        '    extra = [name for name in found if name not in {key, "reason"}]',
-        "    extra: list[str] = []",
+        'value, reason = found.get(key), found.get("reason", "")',
+        'value, reason = next(iter(found.values()), None), found.get("reason", "")',
         _JUDGING,
     ),
     Mutant(

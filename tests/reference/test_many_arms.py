@@ -22,6 +22,8 @@ KACKER: Final = (
 )
 """Nine laboratories: Kacker (2004), Combining information from interlaboratory evaluations using a random effects
 model, Metrologia 41:132-136."""
+KNOWN: Final = [np.inf] * 9
+"""Degrees of freedom of variances that are taken as known."""
 FLEISS: Final = (
     [18, 22, 21, 14, 42, 80, 13, 37, 23, 19, 106, 170, 34, 18, 13, 12, 42],
     [19, 34, 72, 22, 70, 183, 26, 61, 36, 45, 246, 386, 59, 45, 14, 26, 74],
@@ -57,7 +59,7 @@ def test_all_pairs_have_tukeys_critical_values(arms: int) -> None:
 
 def test_hartung_and_knapp_on_nine_laboratories_agree_with_metafor() -> None:
     """``rma(y, v, method="DL", test="knha")`` of metafor, as statsmodels has it (results_meta.py, exk1_dl_hksj)."""
-    found = pool(*KACKER)
+    found = pool(*KACKER, KNOWN)
     assert (found.estimate, found.se) == pytest.approx((62.3901386044504, 0.29477605699879), rel=1e-9)
     assert (found.low, found.high) == pytest.approx((61.710383798052, 63.0698934108488), rel=1e-9)
     assert (found.tau2, found.q, found.i2) == pytest.approx(
@@ -69,7 +71,7 @@ def test_hartung_and_knapp_on_nine_laboratories_agree_with_metafor() -> None:
 
 def test_one_effect_for_all_agrees_with_inverse_variance_by_hand() -> None:
     """Kacker's first four laboratories: sum of y/v over sum of 1/v, and Q, as exact fractions."""
-    found = pool(KACKER[0][:4], KACKER[1][:4])
+    found = pool(KACKER[0][:4], KACKER[1][:4], KNOWN[:4])
     w = [1 / each for each in KACKER[1][:4]]
     mean = sum(a * b for a, b in zip(w, KACKER[0], strict=False)) / sum(w)
     assert found.estimate == pytest.approx(mean, rel=1e-12)
@@ -84,7 +86,7 @@ def test_random_effects_of_seventeen_trials_agree_with_rs_package_meta() -> None
     a, n1, c, n2 = (np.array(each, dtype=np.float64) for each in FLEISS)
     log_odds = np.log(a * (n2 - c) / (c * (n1 - a)))
     variance = 1 / a + 1 / (n1 - a) + 1 / c + 1 / (n2 - c)
-    found = pool(log_odds.tolist(), variance.tolist())
+    found = pool(log_odds.tolist(), variance.tolist(), [np.inf] * 17)
     assert found.estimate == pytest.approx(0.429520368698268, rel=1e-9)
     assert (found.q, found.tau2) == pytest.approx((16.181374262823, 0.0016783981912744), rel=1e-8)
     assert found.i2 == pytest.approx(0.0112088293538659, rel=1e-7)

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy import stats
 
+from promptrial.comparison.elsewhere.analysing import AnalysisRequest, analyze
 from promptrial.comparison.elsewhere.collecting import Answers, collect
 from promptrial.comparison.elsewhere.rows import Columns, ReadingNotes
 from promptrial.comparison.elsewhere.scales import Declared, scale_of
@@ -348,6 +350,53 @@ def test_a_scale_is_inferred_and_said_or_declared_and_checked(tmp_path: Path) ->
     assert "with --range it is from 0 to 0.5" in refused
 
 
+def tiny_scores(path: Path, scale: float) -> Path:
+    """Write 60 pairs of scores between 0 and 5 times ``scale``, the new ones higher."""
+    rng = np.random.default_rng(5)
+    rows: list[tuple[object, ...]] = [("item", "arm", "score", "other")]
+    for item in range(60):
+        before, more = (float(value) for value in rng.uniform(0, 2, 2))
+        rows += [(item, "base", before * scale, item % 2), (item, "new", (before + more) * scale, 1)]
+    return csv_file(path, rows)
+
+
+@pytest.mark.parametrize("scale", [1e-10, 1e-13, 1e-300, 5e-324])
+def test_a_scale_on_which_every_difference_would_be_a_tie_is_refused(tmp_path: Path, scale: float) -> None:
+    path = str(tiny_scores(tmp_path / "t.csv", scale))
+    ends = (0.0, 20 * scale)
+    declared = AnalysisRequest((path,), primary=("score",), declared=Declared(ends))
+    assert "is too narrow to compute with: at least 0.0001" in refusal(UsageError, lambda: analyze(declared))
+    if scale > 1e-320:  # below, all scores are equal but for the last bit
+        inferred = AnalysisRequest((path,), primary=("score",))
+        assert "too little to compute with" in refusal(UsageError, lambda: analyze(inferred))
+
+
+def test_a_measure_with_such_a_scale_is_left_out_where_it_is_not_primary(tmp_path: Path) -> None:
+    path = str(tiny_scores(tmp_path / "t.csv", 1e-10))
+    found = analyze(AnalysisRequest((path,), Columns(scores=("score", "other")), primary=("other",))).document
+    assert [each.name for each in found.measures] == ["other"]
+    assert any(note.startswith("score is left out: its scores, ") for note in found.notes)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-5])
+def test_the_narrowest_scale_gives_the_figures_of_a_wide_one(tmp_path: Path, scale: float) -> None:
+    one, small = (
+        analyze(AnalysisRequest((str(tiny_scores(tmp_path / "t.csv", each)),), declared=Declared((0.0, 20 * each))))
+        for each in (1.0, scale)
+    )
+    row, other = (each.document.significance.endpoints[0] for each in (one, small))
+    assert row.p == other.p
+    assert (row.p or 1) < 0.001
+    for figure in ("difference", "ci_low", "ci_high"):
+        assert getattr(other, figure) / scale == pytest.approx(getattr(row, figure), abs=0.01)
+
+
+def test_scores_that_differ_by_round_off_alone_are_equal(tmp_path: Path) -> None:
+    rows = [("item", "arm", "score"), (1, "base", 0.3), (1, "new", 0.1 + 0.2), (2, "base", 0.3), (2, "new", 0.3)]
+    found = analyze(AnalysisRequest((str(csv_file(tmp_path / "t.csv", rows)),)))
+    assert found.document.significance.endpoints[0].difference == 0
+
+
 def test_the_mean_over_groups_is_that_of_a_plain_calculation() -> None:
     rng = np.random.default_rng(3)
     group = np.repeat(np.arange(4), (5, 9, 20, 40))
@@ -376,3 +425,52 @@ def test_a_group_of_a_single_item_leaves_the_mean_over_groups_without_an_interva
     found = group_means(np.array([1.0, 0.0, 0.5]), np.array([0, 0, 1]), np.arange(3))
     assert (found.mean, found.reason is not None) == (0.5, True)
     assert np.isnan(found.ci_low)
+
+
+@pytest.mark.parametrize("groups", [2, 10])
+def test_the_mean_over_groups_that_share_their_clusters_is_tested_by_the_clusters_means(groups: int) -> None:
+    rng = np.random.default_rng(groups)
+    cluster = np.tile(np.repeat(np.arange(6), 2), groups)
+    difference = rng.normal(size=6)[cluster] + rng.normal(0, 0.5, len(cluster))
+    found = group_means(difference, np.repeat(np.arange(groups), 12), cluster)
+    expected = stats.ttest_1samp(np.bincount(cluster, weights=difference) / (2 * groups), 0.0)
+    assert (found.df, found.p) == pytest.approx((5.0, expected.pvalue))
+    assert (found.ci_low, found.ci_high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+
+
+def test_clusters_in_some_of_the_groups_have_the_degrees_of_freedom_of_a_plain_calculation() -> None:
+    """Two groups share six clusters that move alike, and a third has forty items of its own."""
+    rng = np.random.default_rng(9)
+    cluster = np.concatenate([np.tile(np.arange(6), 4), np.arange(40) + 10])
+    group = np.repeat([0, 1, 2], [12, 12, 40])
+    difference = rng.normal(size=50)[cluster] + rng.normal(0, 0.2, 64)
+    found = group_means(difference, group, cluster)
+    own = []
+    for each, clusters in ((0, 6), (1, 6), (2, 40)):
+        inside = difference[group == each]
+        sums = np.bincount(cluster[group == each], weights=inside - inside.mean())
+        own.append(clusters / (clusters - 1) * float((sums**2).sum()) / (3 * len(inside)) ** 2)
+    pair = own[0] / 6, own[1] / 6
+    correlation = (found.se**2 - sum(own)) / (12 * (pair[0] * pair[1]) ** 0.5)
+    assert 0.5 < correlation < 1
+    together = sum(pair) + 2 * correlation * (pair[0] * pair[1]) ** 0.5
+    spread = own[0] ** 2 / 5 + own[1] ** 2 / 5 + own[2] ** 2 / 39
+    spread += 46 / 45 * 6 * (together**2 - pair[0] ** 2 - pair[1] ** 2)
+    assert found.df == pytest.approx(found.se**4 / spread)
+
+
+def test_groups_have_no_more_degrees_of_freedom_than_clusters_less_one() -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        cluster, group = rng.integers(0, 8, 60), np.arange(60) % 3
+        found = group_means(rng.normal(size=8)[cluster] + rng.normal(size=60), group, cluster)
+        assert 0 < found.df <= len(np.unique(cluster)) - 1
+
+
+def test_the_mean_over_groups_needs_as_many_clusters_as_a_test_at_the_level() -> None:
+    difference, group = np.array([0.1, 0.2, 0.4, 0.1, 0.3, 0.2]), np.array([0, 0, 1, 1, 2, 2])
+    few = group_means(difference, group, np.array([0, 1, 2, 3, 4, 0]))
+    assert few.reason == "not estimable with 5 clusters: the interval needs at least 6"
+    assert np.isnan([few.se, few.df, few.p, few.ci_low]).all()
+    assert group_means(difference, group, np.arange(6)).reason is None
+    assert group_means(difference, group, np.arange(6), 0.99).reason is not None

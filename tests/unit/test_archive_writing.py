@@ -58,6 +58,32 @@ def test_the_run_keeps_every_byte(tmp_path: Path, run: RunDir) -> None:
     assert {path: data for path, data in read_tree(run.root).items() if path != ".state.lock"} == before
 
 
+@pytest.mark.parametrize(
+    "where",
+    ["exp/run_r", "exp/run_r/x", "exp/run_r/deep/x.tar.zst", "exp/archives/../run_r/x", "link/x", "file:exp/run_r/x",
+     "exp/run_other/x", "exp/run_other/x.tar.zst", "exp/run_new", "exp/link/run_new"],
+)  # fmt: skip
+def test_a_place_that_is_in_a_run_or_would_be_taken_for_one_is_refused(
+    tmp_path: Path, run: RunDir, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("exp/run_other").mkdir()
+    Path("exp/archives").mkdir()
+    Path("exp/link").symlink_to(tmp_path / "exp")
+    Path("link").symlink_to(run.root)
+    before = read_tree(tmp_path)
+    place = place_to_write(where.replace("file:", f"file://{tmp_path}/"), {})
+    with pytest.raises(UsageError, match=r"is no part of a run|would be taken for a run") as caught:
+        archive(run, place)
+    assert "promptrial archive r --experiments_dir" in str(caught.value)
+    assert read_tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("where", ["exp/archives/run_r", "exp/run_r.tar.zst", "exp/kept", "run_r"])
+def test_a_place_beside_the_runs_is_not_refused(tmp_path: Path, run: RunDir, where: str) -> None:
+    assert archive(run, place_to_write(str(tmp_path / where), {}))
+
+
 @pytest.mark.parametrize("where", ["x", "x.tar.zst", "memory://kept/x", "memory://kept/x.tar.zst"])
 def test_the_same_run_at_the_same_place_is_nothing_to_do_and_another_is_refused(
     tmp_path: Path, run: RunDir, where: str, monkeypatch: pytest.MonkeyPatch

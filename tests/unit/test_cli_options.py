@@ -117,6 +117,40 @@ def test_a_dotenv_that_is_no_utf8_is_named() -> None:
         parse()
 
 
+def test_a_line_of_a_dotenv_that_sets_nothing_is_named_and_not_repeated() -> None:
+    dotenv("# keys\nA='x\ny'\nVENDOR_KEY hunter2\n")
+    with pytest.raises(ConfigError, match=r"\.env:4: expected NAME=VALUE") as caught:
+        parse()
+    assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("source", ["environment variable", ".env:"])
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("PROMPTRIAL_MAX_COST", "PROMPTRIAL_MAX_COST_USD"),
+        ("PROMPTRIAL_LIMT_ITEMS", "PROMPTRIAL_LIMIT_ITEMS"),
+    ],
+)
+def test_a_misspelt_variable_is_refused_for_it_would_limit_nothing(
+    monkeypatch: pytest.MonkeyPatch, source: str, variable: str, meant: str
+) -> None:
+    if source == ".env:":
+        dotenv(f"{variable}=1\n")
+    else:
+        monkeypatch.setenv(variable, "1")
+    with pytest.raises(UsageError, match=f"{source} {variable} sets nothing; did you mean {meant}?"):
+        parse()
+
+
+@pytest.mark.parametrize("variable", ["PROMPTRIAL_CACHE", "PROMPTRIAL_TEMP", "PROMPTRIAL_OURS", "LIMT_ITEMS"])
+def test_a_variable_of_another_command_or_of_somebody_else_is_none_of_this_one(
+    monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "1")
+    parse()
+
+
 def test_help_needs_no_dotenv(capsys: pytest.CaptureFixture[str]) -> None:
     dotenv(b"NAME=caf\xe9\n")
     with pytest.raises(SystemExit) as caught:

@@ -21,6 +21,7 @@ from promptrial.stats.analysis import pairing_of
 from promptrial.stats.margins import PairsNeeded, margin_test
 from promptrial.stats.missing import under_rule
 from promptrial.stats.pairing import PairedSample, ScoreTable, pair_scores
+from promptrial.stats.unconditional import exact_margin_p
 from tests.support.score_tables import sample_of, table_of, trial_table
 
 RANGES = dict.fromkeys(registry.DEFAULT_PACK, (0.0, 1.0))
@@ -221,9 +222,21 @@ def test_a_failed_gate_says_how_many_pairs_would_show_the_margin() -> None:
     needed = decide(Gate("em", "<=", 0.01), differing, 0.05).needed
     assert needed is not None
     assert needed.unchanged == 299
-    assert needed.planned == math.ceil(0.05 * (1.6448536 + 0.8416212) ** 2 / 0.01**2)
+    as_if_worse = (math.sqrt(0.05**2 + 4 * 0.01**2 * 0.95) + 0.05) / 2 - 0.01**2  # Nam's variance at the margin
+    root = 1.6448536 * math.sqrt(as_if_worse) + 0.8416212 * math.sqrt(0.05)
+    assert needed.planned == math.ceil((root / 0.01) ** 2)
     assert decide(Gate("em", ">=", 0.0), differing, 0.05).needed is None, "a demand for better has no margin"
     assert decide(Gate("em", ">=", -0.5), differing, 0.05).needed is None, "it passed"
+
+
+def test_where_few_pairs_differ_a_failed_gate_names_as_many_as_the_exact_test_needs() -> None:
+    sample = sample_of([1.0, 0.0] + [1.0] * 98, [0.0, 1.0] + [1.0] * 98)
+    needed = decide(Gate("em", ">=", -0.02), sample, 0.05).needed
+    assert needed is not None
+    draws = np.random.default_rng(5).multinomial(needed.planned, [0.01, 0.01, 0.98], size=400)
+    tables, counts = np.unique(draws, axis=0, return_counts=True)
+    passes = [exact_margin_p(int(b), int(c), needed.planned, -0.02) <= 0.05 for b, c, _ in tables]
+    assert np.average(passes, weights=counts) == pytest.approx(0.8, abs=0.06)
 
 
 @pytest.mark.parametrize("graded", [False, True])

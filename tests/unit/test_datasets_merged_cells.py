@@ -71,7 +71,7 @@ def test_merged_cells_of_the_header_name_their_first_column(tmp_path: Path) -> N
     assert [(item.question, item.answers) for item in items] == [("Q1?", ("x",)), ("Q2?", ("y",))]
 
 
-def test_an_area_in_several_columns_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_heading_in_several_columns_is_refused_by_name(tmp_path: Path) -> None:
     rows = [("1", "Q1?", "p", "x", "", ""), ("Part two", NO, NO, NO, NO, NO), ("2", "Q2?", "p", "y", "", "")]
     problem = failure(tmp_path / "q.xlsx", *rows, merged=("A3:F3",))
     assert problem.startswith(
@@ -80,13 +80,25 @@ def test_an_area_in_several_columns_is_refused_by_name(tmp_path: Path) -> None:
     assert len(read(tmp_path / "q.xlsx", rows[0], rows[2], merged=("E2:F3",))) == 2  # it has no value
 
 
+def test_an_area_in_several_columns_of_a_question_has_its_value_in_the_first(tmp_path: Path) -> None:
+    """A remark across two columns that nobody reads is no reason to refuse a file."""
+    header = ("question", "answer", "reviewer", "remark")
+    rows = [("Q1?", "x", "both fine", NO), ("Q2?", "y", NO, NO), ("Q3?", "z", "", "late")]
+    items = read(tmp_path / "q.xlsx", *rows, merged=("C2:D3",), header=header)
+    assert [(item.question, item.extra.get("reviewer"), item.extra.get("remark")) for item in items] == [
+        ("Q1?", "both fine", None),
+        ("Q2?", "both fine", None),
+        ("Q3?", None, "late"),
+    ]
+
+
 def test_columns_behind_the_alphabet_are_named() -> None:
     header = [f"n{column}" for column in range(704)]
-    row = [""] * 704
-    row[701], row[25] = "here", "there"
     for area, name in (((1, 701), (1, 702)), "ZZ2:AAA2"), (((1, 25), (4, 26)), "Z2:AA5"):
+        row = [""] * 704
+        row[area[0][1]] = "here"
         with pytest.raises(DataError, match=f"the merged area {name} lies"):
-            with_merged(Path("q.xlsx"), "S1", [list(header), list(row)], [area])
+            with_merged(Path("q.xlsx"), "S1", [list(header), row], [area])
 
 
 def test_areas_that_overlap_are_refused_before_they_take_long() -> None:

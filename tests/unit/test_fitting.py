@@ -149,6 +149,16 @@ def test_no_fitted_scorer_finds_an_answer_that_stands_in_any_text(golds: list[st
         assert score_of(scorer_of(found.primary.replace("em", "exact_match")), item(1, [gold]), f"{gold}.") == 1
 
 
+@pytest.mark.parametrize(
+    ("kinds", "rules"),
+    [({"letter": 10}, "letters"), ({"letter": 4, "short": 6}, "letters"), ({"letter": 1, "short": 9}, None)],
+)
+def test_letters_have_rules_that_do_not_take_a_for_an_article(kinds: dict[str, int], rules: str | None) -> None:
+    found = fitted(Survey(10, kinds))
+    assert found.rules == rules
+    assert any("`letters`" in each for each in found.sentences) is (rules is not None)
+
+
 def test_letters_as_accepted_answers_are_said_to_need_choices() -> None:
     assert any("`choices`" in each and "`choice`" in each for each in fitted(survey([item(1, ["B"])])).sentences)
     assert not any("`choices`" in each for each in fitted(survey([item(1, ["mercury"])])).sentences)

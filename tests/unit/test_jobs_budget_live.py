@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from promptrial.documents.cost_report import Price
 from promptrial.errors import (
@@ -222,3 +223,19 @@ def test_an_answer_that_cannot_be_read_counts_as_one_that_may_have_been_billed(l
     assert [each.rows for each in counted] == [1]
     answered = len(lab.live.calls) - 1
     assert committed(lab, work) == pytest.approx(answered * ACTUAL + RESERVE)
+
+
+def test_without_a_price_a_request_that_may_have_been_billed_is_on_record_without_an_amount(lab: LiveLab) -> None:
+    work = [replace(each, reserve_usd=lambda _rows, _size: None) for each in lab.parts(rows=ROWS)]
+    ends_at(lab, 2, UncertainError("no answer"))
+    lab.complete(work)
+    (lost,) = (each for each in map(unsure, work) if each is not None)
+    assert (lost.rows, lost.reserved_usd) == (1, UNSET)
+
+
+def test_at_a_price_of_nothing_no_request_is_on_record_as_lost(lab: LiveLab) -> None:
+    set_cap(lab, 1.0)
+    work = [replace(each, reserve_usd=lambda _rows, _size: 0.0) for each in lab.parts(rows=ROWS)]
+    ends_at(lab, 2, UncertainError("no answer"))
+    lab.complete(work)
+    assert not any(map(unsure, work))

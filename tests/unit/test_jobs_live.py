@@ -27,6 +27,7 @@ from promptrial.jobs.local import PartRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobRef, JobState, JobStatus, PartPayload
+from promptrial.providers.http_outcomes import FailedThereError
 from promptrial.providers.live import AnswersDirectly, LiveAnswer, Note
 from promptrial.providers.request_rows import RequestRow
 from promptrial.runtime.events import EventLog, Redactor
@@ -247,6 +248,46 @@ def test_a_request_that_never_works_while_others_do_becomes_an_error_of_its_own(
     assert lab.live.asked()[poison] < 15
 
 
+@pytest.mark.parametrize("error", [UncertainError("HTTP 500: bad grammar"), FailedThereError("upstream failed")])
+def test_requests_at_which_the_server_always_fails_count_as_unanswered_with_leave(
+    lab: LiveLab, error: TransientError
+) -> None:
+    """Once all others are answered, nothing else shows that it is these requests that fail, and not the server."""
+    work = lab.parts(rows=20)
+    lost = {asked_ids(work[0])[3], asked_ids(work[1])[3], asked_ids(work[1])[4]}
+
+    def meets(request: RequestRow, _call: int) -> None:
+        if request.custom_id in lost:
+            raise error
+
+    lab.live.meets = meets
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match=r"have no answer.*counts them as unanswered: \S+ .* --rebuy"):
+        lab.collect(work, outage_s=60.0)
+    with pytest.raises(PhaseFailedError, match="have no answer"):
+        lab.collect(work, outage_s=60.0)
+    lab.collect(work, outage_s=60.0, rebuy=True)
+    rows = [row for each in work for row in jsonl.lines(each.folder.part_results(each.part.name))]
+    failed = [row for row in map(msgspec.json.decode, rows) if "error" in row]
+    assert {row["custom_id"] for row in failed} == lost
+    assert {row["error"]["code"] for row in failed} == {"not_answered"}
+    assert all("--rebuy" in row["error"]["message"] and error.message in row["error"]["message"] for row in failed)
+    assert max(lab.live.asked().values()) < 60
+
+
+@pytest.mark.parametrize("error", [TransientError("no connection"), SlowDownError("HTTP 429")])
+def test_requests_that_never_reached_the_server_count_as_unanswered_with_no_leave(
+    lab: LiveLab, error: TransientError
+) -> None:
+    lab.live.meets = first_calls(10**9, error)
+    work = lab.parts(rows=4)
+    lab.submit(work)
+    with pytest.raises(PhaseFailedError, match="have no answer") as caught:
+        lab.collect(work, outage_s=60.0, rebuy=True)
+    assert "--rebuy" not in str(caught.value)
+    assert not any(partial_rows(each) for each in work)
+
+
 def test_requests_that_fail_with_the_whole_server_never_become_errors_of_their_own(lab: LiveLab) -> None:
     """Also if others, sent at the same time, were answered just after they had failed."""
 
@@ -277,7 +318,7 @@ def test_requests_that_fail_with_the_whole_server_never_become_errors_of_their_o
 def test_a_part_fails_for_now_or_until_something_is_corrected_as_its_requests_do(
     error: Exception, kind: type[Exception]
 ) -> None:
-    found = _unanswered(error, 3, 20)
+    found = _unanswered(error, 3, 20, "promptrial resume r")
     assert type(found) is kind
     assert str(found).startswith("3 of 20 requests have no answer: HTTP")
 

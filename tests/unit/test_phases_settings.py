@@ -20,6 +20,7 @@ from promptrial.errors import ConfigError
 from promptrial.jobs.settings import QueueSettings
 from promptrial.phases.settings import queue_settings, stats_settings
 from promptrial.phases.spec import RunSpec
+from promptrial.phases.stats import PHASE as STATS_PHASE
 from promptrial.scoring.base import load_scorers
 from promptrial.scoring.types.unsupported import Unsupported
 from tests.support.project import Project
@@ -155,3 +156,26 @@ def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take
     project.write_config({"costs": {"criterion": {"scorer": "token_f2", "at_least": 0.5}}})
     with pytest.raises(ConfigError, match=r"costs\.criterion\.scorer: unknown scorer 'token_f2'"):
         spec_of_project(project)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"stats": {"pooled": True}}, {"several data sets": "estimated variances"}),
+        ({"stats": {"trend": ["control", "low", "high"]}}, {"trend of scores": "with cautions"}),
+        ({"subgroups": ["topic"]}, {"clusters in several subgroups": "count once"}),
+    ],
+)
+def test_what_is_declared_and_computed_otherwise_than_before_is_computed_again(
+    project: Project, given: dict[str, Any], said: dict[str, str]
+) -> None:
+    arms = {"control": "control.txt", "treatments": {"low": "treatment.txt", "high": "other.txt"}}
+    project.write_config({**given, "prompt_sets": {"main": arms}})
+    spec = spec_of_project(project)
+    found = STATS_PHASE.settings(spec, {}, spec.trials[0])
+    assert found == {**spec.config.stats.model_dump(mode="json"), "several arms": "max-T", **said}
+
+
+def test_receipts_of_statistics_say_nothing_of_what_is_not_declared(project: Project) -> None:
+    spec = spec_of_project(project)
+    assert STATS_PHASE.settings(spec, {}, spec.trials[0]) == spec.config.stats.model_dump(mode="json")

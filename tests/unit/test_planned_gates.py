@@ -106,6 +106,47 @@ def test_so_many_items_pass_a_gate_about_as_often_as_was_said(tmp_path: Path) ->
         assert passed == pytest.approx(power, abs=0.09)
 
 
+@pytest.mark.parametrize(("discordance", "power"), [(0.005, 0.686), (0.01, 0.518), (0.02, 0.378)])
+def test_where_few_answers_change_the_power_is_that_of_the_exact_test(
+    tmp_path: Path, discordance: float, power: float
+) -> None:
+    found = judged(tmp_path, "em >= -0.02", items(160), assumed=Assumed(discordance=discordance))
+    assert found.power == pytest.approx(power, abs=0.001)
+    rng = np.random.default_rng(2)
+    draws = rng.multinomial(160, [discordance / 2, discordance / 2, 1 - discordance], size=300)
+    tables, counts = np.unique(draws, axis=0, return_counts=True)
+    passes = [exact_margin_p(int(b), int(c), 160, -0.02) <= 0.05 for b, c, _ in tables]
+    assert np.average(passes, weights=counts) == pytest.approx(power, abs=0.09)
+    assert f"{found.power:.0%} power if the runs are alike" in str(found)
+
+
+def test_more_answers_to_an_item_make_a_gate_easier_to_pass_above_temperature_0(tmp_path: Path) -> None:
+    def power(answers: int, temp: float) -> float:
+        found = judged(tmp_path, "em >= -0.05", items(200), {"samples_per_item": answers, "temps": [temp]})
+        assert (f"200 items with {answers} answers each can pass it" in str(found)) == (answers > 1)
+        assert found.power is not None
+        return found.power
+
+    assert power(1, 0.7) == pytest.approx(0.45, abs=0.01)
+    # Half of the variance lies between the answers to an item, and is divided by their number.
+    for answers in (4, 8):
+        as_if_alone = judged_power(tmp_path, 0.2 * (0.5 + 0.5 / answers))
+        assert power(answers, 0.7) == pytest.approx(as_if_alone, abs=0.03)
+
+
+def judged_power(folder: Path, discordance: float) -> float:
+    found = judged(folder, "em >= -0.05", items(200), assumed=Assumed(discordance=discordance)).power
+    assert found is not None
+    return found
+
+
+def test_a_temperature_at_which_answers_repeat_and_one_at_which_they_do_not_are_told_apart(tmp_path: Path) -> None:
+    config = configs.loaded(tmp_path, {"samples_per_item": 4, "temps": [0.0, 0.7]}).experiment
+    found = planned_gates([parse_gate("em >= -0.05")], config, trials_of(config), items(200), Assumed())
+    powers = [each.power for each in found]
+    assert len(powers) == len(set(powers)) == 2
+
+
 def test_passages_cost_by_the_larger_correlation_that_is_assumed(tmp_path: Path) -> None:
     alone, shared = judged(tmp_path, "em >= -0.02", items(400)), judged(tmp_path, "em >= -0.02", items(400, 100))
     assert alone.planned is not None

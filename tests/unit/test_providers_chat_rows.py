@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
+from promptrial.jobs.billing import count_billed
 from promptrial.model import Completion
+from promptrial.model.responses import settle
 from promptrial.providers.chat_columns import parse_chat_rows
 from promptrial.providers.chat_rows import parse_chat_row
 
@@ -181,13 +184,23 @@ def test_a_failed_request_keeps_the_tokens_that_it_was_billed(row: dict[str, obj
     assert (completion.prompt_tokens, completion.completion_tokens, completion.total_tokens) == (9, 2, 11)
 
 
-@pytest.mark.parametrize("error", [{}, {"code": "", "message": ""}, {"code": 0, "message": None, "type": ""}])
+@pytest.mark.parametrize(
+    "error",
+    [{}, {"code": "", "message": ""}, {"code": 0, "message": None, "type": ""}, {"code": 200, "message": "success"}],
+)
 def test_an_error_that_says_nothing_beside_an_answer_is_none(error: dict[str, object]) -> None:
     for row in ({"response": CHAT, "error": error}, {"response": {"status_code": 200, "body": CHAT}, "error": error}):
         assert parse_chat_row(line(**row)).error is None
     for row in ({"error": error}, {"response": {"status_code": 200, "body": {}}, "error": error}):
         assert parse_chat_row(line(**row)).error is not None
     assert parse_chat_row(line(response={"status_code": 400, "body": CHAT}, error=error)).error
+
+
+@pytest.mark.parametrize("error", [{}, {"metadata": {}}, {"code": None, "message": None}])
+def test_an_answer_that_broke_off_is_none_though_an_error_beside_it_says_nothing(error: dict[str, object]) -> None:
+    broken = {"message": {"content": "Ro"}, "finish_reason": "error"}
+    row = line(response=CHAT | {"choices": [broken], "error": error})
+    assert parse_chat_row(row).error == "error: the answer is not whole"
 
 
 def test_content_may_be_a_list_of_parts() -> None:
@@ -201,6 +214,18 @@ def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
     assert parse_chat_row(line(error={"code": 500})).prompt_tokens is None
 
 
+@pytest.mark.parametrize("choices", [[], None])
+@pytest.mark.parametrize("in_body", [False, True])
+def test_an_answer_without_choices_has_no_text_and_was_billed(choices: list[Any] | None, in_body: bool) -> None:
+    chat = {"choices": choices, "usage": {"prompt_tokens": 20, "completion_tokens": 1}}
+    row = json.dumps({"custom_id": "q", "response": {"status_code": 200, "body": chat} if in_body else chat}).encode()
+    found = parse_chat_row(row)
+    assert settle(found).error == "empty: the answer has no text"
+    assert parse_chat_rows([row]).at(0) == found
+    billed = count_billed([row], ["q"], parse_chat_row)
+    assert (billed.prompt, billed.completion, billed.unknown) == (20, 1, 0)
+
+
 @pytest.mark.parametrize(
     "row",
     [
@@ -210,8 +235,7 @@ def test_a_failed_request_without_usage_has_unknown_tokens() -> None:
         b'{"response": {"choices": [{"message": {"content": "x"}}]}}',
         b'{"custom_id": "q"}',
         b'{"custom_id": "q", "response": {}}',
-        b'{"custom_id": "q", "response": {"choices": []}}',
-        b'{"custom_id": "q", "response": {"status_code": 200, "body": {"choices": null}}}',
+        b'{"custom_id": "q", "response": {"usage": {"prompt_tokens": 20, "completion_tokens": 0}}}',
         b'{"custom_id": "q", "response": {"choices": [{"message": {"content": 7}}]}}',
         b'{"custom_id": "q", "response": {"choices": [{"message": {"content": "\xff"}}]}}',
         b'{"custom_id": "q", "response": {"usage": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}",

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from promptrial.documents.many_arms import PooledEffect
+from promptrial.documents.many_arms import PooledEffect, Trend
 from promptrial.documents.missing import MissingBounds
 from promptrial.reporting.cells import Table
 from promptrial.reporting.facts import TrialResult
 from promptrial.reporting.tables.aggregate import aggregate_table, primary_p_values, rejected, trials_table
-from promptrial.reporting.tables.arms import pooled_table
+from promptrial.reporting.tables.arms import pooled_table, trend_table
 from promptrial.reporting.tables.context import attrition_table, bounds_table, pairs_table
 from promptrial.reporting.tables.costs import costs_table
 from promptrial.stats.attrition import arm_attrition
@@ -113,3 +113,19 @@ def test_one_effect_for_data_sets_that_differ_is_doubted_where_it_is_assumed(
     changes: dict[str, Any], *, is_doubtful: bool
 ) -> None:
     assert any("is doubtful" in note for note in pooled(**changes).notes) is is_doubtful
+
+
+def test_an_effect_over_data_sets_that_is_not_estimable_says_why() -> None:
+    gone = dict.fromkeys(("method", "difference", "ci_low", "ci_high", "se", "p", "q", "q_p", "i2", "tau2"))
+    assert "Not estimable: a has 3 clusters." in pooled(**gone, reason="a has 3 clusters").notes
+    assert not [note for note in pooled().notes if note.startswith("Not estimable")]
+
+
+def test_cautions_about_the_effect_over_data_sets_and_the_trend_stand_under_their_tables() -> None:
+    assert "Exact match: a: few change." in pooled(cautions=("a: few change",)).notes
+    row = Trend(
+        metric="em", temp=0.0, arms=("control", "a", "b"), n_items=9, n_clusters=9, slope=0.1, ci_low=0.0, ci_high=0.2,
+        confidence=0.95, p=0.1, p_adjusted=0.1, significant=False, reason=None, cautions=("few change",),
+    )  # fmt: skip
+    found = trend_table(msgspec.structs.replace(LOPSIDED, trends=(row,)), {})
+    assert "Exact match: few change." in found.notes

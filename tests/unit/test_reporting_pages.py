@@ -412,6 +412,7 @@ def test_the_primary_table_has_a_row_with_n_effect_interval_and_decision() -> No
         ),
     )
     assert table.notes == (
+        "Primary measures are decided by their adjusted p; the intervals are not adjusted.",
         "Exact match: p by McNemar's test (mid-p); interval by Newcombe's method 10.",
         "Adjusted p: Holm's method over 2 tests, at level 0.05.",
     )

@@ -133,7 +133,7 @@ def titled(tables: list[Table], title: str) -> Table:
 
 def test_one_table_has_every_arm_with_its_simultaneous_interval_and_its_ranks(document: Significance) -> None:
     [table] = ranking_tables(document, NAMES)
-    assert table.headers == ("Arm", "Score", "Difference from control.txt (95% CI)", "Adjusted p", "Ranks")
+    assert table.headers == ("Arm", "Score", "Difference from control.txt (simultaneous 95% CI)", "Adjusted p", "Ranks")
     assert sorted(row[0] for row in table.rows) == sorted(NAMES.values())
     [control] = [row for row in table.rows if row[0] == "control.txt"]
     assert control[2:4] == ("\u2013", "\u2013")

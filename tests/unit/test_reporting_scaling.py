@@ -148,7 +148,7 @@ def said_of(found: Significance) -> str:
 def test_figures_on_a_tiny_scale_that_differ_look_different_in_the_verdict() -> None:
     assert said_of(of_costs()) == (
         "new beats base on cost: 0.00002700 USD against 0.00003000 USD, lower is better, -0.00000300 USD "
-        "(95% CI -0.00000320 to -0.00000280; 100 questions, p = 0.025)."
+        "(95% CI -0.00000320 to -0.00000280; 100 questions, adjusted p = 0.025)."
     )
 
 

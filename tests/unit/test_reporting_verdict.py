@@ -7,11 +7,13 @@ import msgspec
 import numpy as np
 import pytest
 
+from promptrial.documents.many_arms import PooledEffect, Simultaneous, Trend
 from promptrial.documents.missing import AttritionTest, MissingSensitivity
-from promptrial.documents.significance import HypothesisTest, Significance, StatsSettings
+from promptrial.documents.significance import Family, HypothesisTest, Significance, StatsSettings
 from promptrial.reporting.details import reading_sentences
 from promptrial.reporting.facts import GrowthFacts, SealFacts, TrialFacts, TrialResult
 from promptrial.reporting.short import effects_in_short
+from promptrial.reporting.summary import trial_sentences
 from promptrial.reporting.tables import primary_table
 from promptrial.reporting.verdict import Verdict, all_arms, comparison_verdict, scores_verdict, trial_verdict
 from promptrial.stats.effective import density
@@ -34,7 +36,7 @@ def sentence(found: Significance) -> str:
 def test_a_better_prompt_is_named_by_its_file_with_both_shares_and_the_interval() -> None:
     assert sentence(document(endpoint())) == (
         "terse.txt beats control.txt on exact match: 45.0% against 30.0%, +15.0 points (95% CI +9.0 to +21.0; "
-        "100 questions, p = 0.025)."
+        "100 questions, adjusted p = 0.025)."
     )
 
 
@@ -68,7 +70,7 @@ def test_what_was_not_shown_says_what_could_have_been_and_how_many_questions_hal
             "detectable_at_80_percent_power": 0.06}),),
     )  # fmt: skip
     assert sentence(found) == (
-        "No difference shown on exact match: +1.2 points (95% CI -4.8 to +7.2; 100 questions, p = 0.400). "
+        "No difference shown on exact match: +1.2 points (95% CI -4.8 to +7.2; 100 questions, adjusted p = 0.400). "
         "This run could detect 6 points; 3 points need about 400 questions."
     )
 
@@ -120,6 +122,33 @@ def test_a_margin_that_was_shown_decides_where_no_difference_was(hypothesis: Any
             ("decided by 90% intervals, because each takes one-sided tests at level 0.05") in each for each in notes
         )
     assert not any("90%" in each for each in reading_sentences(document(endpoint())))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.05, 0.06, "are wider."),
+        (-0.057, 0.063, "are wider."),
+        (-0.058, 0.06, "are made by other methods, and can be wider or narrower."),
+        (-0.05, 0.064, "are made by other methods, and can be wider or narrower."),
+    ],
+)
+def test_intervals_are_called_wider_than_those_of_a_margin_only_where_they_are(
+    low: float, high: float, said: str
+) -> None:
+    test = HypothesisTest(
+        family="equivalence", hypothesis="equivalence", metric="em", temp=0.0, scope="overall", subset="all",
+        method="tost", p=0.01, p_adjusted=0.01, rejected=True,
+    )  # fmt: skip
+    row = endpoint(control=0.3, treatment=0.303, **DULL | {"ci_low": -0.057, "ci_high": 0.063})
+    found = document(
+        row,
+        tests=(test,),
+        settings=StatsSettings(tost_margins={"em": 0.1}),
+        estimates=(estimate("tost", "equivalence", 0.003, ci_low=low, ci_high=high),),
+    )
+    [table] = effects_in_short(found, wide=False)
+    assert [note for note in table.notes if note.endswith(f"the intervals of this table {said}")]
 
 
 def test_what_was_shown_of_a_margin_in_one_contrast_is_not_claimed_of_another() -> None:
@@ -198,13 +227,13 @@ def test_too_few_questions_are_all_that_were_compared_and_not_those_that_differ(
 
 def test_a_difference_without_an_interval_says_that_there_is_none() -> None:
     found = sentence(document(endpoint(ci_low=None, ci_high=None)))
-    assert "+15.0 points (no interval can be computed; 100 questions, p = 0.025)." in found
+    assert "+15.0 points (no interval can be computed; 100 questions, adjusted p = 0.025)." in found
 
 
 def test_at_the_level_figures_agree_with_the_decision_in_sentence_and_table() -> None:
     lost: dict[str, Any] = {"ci_low": -0.297, "ci_high": -0.0003, "p": 0.0495, "p_adjusted": 0.0495}
     shown = document(endpoint(control=0.533, treatment=0.383, **lost))
-    assert "-15.0 points (95% CI -29.7 to -0.03; 100 questions, p = 0.0495)." in sentence(shown)
+    assert "-15.0 points (95% CI -29.7 to -0.03; 100 questions, adjusted p = 0.0495)." in sentence(shown)
     assert primary_table(shown).rows[0][5:8] == ("-15.0 (-29.7 to -0.03)", "0.0495", "0.0495")
     close: dict[str, Any] = {"p": 0.05004, "p_adjusted": 0.05004, "significant": False}
     not_shown = document(endpoint(control=0.533, treatment=0.383, ci_low=-0.297, ci_high=0.0003, **close))
@@ -213,7 +242,52 @@ def test_at_the_level_figures_agree_with_the_decision_in_sentence_and_table() ->
     assert primary_table(not_shown).rows[0][6] == "0.05004"
     strict = replace(document().settings, alpha=0.01)
     low = document(endpoint(p=0.0104, p_adjusted=0.0104, significant=False), settings=strict)
-    assert "p = 0.0104)" in sentence(low)
+    assert "p = 0.0104, tested at level 0.01)" in sentence(low)
+
+
+def test_an_interval_of_another_level_than_the_test_says_so_in_sentence_and_table() -> None:
+    strict = document(endpoint(**DULL), settings=replace(document().settings, alpha=0.01))
+    assert "(95% CI +9.0 to +21.0; 100 questions, adjusted p = 0.400, tested at level 0.01)" in sentence(strict)
+    said = "Decisions are tested at level 0.01, which is not that of the intervals: the two may disagree."
+    assert said in primary_table(strict).notes
+    assert any(said in table.notes for table in effects_in_short(strict, wide=False))
+    agreed = document(endpoint(**DULL), settings=replace(document().settings, alpha=0.01, confidence=0.99))
+    assert "(99% CI +9.0 to +21.0; 100 questions, adjusted p = 0.400)" in sentence(agreed)
+    assert not any("may disagree" in note for note in primary_table(agreed).notes)
+
+
+def test_a_p_that_nothing_was_corrected_with_is_not_called_adjusted() -> None:
+    alone = Family(name="primary", correction="holm", alpha=0.05, size=1, rejected=1)
+    found = document(endpoint(), families=(alone,))
+    assert "100 questions, p = 0.025)" in sentence(found)
+    assert not any("adjusted p" in note for note in primary_table(found).notes)
+
+
+def of_all_arms(low: float, high: float) -> Simultaneous:
+    """The interval of exact match that holds together with those of other arms."""
+    return Simultaneous(
+        metric="em", temp=0.0, difference=0.15, ci_low=low, ci_high=high, confidence=0.95, ci_method="score",
+        level=0.98, p=0.02, p_single_step=0.06, p_step_down=0.052, p_holm=0.06, monte_carlo_se=0.0, reason=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("low", "changes", "said"),
+    [
+        (-0.001, DULL, "(simultaneous 95% CI -0.1 to +30.0; 100 questions, adjusted p = 0.400)"),
+        (0.01, {}, "(simultaneous 95% CI +1.0 to +30.0; 100 questions, adjusted p = 0.025)"),
+        (-0.001, {}, "(95% CI of this comparison alone +9.0 to +21.0; 100 questions, adjusted p = 0.025)"),
+    ],
+)
+def test_where_all_arms_are_decided_together_the_interval_is_theirs_and_never_contradicts_the_words(
+    low: float, changes: dict[str, Any], said: str
+) -> None:
+    found = document(endpoint(**changes), simultaneous=(of_all_arms(low, 0.3),))
+    assert said in sentence(found)
+    summary = " ".join(trial_sentences(TrialResult(facts(), found, costs())))
+    assert said[1:].partition(";")[0] in summary
+    for table in (primary_table(found), effects_in_short(found, wide=False)[0]):
+        assert any("intervals that hold simultaneously stand in the table of all arms" in each for each in table.notes)
 
 
 def test_nothing_scored_gives_no_answer_with_its_reason() -> None:
@@ -235,11 +309,13 @@ def test_one_arm_alone_is_compared_with_nothing() -> None:
 
 def test_a_narrow_interval_gets_two_decimals_and_a_tiny_p_a_bound() -> None:
     row = endpoint(control=0.3, treatment=0.31, ci_low=0.008, ci_high=0.012, p_adjusted=0.00001)
-    assert "+1.00 points (95% CI +0.80 to +1.20; 100 questions, p < 0.001)" in sentence(document(row))
+    assert "+1.00 points (95% CI +0.80 to +1.20; 100 questions, adjusted p < 0.001)" in sentence(document(row))
 
 
 def test_clusters_stand_beside_the_questions() -> None:
-    assert "; 100 questions in 40 clusters, p = 0.025)" in sentence(document(endpoint(clustered=True, n_clusters=40)))
+    assert "; 100 questions in 40 clusters, adjusted p = 0.025)" in sentence(
+        document(endpoint(clustered=True, n_clusters=40))
+    )
 
 
 @pytest.mark.parametrize(
@@ -530,7 +606,10 @@ def test_the_first_sentence_of_a_dry_run_says_that_it_is_one_before_any_number()
 def test_two_runs_are_compared_in_the_same_words() -> None:
     seen = comparison_verdict(document(endpoint()), ("A", "B"), ())
     assert seen.sentences == (
-        "B beats A on exact match: 45.0% against 30.0%, +15.0 points (95% CI +9.0 to +21.0; 100 questions, p = 0.025).",
+        (
+            "B beats A on exact match: 45.0% against 30.0%, +15.0 points (95% CI +9.0 to +21.0; 100 questions, "
+            "adjusted p = 0.025)."
+        ),
     )
     dry = comparison_verdict(document(endpoint()), ("A", "B"), ("B",))
     assert dry.sentences[0].startswith("Dry run: B beats A")
@@ -547,3 +626,19 @@ def test_answers_that_two_runs_lack_are_named_by_run() -> None:
 
 def test_a_clean_run_has_no_warning() -> None:
     assert verdict(document()).warnings == ()
+
+
+def test_a_trend_that_a_stopping_rule_leaves_out_is_warned_of_where_the_trial_stopped_early() -> None:
+    reason = "a stopping rule looked at this endpoint"
+    trend = Trend(
+        metric="em", temp=0.0, arms=("control", "treatment"), n_items=9, n_clusters=9, slope=None, ci_low=None,
+        ci_high=None, confidence=0.95, p=None, p_adjusted=None, significant=None, reason=reason,
+    )  # fmt: skip
+    over_all = PooledEffect(metric="em", temp=0.0, datasets=("a", "b"), left_out=(), confidence=0.95, reason=reason)
+    early = msgspec.structs.replace(looked_at(0.05), decision="stop", items=50)
+    found = msgspec.structs.replace(document(), trends=(trend,), pooled=(over_all,))
+    said = [str(each) for each in verdict(msgspec.structs.replace(found, looks=early)).warnings]
+    for what in ("the trend", "the effect over several data sets"):
+        text = f"Stopped early: {what} on exact match is not given: it assumes a sample size fixed in advance."
+        assert [each.lower() for each in said].count(text.lower()) == 1
+    assert not [each for each in verdict(found).warnings if "not given" in str(each)]

@@ -72,6 +72,30 @@ def test_numbers_with_a_decimal_comma_are_compared_as_such(tmp_path: Path) -> No
     assert "scorers: the decimal mark of the accepted numbers is a comma" in resolution.sentences
 
 
+def test_letters_are_compared_under_rules_that_keep_them_unless_others_are_given(tmp_path: Path) -> None:
+    questions(tmp_path, answer="A")
+    loaded, resolution = resolved(tmp_path)
+    assert (list(loaded.experiment.scorers or {}), loaded.experiment.datasets["mine"].rules) == (["em"], "letters")
+    assert resolution.reasons["datasets/mine/rules"] == "chosen for the questions"
+    given = {"datasets": {"mine": {"path": "questions.jsonl", "rules": "exact"}}}
+    assert resolved(tmp_path, given)[0].experiment.datasets["mine"].rules == "exact"
+
+
+def test_letters_keep_the_rules_of_an_official_evaluation(tmp_path: Path) -> None:
+    asked = {"id": "1", "question": "Why?", "answers": [{"text": "A", "answer_start": 0}], "is_impossible": False}
+    article = {"title": "t", "paragraphs": [{"context": "A mill.", "qas": [asked]}]}
+    (tmp_path / "squad.json").write_text(json.dumps({"version": "v2.0", "data": [article]}))
+    mine = resolved(tmp_path, {"datasets": {"mine": "squad.json"}})[0].experiment.datasets["mine"]
+    assert (mine.format, mine.rules) == ("squad_v2", None)
+
+
+def test_the_rules_of_a_run_on_record_stay(tmp_path: Path) -> None:
+    questions(tmp_path, answer="A")
+    before = record(tmp_path, changes={"scorers": {"em": None}})
+    assert resolved(tmp_path, recorded=before)[0].experiment.datasets["mine"].rules is None
+    assert resolved(tmp_path, recorded=record(tmp_path))[0].experiment.datasets["mine"].rules == "letters"
+
+
 def test_what_the_configuration_gives_is_not_decided(tmp_path: Path) -> None:
     questions(tmp_path)
     given: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +67,33 @@ def test_a_socks_proxy_is_refused_with_what_it_lacks(monkeypatch: pytest.MonkeyP
     assert "pip install socksio" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize(("name", "what"), [("SSL_CERT_FILE", "file"), ("SSL_CERT_DIR", "folder")])
+@pytest.mark.parametrize("value", ["*", "localhost, *"])
+def test_a_proxy_that_is_used_for_no_host_is_not_looked_at(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
+    monkeypatch.setenv("NO_PROXY", value)
+    opened()
+
+
+def test_one_folder_of_certificates_of_several_has_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'none'}{os.pathsep}{tmp_path}")
+    opened()
+    monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'none'}{os.pathsep}{tmp_path / 'nor_this'}")
+    with pytest.raises(ConfigError, match="SSL_CERT_DIR names no folder that exists"):
+        opened()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [("SSL_CERT_FILE", "names a file that does not exist"), ("SSL_CERT_DIR", "names no folder that exists")],
+)
 def test_certificates_that_are_not_there_are_refused_by_their_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, what: str
 ) -> None:
     monkeypatch.setenv(name, str(tmp_path / "none"))
-    with pytest.raises(ConfigError, match=f"{name} names a {what} that does not exist"):
+    with pytest.raises(ConfigError, match=f"{name} {what}"):
         opened()
     opened(ca_file="own.pem")
-    monkeypatch.setenv(name, str(tmp_path if what == "folder" else Path(__file__)))
+    monkeypatch.setenv(name, str(tmp_path if name == "SSL_CERT_DIR" else Path(__file__)))
     opened()
 
 

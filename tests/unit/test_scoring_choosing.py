@@ -370,7 +370,7 @@ def test_the_right_choice_scores_one_and_items_without_choices_are_left_out() ->
 
 
 def test_changed_rules_are_another_version_so_that_finished_runs_are_scored_again() -> None:
-    assert scorer_of("choice").declared.version == 4
+    assert scorer_of("choice").declared.version == 5
 
 
 def test_a_choice_that_reads_as_a_refusal_is_a_choice() -> None:

@@ -17,6 +17,7 @@ from promptrial.providers.openai_rows import RowShape, openai_body
 from promptrial.providers.request_rows import RequestRow, decode_request_row, encode_row
 from promptrial.scoring.judge_messages import (
     Text,
+    Verdict,
     VerdictError,
     asks_for_a_verdict,
     delimited,
@@ -53,13 +54,18 @@ MODEL: Final = ModelSpec("j", "some-model", "openai")
         ('{"score": 0.5}', "must be one of 0, 1"),
         ('{"reason": "It is right."}', "must be one of 0, 1"),
         ('{"score": 1, "reason": 3}', "'reason' a text"),
-        ('{"score": 1, "confidence": 9}', "a key that was not asked for, 'confidence'"),
+        ('{"winner": "A", "confidence": 9}', "must be one of 0, 1"),
         ("[" * 5000, "no JSON object"),
     ],
 )
 def test_a_reply_that_is_not_the_object_that_was_asked_for_is_no_verdict(reply: str, problem: str) -> None:
     with pytest.raises(VerdictError, match=problem.replace("(", r"\(")):
         verdict_of(reply, "score", (0, 1))
+
+
+def test_what_a_judge_says_beside_its_verdict_does_not_make_it_none() -> None:
+    reply = '{"reason": "ok", "confidence": 9, "score": 1, "verdict": "right"}'
+    assert verdict_of(reply, "score", (0, 1)) == Verdict(1, "ok")
 
 
 def test_a_verdict_may_stand_in_one_fenced_block() -> None:

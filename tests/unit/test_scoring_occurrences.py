@@ -59,13 +59,66 @@ def test_an_accepted_answer_is_found_as_whole_words(
     ("gold", "answer", "score"),
     [
         ("$1.5 million", "$15 million", 0), ("$1.5 million", "$1.5 million in all", 1), ("2.5 kg", "25 kg", 0),
-        ("10.5%", "105%", 0), ("1.5", "15", 0), ("15", "1.5", 0), ("1.5", "1.50 of them", 1), ("1.5", "1.5.", 1),
+        ("10.5%", "105%", 0), ("1.5", "15", 0), ("15", "1.5", 0), ("2", "2.0 of them", 1), ("1.5", "1.5.", 1),
         ("1,500", "1500 men", 1), ("1500", "1,500 men", 1), ("5", "-5", 0), ("-5", "5", 0), ("-5", "−5 °C", 1),
         ("5", "2.5", 0), ("8", "8.5 feet", 0), ("1914", "1914-1918", 1), ("2,5", "25", 0), ("5", "5.", 1),
     ],
 )  # fmt: skip
 def test_a_number_is_found_only_if_it_is_equal(kind: str, rules: str, gold: str, answer: str, score: float) -> None:
     assert score_of(scorer_of(kind), item_of(gold), answer, rules) == score
+
+
+@pytest.mark.parametrize("rules", ["custom", "squad_v2", "nq_open", "triviaqa"])
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("1, 2, 3", "1,2,3"), ("1,2,3", "1, 2, 3"), ("January 1, 2000", "January 1,2000"), ("2020", "Am 12.05.2020."),
+        ("(3, 4)", "The point is (3,4)."), ("(3,4)", "It is (3, 4)."), ("4", "(3,4)"), ("2,5", "about 2,5 kg (2,5)"),
+        ("1941", "On December 7,1941."), ("1,000,000", "1 000 000"), ("1 000 000", "1,000,000 men"),
+        ("1,500", "1 500 men"), ("1 500", "1 500"), ("2 eggs", "You need:\n-2 eggs\n-5 apples"), ("5", "-2 is\n-5 is"),
+        ("1969", "Moon landing\n-1969"), ("24 hours", "A day\n–24 hours"), ("1.2.3", "version 1.2.3"),
+        ("-5", "It is:\n-5"), ("-2 eggs", "You need:\n-2 eggs"), ("Python 3.10", "It is Python 3.10."),
+    ],
+)  # fmt: skip
+def test_numbers_are_found_that_only_marks_separate_and_those_that_can_be_read_in_two_ways(
+    gold: str, answer: str, rules: str
+) -> None:
+    assert score_of(scorer_of("includes"), item_of(gold), answer, rules) == 1
+
+
+@pytest.mark.parametrize("rules", ["custom", "triviaqa"])
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [
+        ("Python 3.1", "It is Python 3.10."), ("3.10", "It is 3.1."), ("5", "It is:\n-5"), ("5", "-5 degrees"),
+        ("3.1", "Section 3.1.2"), ("500,000", "1,500,000"), ("5", "1,5"), ("5", "1.5,2.5"), ("500", "(1,500)"),
+        ("1,5", "15"), ("1.5", "1 500"),
+    ],
+)  # fmt: skip
+def test_other_versions_and_parts_of_numbers_are_not_found(gold: str, answer: str, rules: str) -> None:
+    assert score_of(scorer_of("includes"), item_of(gold), answer, rules) == 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [("1, 2", "1,2"), ("1,2", "1, 2"), ("1, 2, 3", "1 2 3"), ("1941", "1941."), ("1,000", "1 000"), ("3-4", "3 4")],
+)
+def test_what_exact_match_accepts_is_included_unless_its_numbers_differ(gold: str, answer: str) -> None:
+    item = item_of(gold)
+    assert score_of(scorer_of("exact_match"), item, answer, "triviaqa") == 1
+    assert score_of(scorer_of("includes"), item, answer, "triviaqa") == 1
+    assert score_of(scorer_of("includes"), item_of("1.5"), "1 5", "triviaqa") == 0
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer"),
+    [("1941", "On December 7,1941."), ("2020", "Am 12.05.2020 war es."), ("3", "[1,3]"), ("2 eggs", "For it:\n-2 eggs"),
+     ("12.05.2020", "Am 12.05.2020."), ("1,2,3", "See 1,2,3.")],
+)  # fmt: skip
+def test_numbers_that_only_marks_separate_are_found_where_texts_are_compared_as_they_stand(
+    gold: str, answer: str
+) -> None:
+    assert score_of(scorer_of("includes", normalize=False), item_of(gold), answer) == 1
 
 
 @pytest.mark.parametrize(
@@ -90,7 +143,7 @@ def test_exact_match_and_unsupported_claims_stay_as_they_are_defined() -> None:
 
 @pytest.mark.parametrize("kind", ["includes", "starts_with"])
 def test_numbers_that_are_found_otherwise_are_another_version_so_that_finished_runs_are_scored_again(kind: str) -> None:
-    assert scorer_of(kind).declared.version == 2
+    assert scorer_of(kind).declared.version == 3
 
 
 def test_any_accepted_answer_will_do_and_what_exact_match_accepts_is_included() -> None:

@@ -14,6 +14,7 @@ from promptrial.scoring.base import ScoringSettings, accepted_answers, load_scor
 from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import EXACT, NQ_OPEN, RULES, SQUAD_V1, SQUAD_V2, TRIVIAQA, EvaluationRules, rules_for
 from promptrial.scoring.panel import score_answer
+from tests.support.scoring import scorer_of
 
 
 def scores(rules: str, golds: tuple[str, ...], text: str, tokens: str | None = None) -> dict[str, float]:
@@ -49,6 +50,17 @@ def test_chosen_rules_win_over_those_of_the_format_and_unknown_ones_are_refused(
         ("exact", ("The The",), " The  The\n", 1, 1),
         ("exact", ("O'Neil (actor)",), "O'Neil", 0, 2 / 3),
         ("squad_v1", ("Normans",), "the Normans.", 1, 1),
+        ("letters", ("A",), "A", 1, 1),
+        ("letters", ("A",), "(a).", 1, 1),
+        ("letters", ("A",), "The", 0, 0),
+        ("letters", ("A",), "...", 0, 0),
+        ("letters", ("A",), "", 0, 0),
+        ("letters", ("A",), "The answer is A", 0, 0),
+        ("letters", ("B",), "The B.", 1, 1),
+        ("letters", ("A", "the Normans"), "Normans", 1, 1),
+        ("letters", ("+",), " +\n", 1, 1),
+        ("letters", ("+",), "-", 0, 0),
+        ("letters", (), "the", 0, 0),
     ],
 )
 def test_rules_score_as_their_official_script_does(
@@ -76,6 +88,16 @@ def test_a_refusal_never_equals_a_gold_that_normalises_to_nothing() -> None:
 def test_exact_match_and_false_answers_agree_on_unanswerable_items(rules: str, text: str) -> None:
     found = scores(rules, (), text)
     assert found["em"] == 1 - found["false_answer_rate"]
+
+
+@pytest.mark.parametrize("kind", ["includes", "starts_with"])
+@pytest.mark.parametrize(("gold", "answer", "score"), [("A", "A.", 1), ("A", "A, as I said", 1), ("A", "a cat", 0)])
+def test_a_letter_is_looked_for_under_the_rules_for_letters_as_under_any_others(
+    kind: str, gold: str, answer: str, score: float
+) -> None:
+    for rules in (rules_for("custom"), rules_for("custom", "letters")):
+        prepared = prepare_gold(Item(id="1", dataset="d", question="q", answers=(gold,)), rules, ScoringSettings())
+        assert score_answer(prepared, Response(answer), {"s": scorer_of(kind)}) == (score,)
 
 
 def test_an_article_is_the_null_prediction_of_an_unanswerable_item() -> None:

@@ -155,6 +155,7 @@ def declaration(**changed: object) -> object:
         (declaration(label=" "), "the label is empty"),
         (declaration(range=(1, 0)), "from a lower to a higher number; given: 1 to 0"),
         (declaration(range=(1, 1)), "from a lower to a higher number; given: 1 to 1"),
+        (declaration(range=(0, 9e-5)), "the range 0 to 9e-05 is too narrow to compute with: at least 0.0001"),
         (declaration(range=(0, math.inf)), "Expected `float`, got `null`"),
         (declaration(range=(math.nan, 1)), "Expected `float`, got `null`"),
         (declaration(range=(0, 1, 2)), "Expected `array` of length 2"),

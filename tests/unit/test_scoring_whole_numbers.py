@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.scoring.support import claim_words
-from promptrial.scoring.whole_numbers import is_sign, with_whole_numbers
+from promptrial.scoring.whole_numbers import apart, is_sign, other_reading, with_equal_numbers, with_whole_numbers
 from tests.support.processor_time import at_most
 
 
@@ -20,9 +20,10 @@ def words(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "other"),
     [
-        ("1,500", "1500"), ("1,00,000", "100000"), ("1.234.567", "1,234,567"), ("1.234,50", "1234.5"), ("1.50", "1.5"),
-        ("2.0", "2"), (".5", "0.5"), ("−5", "-5"), ("–5 °C", "-5 °C"), ("-$5", "$-5"), ("(-5)", "-5"), ("**-5**", "-5"),
-        ("1,234,567.80", "1234567.8"), ("v2.5", "v2.5."), ("...5", "5"), ("no.5", "no. 5"), ("x=-5", "x = -5"),
+        ("1,500", "1500"), ("1,00,000", "100000"), ("1.234.567", "1,234,567"), ("1.234,50", "1234.50"),
+        ("2.0", "2"), ("2.00", "2"), ("1,500.00", "1500"), ("x,2.5", "x, 2.5"), (".5", "0.5"), ("−5", "-5"),
+        ("–5 °C", "-5 °C"), ("-$5", "$-5"), ("(-5)", "-5"), ("**-5**", "-5"),
+        ("1,234,567.80", "1234567.80"), ("v2.5", "v2.5."), ("...5", "5"), ("no.5", "no. 5"), ("x=-5", "x = -5"),
     ],
 )  # fmt: skip
 def test_equal_numbers_are_the_same_words(text: str, other: str) -> None:
@@ -30,10 +31,19 @@ def test_equal_numbers_are_the_same_words(text: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "other"), [("1.50", "1.5"), ("1,234.5000", "1234.5"), ("2.0", "2"), ("1.05", "1.050")]
+)
+def test_zeros_at_the_end_do_not_count_where_values_are_compared(text: str, other: str) -> None:
+    assert with_equal_numbers(text) == with_equal_numbers(other)
+    assert with_equal_numbers("1.05 and 10") != with_equal_numbers("1.5 and 1")
+
+
+@pytest.mark.parametrize(
     ("text", "other"),
     [
         ("1.5", "15"), ("0.5", "05"), ("-5", "5"), ("3.5%", "35%"), ("2,5", "25"), ("1.2.3", "123"), ("1e-5", "1e5"),
-        ("10^-5", "10^5"), ("1.234", "1,234"), ("٣.٥", "٣٥"), ("1914,1918", "19141918"),
+        ("10^-5", "10^5"), ("1.234", "1,234"), ("٣.٥", "٣٥"), ("1914,1918", "19141918"), ("3.10", "3.1"),
+        ("1.50", "1.5"), ("20", "2"), ("0,125", "125"),
     ],
 )  # fmt: skip
 def test_different_numbers_are_different_words(text: str, other: str) -> None:
@@ -45,6 +55,53 @@ def test_different_numbers_are_different_words(text: str, other: str) -> None:
 )
 def test_a_dash_that_is_no_sign_and_a_point_that_is_no_decimal_point_part_words(text: str) -> None:
     assert words(text) == claim_words(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("1,2,3", "1 2 3"), ("12.05.2020", "12 05 2020"), ("December 7,1941", "december 7 1941"), ("1.2.3", "1 2 3"),
+        ("1914,1918", "1914 1918"), ("1.5,2.5,3.5", "1.5 2.5 3.5"), ("-1,2,3", "-1 2 3"), ("1,23,4", "1 23 4"),
+        ("10.0.0.1", "10 0 0 1"), ("x,3,4", "x 3,4"), ("no.5.5", "no 5.5"),
+    ],
+)  # fmt: skip
+def test_digits_with_marks_that_make_no_number_are_several_words(text: str, found: str) -> None:
+    written = found.replace(".", "qdq").replace(",", "qcq").replace("-", "qmq")
+    assert words(text) == written.split()
+
+
+@pytest.mark.parametrize("text", ["1,500", "1.5", "2,5", "0,1416", "1.234.567,8", "1,00,000.5", "50 men, 1.5 each"])
+def test_a_number_with_marks_is_not_taken_apart(text: str) -> None:
+    assert apart(text) == text
+
+
+def test_numbers_that_only_a_mark_separates_are_taken_apart() -> None:
+    assert apart("On 12.05.2020, 1,2,3 or 7,1941.") == "On 12. 05. 2020, 1, 2, 3 or 7, 1941."
+
+
+@pytest.mark.parametrize(
+    ("text", "other"),
+    [
+        ("(3,4)", "(3, 4)"), ("[1,3]", "[1, 3]"), ("(-3,4)", "(-3, 4)"), ("1 000 000", "1000000"),
+        ("12\u202f345", "12345"),
+        ("-2 eggs\n-5 apples", "- 2 eggs\n- 5 apples"), ("You need:\n-2 eggs", "You need:\n- 2 eggs"),
+        ("Moon landing\n-1969", "Moon landing\n- 1969"), ("Prices:\n  –$5\n  –$7", "Prices:\n  – $5\n  – $7"),
+    ],
+)  # fmt: skip
+def test_what_can_be_read_in_two_ways_has_another_reading(text: str, other: str) -> None:
+    assert other_reading(text) == other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,5", "(1,500)", "(2,5 kg)", "-5", "-5 °C", "-5 degrees", "It is:\n-5", "It is\n\n-5", "It is:\n-5 °C",
+        "5\n- 3",
+        "1 0000", "2.1 000", "0 500", "Duke Rollo, in 911,\nwith 50 men.",
+    ],
+)  # fmt: skip
+def test_what_can_be_read_in_one_way_has_no_other_reading(text: str) -> None:
+    assert other_reading(text) == text
 
 
 def test_a_text_without_marks_in_its_numbers_is_the_same_object() -> None:
@@ -64,7 +121,13 @@ def test_a_number_is_one_word_however_its_thousands_are_parted(number: object) -
     assert words(f"{number:,}") == words(f"{number}")
 
 
-@pytest.mark.parametrize("hostile", ["1,23,", "9", "1.", "-", "$-", ".", "1.234,", ",000", "1-"])
+@pytest.mark.parametrize(
+    "hostile", ["1,23,", "9", "1.", "-", "$-", ".", "1.234,", ",000", "1-", "\n-1", "\n ", "(1,", "1 000 "]
+)
 def test_hostile_texts_take_time_in_proportion(hostile: str) -> None:
+    text = f"{hostile * (60_000 // len(hostile))},12345"
     with at_most(10):
-        with_whole_numbers(hostile * (60_000 // len(hostile)))
+        with_whole_numbers(text)
+        apart(text)
+        other_reading(text)
+        with_equal_numbers(text)

@@ -42,10 +42,10 @@ def test_it_is_found_with_the_power_that_it_names(clusters: int) -> None:
 
 def test_it_has_the_degrees_of_freedom_of_the_clusters() -> None:
     rng = np.random.default_rng(1)
-    sample = sample_of([*rng.random(48)], [*rng.random(48)], cluster=[item // 6 for item in range(48)])
+    sample = sample_of([*rng.random(48)], [*rng.random(48)], cluster=[item // 3 for item in range(48)])
     row = row_of(sample)
     assert row.figures["se"] is not None
-    assert detectable(sample) == pytest.approx((stats.t.ppf(0.975, 7) + stats.t.ppf(0.8, 7)) * row.figures["se"])
+    assert detectable(sample) == pytest.approx((stats.t.ppf(0.975, 15) + stats.t.ppf(0.8, 15)) * row.figures["se"])
 
 
 @pytest.mark.parametrize(("discordant", "given"), [(0, False), (3, False), (4, True), (20, True)])
@@ -98,3 +98,12 @@ def test_every_detectable_difference_of_a_document_could_be_detected() -> None:
     )
     (row,) = [row for row in document.estimates if row.method == "paired_difference"]
     assert row.figures["detectable_at_80_percent_power"] is None
+
+
+def test_of_the_fewest_clusters_it_is_what_their_sign_flips_find() -> None:
+    rng = np.random.default_rng(1)
+    sample = sample_of([*rng.random(48)], [*rng.random(48)], cluster=[item // 8 for item in range(48)])
+    se = row_of(sample).figures["se"]
+    assert se is not None
+    # All six cluster means have to be positive: each with a probability of 0.8^(1/6).
+    assert detectable(sample) == pytest.approx(math.sqrt(6) * stats.norm.ppf(0.8 ** (1 / 6)) * se, rel=0.02)

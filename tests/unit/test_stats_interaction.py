@@ -90,6 +90,43 @@ def test_clusters_in_both_subsets_take_their_covariance_off() -> None:
     assert interaction(*samples(alike), SETTINGS).reason == "the two effects vary together: no standard error"
 
 
+@pytest.mark.parametrize("clusters", [6, 10])
+def test_where_every_cluster_is_in_both_subsets_it_is_the_paired_t_test_of_its_clusters(clusters: int) -> None:
+    rng = np.random.default_rng(clusters)
+    cluster = np.tile(np.repeat(np.arange(clusters), 3), 2)
+    drawn = rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster))
+    half = len(cluster) // 2
+    found = interaction(*samples(halves(np.full(len(cluster), 0.5), 0.5 + drawn / 20, half, cluster)), SETTINGS)
+    first, second = ((drawn[part] / 20).reshape(clusters, 3).mean(axis=1) for part in (slice(half), slice(half, None)))
+    expected = stats.ttest_rel(first, second)
+    assert (found.df, found.p) == pytest.approx((clusters - 1, expected.pvalue))
+
+
+def test_degrees_of_freedom_are_those_of_the_whole_covariance_of_what_clusters_add() -> None:
+    """Some clusters are in both subsets, with other sizes in each; the matrices are written out in full."""
+    rng = np.random.default_rng(6)
+    cluster = np.concatenate([np.repeat(np.arange(8), np.arange(1, 9)), np.repeat(np.arange(4, 16), 2)])
+    drawn = rng.normal(size=16)[cluster] + rng.normal(size=len(cluster))
+    pair = samples(halves(np.full(len(cluster), 0.5), 0.5 + drawn / 20, 36, cluster))
+    found = interaction(*pair, SETTINGS)
+    to_influences, covariances = [], []
+    for sample in pair:
+        sizes = np.bincount(sample.cluster, minlength=16)
+        share, part = sizes / sizes.sum(), cr2(sample.difference, sample.cluster)
+        turn = ((sizes > 0) / np.sqrt(1 - share))[:, None] * (np.eye(16) - share[:, None])
+        spread = np.diag(sizes * (1 - part.correlation) + part.correlation * sizes**2)
+        to_influences.append(turn)
+        covariances.append(spread * part.se**2 / np.trace(turn @ spread @ turn.T))
+    (turn, other), (spread, other_spread) = to_influences, covariances
+    apart = turn @ spread @ turn.T + other @ other_spread @ other.T
+    crossed = turn @ np.sqrt(spread * other_spread) @ other.T
+    assert found.se is not None
+    correlation = (np.trace(apart) - found.se**2) / (2 * np.trace(crossed))
+    assert 0 < correlation < 1
+    whole = apart - correlation * (crossed + crossed.T)
+    assert found.df == pytest.approx(np.trace(whole) ** 2 / np.trace(whole @ whole))
+
+
 def test_exchanging_arms_or_subsets_negates_the_difference_and_keeps_p() -> None:
     control, treatment = scores(4)
     cluster = np.arange(60) // 2

@@ -10,7 +10,7 @@ import pytest
 
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.planning import Design, _least, detectable, power_at, questions_needed
+from promptrial.stats.planning import Design, detectable, least_enough, power_at, questions_needed
 from promptrial.stats.power import mcnemar_power
 from promptrial.stats.risk_difference import score_p_value
 from tests.support.score_tables import sample_of
@@ -162,5 +162,5 @@ def test_the_least_number_that_is_enough_is_found_in_few_steps_from_any_guess(gu
         asked.append(n)
         return n >= 100
 
-    assert _least(is_enough, guess) == 100
+    assert least_enough(is_enough, guess) == 100
     assert len(asked) <= 40

@@ -7,14 +7,15 @@ from typing import Final
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 
-from promptrial.documents.many_arms import Ranking, Simultaneous
+from promptrial.documents.many_arms import PooledEffect, Ranking, Simultaneous
 from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model.arms import Contrast
 from promptrial.stats.analysis import analyse, decided_pairing, pairing_of
 from promptrial.stats.clusters import cluster_totals
+from promptrial.stats.cr2 import cr2
 from promptrial.stats.one_control import with_one_control
-from promptrial.stats.paired import clustered_se
 from promptrial.stats.pooling import pool
 from promptrial.stats.score_table import ScoreTable
 from promptrial.stats.several import several_arms
@@ -188,16 +189,90 @@ def test_effects_over_data_sets_are_weighted_by_variances_of_the_items() -> None
     [row] = document.pooled
     pairing, of_items = pairing_of(table, "em", 0.0, Contrast("short"), QUICK), table.of_items(table.dataset)
     samples = [pairing.sample("dataset", name, of_items == code) for code, name in enumerate(table.dataset_names)]
-    wanted = pool([each.totals.mean for each in samples], [clustered_se(each.totals) ** 2 for each in samples])
+    parts = [cr2(each.difference, each.cluster) for each in samples]
+    wanted = pool([each.mean for each in parts], [each.se**2 for each in parts], [each.df for each in parts])
     assert (row.difference, row.q, row.p) == pytest.approx((wanted.estimate, wanted.q, wanted.p))
+    assert (row.se, row.df) == pytest.approx((wanted.se, wanted.df))
     assert (row.datasets, row.left_out) == (("passages", "trivia_a", "trivia_b"), ())
 
 
-def test_a_data_set_whose_effect_does_not_vary_is_left_out_by_name() -> None:
-    table = trial_table(120, arms=("control", "short"))
-    same = np.where(table.dataset == 0, 1.0, table.metrics["em"])
-    silent = np.where(np.isnan(table.metrics["em"]), np.nan, same)
-    document = analyse(replace(table, metrics=dict(table.metrics) | {"em": silent}), QUICK, pooled=True)
+def sets_of(*sizes: tuple[int, int], clusters: int | None = None) -> PooledEffect:
+    """Return the effect over data sets of so many items, of which so many are gained; in so many clusters each."""
+    gained = [float(at < gains) for n, gains in sizes for at in range(n)]
+    dataset = [at for at, (n, _) in enumerate(sizes) for _ in range(n)]
+    cluster = None if clusters is None else [
+        at * clusters + item % clusters for at, (n, _) in enumerate(sizes) for item in range(n)
+    ]  # fmt: skip
+    table = table_of([0.0] * len(gained), gained, dataset=dataset, cluster=cluster)
+    document = analyse(table, QUICK, pooled=True)
     assert isinstance(document.pooled, tuple)
     [row] = document.pooled
-    assert (row.left_out, row.datasets) == (("passages",), ("trivia_a", "trivia_b"))
+    return row
+
+
+def test_a_data_set_whose_effect_does_not_vary_is_not_left_out_of_the_effect_over_all() -> None:
+    """1,000 items without a change and two data sets of 20 with a quarter gained: +25 points would be of the two."""
+    row = sets_of((1000, 0), (20, 5), (20, 5))
+    assert (row.difference, row.p, row.left_out) == (None, None, ())
+    assert row.datasets == ("set0", "set1", "set2")
+    assert row.reason == "the effect in set0 does not vary"
+
+
+def test_a_data_set_of_few_clusters_has_no_weight_and_the_reason_names_each_one() -> None:
+    row = sets_of((40, 7), (40, 9), clusters=5)
+    assert (row.difference, row.method) == (None, None)
+    assert row.reason == (
+        "set0 has 5 clusters; at level 0.05 it needs 6; set1 has 5 clusters; at level 0.05 it needs 6"
+    )
+    found = sets_of((40, 7), (40, 9), clusters=6)
+    assert (found.reason, found.method) == (None, "inverse_variance")
+    assert found.df is not None
+    assert found.df <= 5.0001
+    assert sets_of((5, 2), (40, 9)).reason == "set0 has 5 pairs; at level 0.05 it needs 6"
+
+
+def test_a_data_set_without_a_pair_is_left_out_by_name() -> None:
+    table = trial_table(240, arms=("control", "short"))
+    gone = np.where(table.dataset == 0, np.nan, table.metrics["em"])
+    document = analyse(replace(table, metrics=dict(table.metrics) | {"em": gone}), QUICK, pooled=True)
+    assert isinstance(document.pooled, tuple)
+    [row] = document.pooled
+    assert (row.left_out, row.datasets, row.reason) == (("passages",), ("trivia_a", "trivia_b"), None)
+    alone = np.where(table.dataset == 1, np.nan, gone)
+    document = analyse(replace(table, metrics=dict(table.metrics) | {"em": alone}), QUICK, pooled=True)
+    assert isinstance(document.pooled, tuple)
+    assert document.pooled[0].reason == "fewer than two data sets have a pair"
+
+
+def test_an_endpoint_that_a_stopping_rule_looked_at_has_no_trend_and_no_effect_over_data_sets() -> None:
+    """Both assume a fixed size: after five looks by Pocock's rule such a test rejects far more than the level says."""
+    table = trial_table(240, effect=0.8, arms=("control", "short", "long"))
+    both = replace(QUICK, primary=("em", "f1"))
+    found = analyse(table, both, trend=("control", "short", "long"), pooled=True, looked_at="em")
+    alone = analyse(table, replace(QUICK, primary=("f1",)), trend=("control", "short", "long"), pooled=True)
+    for rows, others in ((found.trends, alone.trends), (found.pooled, alone.pooled)):
+        assert isinstance(rows, tuple)
+        of_em = [row for row in rows if row.metric == "em"]
+        assert of_em
+        assert {(row.p, row.ci_low, row.ci_high) for row in of_em} == {(None, None, None)}
+        assert all("sample size fixed in advance" in (row.reason or "") for row in of_em)
+        assert tuple(row for row in rows if row.metric == "f1") == others
+
+
+def test_a_trend_or_an_effect_over_data_sets_that_leans_on_few_items_says_so() -> None:
+    sparse = np.ones((200, 3))
+    sparse[:4, 0], sparse[4:6, 2] = 0, 0
+    for scores, said in (
+        (sparse, ("scores change in 6 of 200 items (upwards in 4, downwards in 2): the interval may be too narrow",)),
+        (binary(200, (0.2, 0.5, 0.8)), UNSET),
+    ):
+        found = analyse(arms_table(scores), QUICK, trend=("control", "a", "b"))
+        assert isinstance(found.trends, tuple)
+        assert found.trends[0].cautions == said
+    assert sets_of((100, 5), (100, 30)).cautions == (
+        "set0: pairs differ in 5 of 100 items (upwards in 5, downwards in 0): the interval may be too narrow",
+    )
+    table = table_of([0.0, 1.0] * 60, [1.0, 0.0] * 60, dataset=[0, 0, 1, 1, 0] * 24)
+    document = analyse(table, QUICK, pooled=True)
+    assert isinstance(document.pooled, tuple)
+    assert document.pooled[0].cautions is UNSET

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from promptrial.stats.pooling import pool
 from promptrial.stats.trend import item_slopes, trend_test
@@ -32,18 +33,43 @@ def test_a_trend_of_clusters_is_flipped_as_a_whole() -> None:
     assert trend_test(scores, np.arange(30) // 5).p == 2**-5
 
 
+KNOWN = [math.inf] * 6
+
+
 @pytest.mark.parametrize("count", [2, 4])
 def test_below_five_data_sets_one_effect_is_assumed(count: int) -> None:
-    found = pool([0.1 * at for at in range(count)], [0.02] * count)
-    assert (found.method, found.df, found.tau2) == ("inverse_variance", None, 0.0)
+    found = pool([0.1 * at for at in range(count)], [0.02] * count, KNOWN[:count])
+    assert (found.method, found.df, found.tau2) == ("inverse_variance", math.inf, 0.0)
     assert found.se == pytest.approx(math.sqrt(0.02 / count))
     assert (found.low, found.high) == pytest.approx(
         (found.estimate - 1.959964 * found.se, found.estimate + 1.959964 * found.se)
     )
 
 
+def test_weights_that_are_estimates_have_meiers_standard_error_and_the_mean_of_their_degrees_of_freedom() -> None:
+    found = pool([0.0, 0.1], [0.01, 0.03], [5, 20])
+    assert found.se == pytest.approx(math.sqrt((1 + 4 * (0.75 * 0.25 / 5 + 0.25 * 0.75 / 20)) / (100 + 100 / 3)))
+    assert found.df == pytest.approx(1 / (0.75 / 5 + 0.25 / 20))
+    assert found.p == pytest.approx(2 * stats.t.sf(found.estimate / found.se, found.df))
+
+
+@pytest.mark.parametrize(
+    ("spreads", "clusters"),
+    [([1.0, 1.0], [6, 6]), ([1.0] * 4, [6] * 4), ([1.0, 3.0, 1.0, 3.0], [6] * 4), ([1.0, 1.0], [6, 100]),
+     ([1.0] * 4, [20] * 4), ([1.0] * 5, [6] * 5), ([1.0] * 8, [6] * 8)],
+)  # fmt: skip
+def test_data_sets_without_an_effect_are_told_from_0_as_seldom_as_the_level_says(
+    spreads: list[float], clusters: list[int]
+) -> None:
+    rng, trials, freedoms = np.random.default_rng(3), 1500, [each - 1 for each in clusters]
+    effects = rng.normal(0, spreads, (trials, len(spreads)))
+    variances = np.array(spreads) ** 2 * rng.chisquare(freedoms, effects.shape) / freedoms
+    found = [pool(y, v, freedoms).p for y, v in zip(effects.tolist(), variances.tolist(), strict=True)]
+    assert sum(p <= 0.05 for p in found) <= stats.binom.ppf(0.999, trials, 0.057)
+
+
 def test_effects_that_agree_better_than_chance_do_not_narrow_the_interval() -> None:
-    found = pool([0.1] * 6, [0.02] * 6)
+    found = pool([0.1] * 6, [0.02] * 6, KNOWN)
     assert found.method == "hartung_knapp"
     assert (found.q, found.i2, found.tau2) == pytest.approx((0.0, 0.0, 0.0))
     assert found.se == pytest.approx(math.sqrt(0.02 / 6))
@@ -51,10 +77,10 @@ def test_effects_that_agree_better_than_chance_do_not_narrow_the_interval() -> N
 
 
 def test_a_larger_data_set_has_more_weight() -> None:
-    assert pool([0.0, 1.0], [0.01, 0.03]).estimate == pytest.approx(0.25)
+    assert pool([0.0, 1.0], [0.01, 0.03], [9, 9]).estimate == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize(("effects", "variances"), [([0.1], [0.1]), ([0.1, 0.2], [0.1, 0.0]), ([0.1, 0.2], [1, -1])])
 def test_what_cannot_be_pooled_is_refused(effects: list[float], variances: list[float]) -> None:
     with pytest.raises(ValueError, match=r"at least two|not above 0"):
-        pool(effects, variances)
+        pool(effects, variances, KNOWN[: len(effects)])

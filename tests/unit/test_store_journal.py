@@ -305,15 +305,14 @@ def test_a_reader_beside_a_process_at_work_never_sees_an_older_state(tmp_path: P
         try:
             assert writer.stdout is not None
             assert writer.stdout.readline() == "writing\n"
-            seen = []
-            for _ in range(400):
+            seen = list[int]()
+            while len(seen) < 400 or len({*seen}) <= 10:  # however little of the processor the writer gets
                 manifest = folder.load_manifest()
                 assert manifest is not None
                 seen.append(manifest.parts[SUBMITTING.part].attempt)
         finally:
             writer.kill()
     assert seen == sorted(seen)
-    assert len({*seen}) > 10
 
 
 def test_a_trial_that_has_not_begun_has_no_manifest(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Final
 from promptrial.archive.completeness import look
 from promptrial.archive.contents import Content, contents_of
 from promptrial.archive.manifest import SCRIPT, ArchivedFile, ArchiveManifest, Completeness, encode
-from promptrial.archive.places import Place
+from promptrial.archive.places import LocalFolder, PackedFile, Place
 from promptrial.archive.reading import verify
 from promptrial.documents.files import open_regular
 from promptrial.engine.session import Invocation
@@ -19,7 +20,7 @@ from promptrial.errors import CorruptRecordError, PromptrialError, StopRequested
 from promptrial.runtime.stop import StopToken, beside_the_work, stop_on_signals
 from promptrial.store import atomic
 from promptrial.store.lock import BEAT_EVERY_S, RunLock
-from promptrial.store.rundir import RunDir
+from promptrial.store.rundir import RunDir, run_folders
 
 __all__ = ["Archived", "archive_run"]
 
@@ -46,7 +47,7 @@ def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete
     PromptrialError
         If the run is not complete and ``incomplete`` is not given, or a file of it cannot be archived.
     UsageError
-        If something else is at that place.
+        If something else is at that place, or what is written there would change a run or be taken for one.
     CorruptRecordError
         If what was written does not read back as it was; it is then no longer under its name.
     StopRequested
@@ -54,6 +55,7 @@ def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete
 
     Side effects: holds the run's lock meanwhile, and removes a sentinel that was left there. The run keeps every byte.
     """
+    _check_apart(run, place)
     stop = StopToken(run.sentinel_path, invocation.clock)
 
     def check() -> None:
@@ -81,6 +83,26 @@ def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete
             return _kept(run, place, manifest, check)
         place.write(f"run_{run.run_id}", _checked(contents, check))
         return _read_back(place, manifest, check)
+
+
+def _check_apart(run: RunDir, place: Place) -> None:
+    """Refuse a place in a run, this one or another, and a folder that would be taken for a run."""
+    if not isinstance(place, LocalFolder | PackedFile):
+        return
+    target = Path(os.path.realpath(place.path))
+    folders = {folder.resolve() for folder in (run.root, *run_folders(run.root.parent)) if folder.is_dir()}
+    holds = next((folder for folder in folders if folder in (target, *target.parents)), None)
+    beside = target.parent == run.root.parent.resolve() and target.name.startswith("run_")
+    if holds is not None:
+        problem = f"it is in {holds.name}, and an archive is no part of a run"
+    elif beside and isinstance(place, LocalFolder):
+        problem = f"a folder of that name in {run.root.parent} would be taken for a run"
+    else:
+        return
+    raise UsageError(
+        f"--to {place.shown}: {problem}",
+        hint=f"choose another destination: promptrial archive {run.run_id}{run.place} --to DEST",
+    )
 
 
 def _checked(contents: Sequence[Content], check: Callable[[], None]) -> Iterator[Content]:

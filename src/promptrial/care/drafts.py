@@ -44,6 +44,7 @@ _WHY: Final = {
     "format": "detected; docs/questions.md",
     "columns": "which column holds what",
     "encoding": "of the file",
+    "rules": "what exact match compares; docs/scoring.md",
     "scorers": "how each answer is scored; docs/scorers.md",
     PRIMARY[0]: "the endpoint on which the verdict is based",
     "max_new_tokens": "the maximum length of an answer",
@@ -187,9 +188,7 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
     A configuration in a temporary folder stands for the new one, so that nothing is written if anything is wrong. Its
     questions have the path that was typed, which is the one that messages should name.
     """
-    from promptrial.engine.question_files import all_items
     from promptrial.engine.resolving import load_resolved
-    from promptrial.scoring.letters import LetterCheck
 
     with tempfile.TemporaryDirectory(prefix="promptrial-") as name:
         folder = Path(name)
@@ -207,13 +206,28 @@ def _look_into(given: Given, env: Mapping[str, str]) -> _Found:
         path.write_text(configuration_text(draft), encoding="utf-8")
         loaded, resolution = load_resolved(path, env, folder=Path())
         _check_models(loaded)
-        said: list[str] = []
-        items, letters = 0, LetterCheck()
-        for item in islice(all_items(loaded, said.append), MOST_COUNTED + 1):
-            letters.notice(item)
-            items += 1
-    sentences = (*resolution.sentences, *said, *letters.warnings("questions"))
-    return _Found(_fitting(resolution.values, items), sentences, items)
+        items, said = _questions_read(loaded)
+    return _Found(_fitting(resolution.values, items), (*resolution.sentences, *said), items)
+
+
+def _questions_read(loaded: LoadedConfig) -> tuple[int, list[str]]:
+    """Return how many questions there are, and what people should know of them, such as that a run refuses some."""
+    from promptrial.engine.question_files import read_items
+    from promptrial.phases.question_checks import QuestionChecks
+    from promptrial.scoring.whole_sets import WholeSetCheck
+
+    name, dataset = next(iter(loaded.experiment.datasets.items()))
+    said: list[str] = []
+    whole, checks = WholeSetCheck(), QuestionChecks(loaded.experiment)
+    items = list(islice(read_items(loaded, name, dataset, checks.notice, said.append), MOST_COUNTED + 1))
+    for item in items:
+        whole.notice(item)
+    said += whole.warnings(name)
+    try:
+        checks.refuse(name, items[:MOST_COUNTED])
+    except DataError as error:
+        said.append(f"a run that asks such a question is refused: {error}")
+    return len(items), said
 
 
 def _check_models(loaded: LoadedConfig) -> None:

@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptrial.care.status import find_run, jobs_in_flight
+from promptrial.care.status import find_folder, jobs_in_flight
 from promptrial.errors import CorruptRecordError, RunLockedError, UsageError
 from promptrial.runtime.clock import Clock
 from promptrial.store.lock import RunLock, holder
@@ -35,7 +35,7 @@ def require_removable(experiments: Path, run_id: str, clock: Clock) -> RunDir:
     RunLockedError
         If a process works on it.
     """
-    run = find_run(experiments, run_id)
+    run = find_folder(experiments, run_id)
     _require_a_folder(run)
     by = holder(run.lock_path, clock)
     if by is not None and by.may_live:
@@ -96,7 +96,7 @@ def remove_run(run: RunDir, clock: Clock) -> None:
 
     Side effects: removes files.
     """
-    find_run(run.root.parent, run.run_id)
+    find_folder(run.root.parent, run.run_id)
     _require_a_folder(run)
     with RunLock(run.lock_path, since=clock.now(), clock=clock, stop_command=run.command("stop")):
         _require_no_jobs(run)

@@ -82,17 +82,28 @@ def _require_unasked(opened: Opened, spec: RunSpec) -> None:
             hint=f"draw the other items, which sends nothing, and then seal the run: {spec.run.resume_command} --yes "
             f"--to_step {build.PHASE.name}",
         )
-    if holds_answers(spec.run) and not _has_asked_its_pilot_alone(spec):
+    if _has_asked(spec):
         raise UsageError(
             f"run {spec.run.run_id} has already sent requests; a plan can only be sealed before that",
-            hint=f"start another run, and seal it before it sends requests: {_BEGIN}{spec.run.place}, then "
-            f"promptrial seal NAME{spec.run.place}",
+            hint=_seal_another(spec.run),
         )
     if not (spec.run.prepared / "manifest.json").exists():
         raise PhaseBlockedError(
             f"run {spec.run.run_id}: its questions are not prepared, and the plan lists them",
             hint=f"prepare them, which sends nothing: {spec.run.resume_command} --to_step {prepare.PHASE.name}",
         )
+
+
+def _has_asked(spec: RunSpec) -> bool:
+    """Whether more was asked than what may be before a plan is sealed."""
+    return holds_answers(spec.run) and not _has_asked_its_pilot_alone(spec)
+
+
+def _seal_another(run: RunDir) -> str:
+    return (
+        f"start another run, and seal it before it sends requests: {_BEGIN}{run.place}, then "
+        f"promptrial seal NAME{run.place}"
+    )
 
 
 def _require_settled(opened: Opened) -> None:
@@ -187,6 +198,10 @@ def _within(run: RunDir, text: str) -> str:
 def _compared(spec: RunSpec) -> Sealing:
     sealed = spec.history.sealed
     if sealed is None:
+        if _has_asked(spec):
+            raise UsageError(
+                f"run {spec.run.run_id} is not sealed, and has already sent requests", hint=_seal_another(spec.run)
+            )
         raise UsageError(
             f"run {spec.run.run_id} is not sealed",
             hint=f"seal a run before any request is sent: promptrial seal {spec.run.run_id}{spec.run.place}",

@@ -18,7 +18,7 @@ from promptrial.store.awaited import awaited_by
 from promptrial.store.lock import Holder, holder
 from promptrial.store.part_records import PartStatus, set_or_none
 from promptrial.store.records import Manifest, PhaseStatus, RunState, TrialManifest
-from promptrial.store.rundir import RUN_ID_PATTERN, RunDir
+from promptrial.store.rundir import RUN_ID_PATTERN, RunDir, check_begun
 
 __all__ = [
     "Progress",
@@ -26,6 +26,7 @@ __all__ = [
     "StatusWord",
     "built_by",
     "cap_reached",
+    "find_folder",
     "find_run",
     "jobs_in_flight",
     "pilot_ended",
@@ -99,7 +100,20 @@ def pilot_ended(state: RunState) -> int | None:
 
 
 def find_run(experiments: Path, run_id: str) -> RunDir:
-    """Return a run that exists.
+    """Return a run that exists, and holds anything of one.
+
+    Raises
+    ------
+    UsageError
+        If there is no run of that name, or its folder holds nothing of one.
+    """
+    run = find_folder(experiments, run_id)
+    check_begun(run)
+    return run
+
+
+def find_folder(experiments: Path, run_id: str) -> RunDir:
+    """Return a run whose folder exists, whatever is in it: for what removes, stops or resumes it.
 
     Raises
     ------
@@ -124,6 +138,7 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     try:
         state = records.load(run.state_path, RunState)
     except FileNotFoundError:
+        check_begun(run)
         raise UsageError(
             f"run {run.run_id}: {run.state_path} does not exist",
             hint=f"rebuild it from the other files and resume: {run.rebuild_command}",

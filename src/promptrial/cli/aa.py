@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.gate_flags import gates_of, level_of
-from promptrial.cli.options import add_experiments_dir, add_run_id, run_to_read
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import positive
 from promptrial.config.environment import environment
@@ -67,7 +67,7 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.documents import aa
     from promptrial.engine.session import Invocation
 
-    run = run_to_read(args)
+    run = run_or_latest(args)
     env = environment(os.environ, Path.cwd())
     found = read_run(run, env, Invocation(env, SystemClock(), lambda _text: None))
     trials = [each for each in found.spec.trials if args.trial_filter is None or args.trial_filter in each.slug]

@@ -92,14 +92,14 @@ def execute(args: argparse.Namespace) -> int:
 def _golds(loaded: LoadedConfig) -> tuple[list[Gold], list[str]]:
     """Return the accepted answers in local question files that read as refusals, and what is said of unusable ones.
 
-    Side effects: says which file cannot be read, and where right choices all have one letter.
+    Side effects: says which file cannot be read, and what is odd about a data set as a whole.
     """
     from promptrial.datasets.base import reading_of
     from promptrial.design.audit_document import Gold
     from promptrial.errors import DataError
     from promptrial.phases.scorers import package_scorers
     from promptrial.scoring.golds import GoldCheck, UnusableGolds
-    from promptrial.scoring.letters import LetterCheck
+    from promptrial.scoring.whole_sets import WholeSetCheck
 
     golds: list[Gold] = []
     problems: list[str] = []
@@ -108,17 +108,17 @@ def _golds(loaded: LoadedConfig) -> tuple[list[Gold], list[str]]:
         if dataset.path is None:
             continue
         check, unusable = GoldCheck(loaded.experiment.scoring.extra_refusals), UnusableGolds(scorers)
-        path, ids, letters = loaded.folder / dataset.path, list[str](), LetterCheck()
+        path, ids, whole = loaded.folder / dataset.path, list[str](), WholeSetCheck()
         format_: DatasetFormat = registry.load("dataset format", dataset.known_format)
         try:
             for place, item in format_.placed([path], name, reading_of(dataset)):
                 check.notice(place, item)
                 unusable.notice(place, item)
-                letters.notice(item)
+                whole.notice(item)
                 ids.append(item.id)
         except DataError as error:
             say_to_stderr(f"the gold answers of {name} were not checked: {error.message}")
-        for warning in letters.warnings(name):
+        for warning in whole.warnings(name):
             say_to_stderr(warning)
         try:
             unusable.check(name, ids)

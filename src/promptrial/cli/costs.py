@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from promptrial.cli.options import add_experiments_dir, add_run_id, run_to_read
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.runtime.terminal import print_result, say_to_stderr
 
@@ -41,7 +41,7 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.phases.accounts import read_ledger
     from promptrial.reporting.ledger_csv import ledger_csv
 
-    run = run_to_read(args)
+    run = run_or_latest(args)
     ledger = read_ledger(run)
     if args.csv is not None:
         _write_csv(args.csv, ledger_csv(ledger))

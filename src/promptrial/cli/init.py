@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "configure", "execute"]
 
-DESCRIPTION = """Write a configuration file for your own trial. It can be run as it is.
+DESCRIPTION = """Write a configuration file for your own trial. It can be run as it is, or what to fix first is printed.
 
 The question file is read to find its format, its columns and suitable scorers. Without --questions, five sample
 questions are written. For each prompt that you do not give, a sample prompt is written.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from promptrial.cli.new_file import free_path
-from promptrial.cli.options import add_experiments_dir, add_run_id, run_to_read
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.cli.values import number, port, positive, whole
 from promptrial.config.environment import environment
@@ -96,7 +96,7 @@ def execute(args: argparse.Namespace) -> int:
         raise UsageError("--json goes with --read FILE", hint="draw the sheet without --json")
     if args.read is not None and (args.measure is not None or args.temp is not None):
         raise UsageError("--measure and --temp are for drawing", hint="leave them out: the sheet names both")
-    run = run_to_read(args)
+    run = run_or_latest(args)
     env = environment(os.environ, Path.cwd())
     found = read_run(run, env, Invocation(env, SystemClock(), lambda _text: None))
     trial = chosen_trial(found, args.trial_filter)

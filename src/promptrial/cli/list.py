@@ -11,6 +11,8 @@ from promptrial.care.listing import list_runs
 from promptrial.care.run_documents import ListDocument, ListedRun
 from promptrial.cli.options import add_experiments_dir, experiments_dir
 from promptrial.cli.parser import Parser, add_flag
+from promptrial.config.environment import place_flag
+from promptrial.errors import UsageError
 from promptrial.runtime.clock import SystemClock
 from promptrial.runtime.terminal import print_result, terminal_width
 
@@ -29,7 +31,20 @@ def configure(parser: Parser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print the list."""
+    """Print the list.
+
+    Raises
+    ------
+    UsageError
+        If the folder that a flag names does not exist.
+    """
+    named = args.experiments_dir
+    if named is not None and not named.exists():
+        raise UsageError(
+            f"--experiments_dir {named}: there is no such folder",
+            hint="give the folder that holds the folders run_..., or start a run there: promptrial run"
+            f"{place_flag(named)}",
+        )
     found = list_runs(experiments_dir(args), SystemClock())
     text = json.dumps(msgspec.to_builtins(found), indent=2) + "\n" if args.json else _as_text(found)
     print_result(text)

@@ -43,7 +43,6 @@ __all__ = [
     "overrides",
     "resume_command",
     "run_or_latest",
-    "run_to_read",
 ]
 
 ALL_ARMS: Final = "both"
@@ -63,7 +62,7 @@ def run_or_latest(args: argparse.Namespace) -> RunDir:
     Raises
     ------
     UsageError
-        If there is no such run, or no run at all.
+        If there is no such run, its folder holds nothing of one, or there is no run at all.
     """
     from promptrial.care.status import find_run
 
@@ -71,21 +70,6 @@ def run_or_latest(args: argparse.Namespace) -> RunDir:
     if args.run_id is None:
         args.run_id = newest_run(experiments)
     return find_run(experiments, args.run_id)
-
-
-def run_to_read(args: argparse.Namespace) -> RunDir:
-    """Return the same, if the folder holds anything of a run.
-
-    Raises
-    ------
-    UsageError
-        Also if it holds nothing of one.
-    """
-    from promptrial.store.rundir import check_begun
-
-    run = run_or_latest(args)
-    check_begun(run)
-    return run
 
 
 def newest_run(experiments: Path) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple, NoReturn
 
 from promptrial import registry
 from promptrial.cli.help_format import HelpFormatter
-from promptrial.cli.slips import DASHED, meant_by_words, meant_verb
+from promptrial.cli.slips import DASHED, check_variables, meant_by_words, meant_verb
 from promptrial.cli.values import truth
 from promptrial.config.environment import dotenv
 from promptrial.errors import UsageError
@@ -139,6 +139,7 @@ class Parser(argparse.ArgumentParser):
         for source, variables in (("environment variable", os.environ), (".env:", dotenv(Path.cwd()))):
             if source == ".env:":
                 self._check_dotenv(variables)
+            check_variables(source, variables, self.flags)
             found = _given(self.flags.values(), values, source, variables)
             given_by |= {name: f"{source} {self.flags[name].variable}" for name in found}
             values |= found

@@ -105,8 +105,12 @@ def _checks(planned: Planned) -> list[str]:
     checked = planned.checked
     if checked is None:
         return []
-    notes = [f"note: {note}" for note in checked.notes]
-    return [*checked.decided, *notes, *(f"this run would be refused: {problem}" for problem in checked.problems)]
+    return [*checked.decided, *(f"note: {note}" for note in checked.notes)]
+
+
+def _refusals(planned: Planned) -> list[str]:
+    """Return what has to be fixed before the rest of the plan matters."""
+    return [f"this run would be refused: {problem}" for problem in planned.checked.problems] if planned.checked else []
 
 
 def _warnings(planned: Planned) -> list[str]:
@@ -123,6 +127,7 @@ def _drift(planned: Planned) -> list[str]:
 
 SECTIONS: Final[tuple[Callable[[Planned], list[str]], ...]] = (
     _heading,
+    _refusals,
     plan_quote.table,
     plan_quote.sources,
     _reuse,

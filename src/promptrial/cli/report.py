@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from promptrial.cli.new_file import free_path
-from promptrial.cli.options import add_experiments_dir, add_run_id, run_to_read
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.runtime.clock import SystemClock
@@ -47,7 +47,7 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.engine.session import Invocation
     from promptrial.store.atomic import AtomicFile
 
-    run = run_to_read(args)
+    run = run_or_latest(args)
     path = free_path(args.out or Path(_NAME.format(run=run.run_id, kind="_no_texts" if args.no_texts else "")), run)
     env = environment(os.environ, Path.cwd())
     found = read_run(run, env, Invocation(env, SystemClock(), lambda _text: None))

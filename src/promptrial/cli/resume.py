@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from promptrial import registry
-from promptrial.care.status import find_run
+from promptrial.care.status import find_folder
 from promptrial.cli import plan as plan_command
 from promptrial.cli import run as run_command
 from promptrial.cli.options import (
@@ -85,7 +85,7 @@ def execute(args: argparse.Namespace) -> int:
     if run_id is None or (args.run and args.run_id and args.run != args.run_id):
         place = place_flag(experiments_dir(args))
         raise UsageError(f"name one run: promptrial resume ID{place}", hint=f"list all runs: promptrial list{place}")
-    run, clock = find_run(experiments_dir(args), run_id), SystemClock()
+    run, clock = find_folder(experiments_dir(args), run_id), SystemClock()
     require_names(run.root.parent, args.config or run.config_path)  # before anything of it is migrated
     invocation = Invocation(
         os.environ, clock, say_to_stderr, args.log_level, resume_command=resume_command(args, run_id)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from promptrial.cli.options import add_experiments_dir, add_run_id, run_to_read
+from promptrial.cli.options import add_experiments_dir, add_run_id, run_or_latest
 from promptrial.cli.parser import Parser, add_flag
 from promptrial.config.environment import environment
 from promptrial.documents.printable import defused_cell, escaped
@@ -92,7 +92,7 @@ def execute(args: argparse.Namespace) -> int:
     from promptrial.care.unfinished import unfinished_warnings
     from promptrial.engine.session import Invocation
 
-    run = run_to_read(args)
+    run = run_or_latest(args)
     env = environment(os.environ, Path.cwd())
     found = read_run(run, env, Invocation(env, SystemClock(), lambda _text: None))
     trial = chosen_trial(found, args.trial_filter)

@@ -12,7 +12,7 @@ from typing import Final
 from promptrial.config.environment import DEFAULT_EXPERIMENTS
 from promptrial.errors import UsageError
 
-__all__ = ["DASHED", "before_verb", "meant_by_words", "meant_verb"]
+__all__ = ["DASHED", "before_verb", "check_variables", "meant_by_words", "meant_verb"]
 
 DASHED: Final = re.compile(r"[\u2010-\u2015\u2212]{1,2}([A-Za-z][\w-]*)(=.*)?")
 """A flag with a dash in the place of hyphens, as word processors write it."""
@@ -25,6 +25,9 @@ _OTHER_WORDS: Final = {
     "start": "run", "ui": "view", "validate": "config", "watch": "status", "why": "explain",
 }  # fmt: skip
 """What other programs call our verbs."""
+_VARIABLE: Final = "PROMPTRIAL_"
+_OF_NO_FLAG: Final = frozenset({"batch_file_emulator", "cache", "emulator_key", "traceback", "trusted_hosts"})
+_CLOSE: Final = 0.75
 _WITHOUT_VERB: Final = ("-h", "--help", "--version")
 
 
@@ -71,6 +74,35 @@ def _is_cut(word: str, flag: str) -> bool:
     """Whether a word is a flag that was not typed to its end, or too far."""
     name = word.partition("=")[0].replace("-", "_")
     return flag.replace("-", "_").startswith(name) or name.startswith(flag.replace("-", "_"))
+
+
+def check_variables(source: str, variables: Collection[str], flags: Collection[str]) -> None:
+    """Refuse a variable that looks like one of a command's flags, and sets none of any command.
+
+    Parameters
+    ----------
+    source : str
+        Where the variables stand, for the message.
+    variables : collection of str
+        Their names. Those that do not begin with ``PROMPTRIAL_`` belong to others.
+    flags : collection of str
+        Those of the command, without hyphens.
+
+    Raises
+    ------
+    UsageError
+        Naming both: a limit that is misspelt would limit nothing.
+    """
+    for variable in sorted(variables):
+        name = variable.removeprefix(_VARIABLE).lower()
+        if not variable.startswith(_VARIABLE) or name in flags or name in _OF_NO_FLAG:
+            continue
+        near = _nearest(name, flags, _CLOSE)
+        if near and not _flag_of_others(f"--{name}")[1]:
+            raise UsageError(
+                f"{source} {variable} sets nothing; did you mean {_VARIABLE}{near[0].upper()}?",
+                hint=f"rename it, or remove it: unset {variable}",
+            )
 
 
 def _near_flag(word: str, flags: Collection[str]) -> str:
@@ -120,8 +152,8 @@ def _flag_of_others(flag: str) -> tuple[str, list[str]]:
     return name, verbs
 
 
-def _nearest(word: str, known: Iterable[str]) -> list[str]:
-    """Return the known word that is closest, if one is close."""
+def _nearest(word: str, known: Iterable[str], least: float = 0.6) -> list[str]:
+    """Return the known word that is closest, if one is as close as ``least`` (0 to 1)."""
     import difflib
 
-    return difflib.get_close_matches(word, [*known], n=1)
+    return difflib.get_close_matches(word, [*known], n=1, cutoff=least)

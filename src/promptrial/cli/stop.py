@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 
-from promptrial.care.status import find_run
+from promptrial.care.status import find_folder
 from promptrial.care.stop_request import ask_to_stop
 from promptrial.cli.options import add_experiments_dir, add_run_id, experiments_dir, resume_command
 from promptrial.cli.parser import Parser, add_flag
@@ -42,7 +42,7 @@ def execute(args: argparse.Namespace) -> int:
     UsageError
         If there is no such run.
     """
-    run, clock = find_run(experiments_dir(args), args.run_id), SystemClock()
+    run, clock = find_folder(experiments_dir(args), args.run_id), SystemClock()
     asked = ask_to_stop(run, DETACH if args.now else SOFTLY, clock)
     if asked is None:
         print_result(f"run {run.run_id} is not running; nothing to stop\n")

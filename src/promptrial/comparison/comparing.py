@@ -12,6 +12,7 @@ from itertools import product
 from typing import Literal
 
 from promptrial.comparison.arms import changes, side_by_side
+from promptrial.comparison.attrition import attrition_among
 from promptrial.comparison.comparability import agreements, match_items, refusal
 from promptrial.comparison.document import Agreement, Comparison, GateResult, ItemMatch, Pair, Side
 from promptrial.comparison.gates import Gate, decide, resolved
@@ -19,6 +20,7 @@ from promptrial.comparison.reading import (
     RunSide,
     TrialSide,
     read_items,
+    read_predictions,
     read_run,
     read_score_table,
     read_scorers,
@@ -251,8 +253,8 @@ class _Trials:
         return {name: str(self.a.identity.metrics[name]["type"]) for name in self.ranges}
 
     def settings(self, alpha: float) -> StatsSettings:
-        """Return the settings that A was analysed with, at another level."""
-        return replace(self.a.significance.settings, alpha=alpha)
+        """Return the settings that A was analysed with, at another level: that of tests and of intervals."""
+        return replace(self.a.significance.settings, alpha=alpha, confidence=1 - alpha)
 
     def pair(self, arm: ArmName, table: ScoreTable, alpha: float) -> Pair:
         """Return everything that there is to say of an arm."""
@@ -284,8 +286,17 @@ class _Trials:
         attrition: dict[ArmName, ArmAttrition] = {}
         for place, trial in zip(DEFAULT_CONTRAST.sides, (self.a, self.b), strict=True):
             if arm in trial.significance.attrition:
-                attrition[place] = trial.significance.attrition[arm]
+                attrition[place] = self._attrition(trial, arm, table, place)
         return analyse(table, self.settings(alpha), attrition)
+
+    @staticmethod
+    def _attrition(trial: TrialSide, arm: ArmName, table: ScoreTable, place: ArmName) -> ArmAttrition:
+        """Return what became of the requests that are compared: those on record, unless the run has others too."""
+        recorded = trial.significance.attrition[arm]
+        expected = sum(int(table.planned_of_items(place, temp).sum()) for temp in table.temps)
+        if expected == recorded.expected:
+            return recorded
+        return attrition_among(read_predictions(trial), arm, table.item_keys, table.temps, expected)
 
 
 def _side(trial: TrialSide, arm: ArmName) -> Side:

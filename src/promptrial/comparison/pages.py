@@ -27,6 +27,7 @@ from promptrial.reporting.plain import narrowed, one_line, summary_text, wrapped
 from promptrial.reporting.scaling import as_shares
 from promptrial.reporting.stopped import alpha_of
 from promptrial.reporting.tables.effects import caution_notes
+from promptrial.reporting.tables.levels import level_notes
 from promptrial.reporting.tables.missing import attrition_notes, sensitivity_notes
 from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import (
@@ -231,12 +232,13 @@ def _effects_table(pair: Pair) -> Table:
     families = [family for family in found.families if family.name in names]
     reasons = [f"{metric_text(row.metric).label}: {plain(row.reason)}." for row in endpoints if row.reason]
     corrected = filter(None, [correction_text(families)])
+    said = (*reasons, *caution_notes(endpoints), *_about_missing(pair, endpoints))
     return Table(
         title="B minus A, over all items in both runs",
         headers=("Measure", "Role", "Temp.", "Pairs", "Dropped", "A", "B",
                  f"Difference, points ({level(found.settings.confidence)} CI)", "p", "Adjusted p"),
         rows=tuple(_effect_row(row, found) for row in endpoints),
-        notes=tuple(dict.fromkeys([*corrected, *reasons, *caution_notes(endpoints), *_about_missing(pair, endpoints)])),
+        notes=tuple(dict.fromkeys([*level_notes(found, endpoints), *corrected, *said])),
         align="llrrlrrrrr",
     )  # fmt: skip
 

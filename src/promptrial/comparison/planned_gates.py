@@ -10,12 +10,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
 
 from promptrial.comparison.gates import Gate, resolved
 from promptrial.comparison.subsets import scope_meant
 from promptrial.config.schema import ExperimentConfig
-from promptrial.design.power import Assumed, PlannedEndpoint, PlannedScores
+from promptrial.design.power import Assumed, PlannedEndpoint, PlannedScores, designs_of
 from promptrial.documents.significance import Scope
 from promptrial.documents.subgroups import subgroup_column
 from promptrial.documents.usual import POWER
@@ -23,13 +22,12 @@ from promptrial.model import Item, Trial
 from promptrial.phases.planned_power import planned_scores
 from promptrial.phases.subgroups import levels_of
 from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters
+from promptrial.stats.margin_power import NEVER, AlikePairs
+from promptrial.stats.planning import Design
 from promptrial.stats.student import normal_cdf, normal_quantile
 from promptrial.stats.unconditional import unchanged_pairs_needed
 
 __all__ = ["PlannedGate", "planned_gates"]
-
-_NEVER: Final = 10**9
-"""Items that are not enough either, for a bound that is the largest difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +44,8 @@ class PlannedGate:
         Answers to an item, at the temperatures that have so many.
     alpha : float
         One-sided level.
+    sampled : bool
+        Whether there are several answers to an item, above temperature 0: they differ from each other.
     fewest : int or None
         Items below which it fails whatever is answered: even if no answer changes, where it grants a margin; even if
         all change for the better, where it asks for a gain. None if nothing is known of the scores.
@@ -60,6 +60,7 @@ class PlannedGate:
     scores: PlannedScores
     replicates: int
     alpha: float
+    sampled: bool = False
     fewest: int | None = None
     planned: int | None = None
     power: float | None = None
@@ -72,11 +73,13 @@ class PlannedGate:
     @property
     def is_possible(self) -> bool:
         """Whether any number of items can pass it, as far as is known."""
-        return self.fewest is None or self.fewest < _NEVER
+        return self.fewest is None or self.fewest < NEVER
 
     def __str__(self) -> str:
         """The verdict in a sentence."""
         items, start = f"{self.scores.items:,} items", f"gate {self.gate}: "
+        if self.replicates > 1:
+            items += f" with {self.replicates} answers each"
         if self.fewest is None:
             return f"{start}the scale of its scores is not known until their code has run"
         if not self.is_possible:
@@ -121,14 +124,14 @@ def planned_gates(
     UsageError
         If there is no such metric or subset, or no difference of its scores can be as large as the bound.
     """
-    replicates = sorted({n for trial in trials for n in trial.samples_per_item.values()})
+    answers = sorted({(n, n > 1 and float(temp) > 0) for each in trials for temp, n in each.samples_per_item.items()})
     ranges = {name: each.score_range for name, each in planned_scores(config, (), config.scorers_in_use).items()}
     types = {name: entry.type for name, entry in config.scorers_in_use.items()}
     found = []
     for gate in (resolved(each, ranges, types) for each in gates):
         chosen = _chosen(gate, config.subgroups, items)
         scores = planned_scores(config, items, (gate.metric,), chosen)[gate.metric]
-        found += [_judged(PlannedGate(gate, scores, n, alpha), assumed) for n in replicates]
+        found += [_judged(PlannedGate(gate, scores, n, alpha, sampled), assumed) for n, sampled in answers]
     return tuple(dict.fromkeys(found))
 
 
@@ -160,17 +163,28 @@ def _judged(gate: PlannedGate, assumed: Assumed) -> PlannedGate:
     scores, margin = gate.scores, -gate.gate.sign * gate.gate.bound / gate.scores.width
     if scores.scale is None:
         return gate
-    exact = PlannedEndpoint(trial="", contrast="", scores=scores, temp=0.0, replicates=gate.replicates).is_exact
-    fewest = _fewest(scores, margin, gate.alpha, exact=exact)
+    endpoint = PlannedEndpoint(
+        trial="", contrast="", scores=scores, temp=float(gate.sampled), replicates=gate.replicates
+    )
+    fewest = _fewest(scores, margin, gate.alpha, exact=endpoint.is_exact)
     if margin <= 0:
         return replace(gate, fewest=fewest)
-    variance = assumed.discordance if scores.scale == "binary" else assumed.sd**2
-    if scores.clustered:
-        variance *= 1 + (scores.shared_by - 1) * max(assumed.icc)
-    level, root = normal_quantile(1 - gate.alpha), math.sqrt(variance)
-    enough = math.ceil(((level + normal_quantile(POWER)) * root / margin) ** 2)
-    power = normal_cdf(margin * math.sqrt(scores.items) / root - level) if scores.items >= fewest else 0.0
-    return replace(gate, fewest=fewest, planned=max(fewest, enough), power=power)
+    design = max(designs_of(endpoint, gate.alpha, assumed), key=lambda each: each.design_effect)
+    enough, power = _power(endpoint, design, margin)
+    return replace(gate, fewest=fewest, planned=max(fewest, enough), power=power if scores.items >= fewest else 0.0)
+
+
+def _power(endpoint: PlannedEndpoint, design: Design, margin: float) -> tuple[int, float]:
+    """Return how many items pass a gate with a power of 80%, and the power of the planned ones."""
+    scores, items = endpoint.scores, max(endpoint.scores.items, 1)
+    if scores.scale == "binary":
+        size = None if endpoint.is_exact else design.cluster_size
+        least = 1 + MARGIN_SLOPE * ((design.shared_by or 1.0) - 1)
+        pairs = AlikePairs(design.variance(0.0), margin, design.alpha, size, design.design_effect, least)
+        return pairs.needed(POWER), pairs.power(items)
+    level, error = normal_quantile(1 - design.alpha), design.standard_error(1, 0.0)
+    enough = math.ceil(((level + normal_quantile(POWER)) * error / margin) ** 2)
+    return enough, normal_cdf(margin * math.sqrt(items) / error - level)
 
 
 def _fewest(scores: PlannedScores, margin: float, alpha: float, *, exact: bool) -> int:
@@ -181,7 +195,7 @@ def _fewest(scores: PlannedScores, margin: float, alpha: float, *, exact: bool) 
     if exact:
         if margin > 0:
             return unchanged_pairs_needed(min(margin, 1.0), alpha)
-        return math.ceil(math.log(alpha) / math.log((1 - margin) / 2)) if margin > -1 else _NEVER
+        return math.ceil(math.log(alpha) / math.log((1 - margin) / 2)) if margin > -1 else NEVER
     size = scores.mean_size if scores.items else 1.0
     if not 0 < margin < 1 or not scores.items:
         return math.ceil(clusters_needed(alpha) * size)

@@ -40,6 +40,7 @@ __all__ = [
     "RunSide",
     "TrialSide",
     "read_items",
+    "read_predictions",
     "read_run",
     "read_score_table",
     "read_scorers",
@@ -203,6 +204,19 @@ def read_score_table(trial: TrialSide, planned: PlannedItems) -> ScoreTable:
     """Read the scores of a trial; ``planned`` are all items of its run."""
     results = trial.side.run.trial(trial.slug).results
     return read_scores(results / "per_item_scores.parquet", planned, trial.manifest.samples_per_item, trial.arms)
+
+
+def read_predictions(trial: TrialSide) -> Path:
+    """Return the file of a trial's answers, once it is as it was left.
+
+    Raises
+    ------
+    UsageError, CorruptRecordError
+        If it is not there, or damaged.
+    """
+    path = f"{trial.slug}/results/predictions.parquet"
+    _done(trial.side, trial.manifest, trial.slug, "parsed", path)
+    return trial.side.run.root / path
 
 
 def read_scorers(trial: TrialSide) -> dict[str, Declaration]:

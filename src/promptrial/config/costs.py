@@ -15,8 +15,8 @@ class CriterionConfig(Strict):
     """When an answer counts as good: one bound on one score."""
 
     scorer: str = Field(description="the name of an active scorer")
-    at_least: float | None = Field(None, exclude_if=is_none, description="the lowest good score")
-    at_most: float | None = Field(None, exclude_if=is_none, description="the highest good score")
+    at_least: float | None = Field(None, exclude_if=is_none, description="the lowest good score, on its scale")
+    at_most: float | None = Field(None, exclude_if=is_none, description="the highest good score, on its scale")
 
     @model_validator(mode="after")
     def _one_bound(self) -> Self:

@@ -93,7 +93,7 @@ class ColumnsConfig(Strict):
         return {role: column for role in type(self).model_fields if (column := getattr(self, role)) is not None}
 
 
-RulesName = Literal["squad_v2", "squad_v1", "nq_open", "triviaqa", "exact"]
+RulesName = Literal["squad_v2", "squad_v1", "nq_open", "triviaqa", "exact", "letters"]
 """The keys of ``scoring.normalize.RULES``; a test holds the two together."""
 
 
@@ -134,8 +134,8 @@ class DatasetConfig(Strict):
         None,
         exclude_if=is_none,
         description=(
-            "what token F1 counts in scripts without spaces; if null, characters in custom sets without `rules`, "
-            "otherwise words"
+            "what token F1 counts in scripts without spaces; if null, characters in custom sets without `rules` and "
+            "under the rules `letters`, otherwise words"
         ),
     )
 

@@ -88,7 +88,7 @@ def dotenv(folder: Path) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        If it cannot be read.
+        If it cannot be read, or a line is none; the line is not repeated, for it may hold a key.
     """
     path = folder / ".env"
     try:
@@ -99,7 +99,11 @@ def dotenv(folder: Path) -> dict[str, str]:
         why = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{path}: cannot read this file: {why}", hint="save it as UTF-8 text, or remove it") from None
     from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
+    wrong = next((found for found in parse_stream(io.StringIO(text)) if found.error), None)
+    if wrong is not None:
+        raise ConfigError(f"{path}:{wrong.original.line}: expected NAME=VALUE", hint="correct or remove this line")
     return {key: value for key, value in dotenv_values(stream=io.StringIO(text)).items() if value is not None}
 
 

@@ -34,8 +34,12 @@ class StatsConfig(Strict):
 
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset({"missing", "trend", "pooled"})
 
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = _STATS.alpha
-    confidence: OpenShare = _STATS.confidence
+    alpha: Annotated[float, Field(gt=0, lt=0.5, description="level of the tests")] = _STATS.alpha
+    confidence: OpenShare = Field(
+        _STATS.confidence,
+        description="level of the intervals. If it is not 1 - `alpha`, an interval may disagree with the decision, and "
+        "the verdict states the level of the test",
+    )
     primary: Annotated[tuple[ScorerName, ...], AfterValidator(no_repeats)] = Field(
         _STATS.primary,
         description="confirmatory endpoints, corrected together; with `stopping`, the one that is looked at is "
@@ -50,7 +54,9 @@ class StatsConfig(Strict):
     ] = _STATS.permutation_samples
     random_seed: Natural = _STATS.random_seed
     tost_margins: dict[ScorerName, Margin] = Field(
-        _STATS.tost_margins, description="endpoint -> margin: adds an equivalence test for it"
+        _STATS.tost_margins,
+        description="endpoint -> margin: adds an equivalence test for it. In units of the score, below the width of "
+        "its scale: on 0 to 1, 0.05 is 5 points",
     )
     missing: MissingRule = Field(
         _STATS.missing,

@@ -33,7 +33,8 @@ class StoppingConfig(Strict):
     futility: _Margin | None = Field(
         None,
         exclude_if=is_none,
-        description="stop once no difference as large as this is left, in units of the score",
+        description="stop once no difference as large as this is left, in units of the score: on 0 to 1, 0.05 is 5 "
+        "points",
     )
     endpoint: str | None = Field(
         None, exclude_if=is_none, description="the primary endpoint that decides; the first one by default"

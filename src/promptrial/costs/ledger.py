@@ -109,7 +109,8 @@ def spending(lines: Sequence[LedgerLine], shared: Iterable[LedgerLine] = ()) -> 
         Attempts of other trials whose answers are used here, too.
     """
     taken = _sum(line.usd.used for line in shared) or _ZERO
-    spent, used = _sum(line.usd.spent for line in lines), _sum(line.usd.used for line in lines)
+    sent = [line for line in lines if line.fate != "not_sent"] or lines  # what was not sent makes no unknown amount 0
+    spent, used = _sum(line.usd.spent for line in sent), _sum(line.usd.used for line in sent)
     known = [line for line in lines if line.usd.spent is not None and line.fate != "reused"]
     return ArmSpending(
         spent=spent,

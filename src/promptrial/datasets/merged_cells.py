@@ -33,12 +33,12 @@ def with_merged(path: Path, title: str, table: list[list[Any]], areas: Sequence[
     table : list of list
         Its cells, from the first row and column on, which are changed.
     areas : sequence of Area
-        Areas in the header stay as they are: the name is that of their first column.
+        An area in several columns has its value in the first of them: in the header that is the column with the name.
 
     Raises
     ------
     DataError
-        For an area with a value that lies in several columns with names, and for areas that overlap.
+        For an area in several columns with names that is alone in its row, and for areas that overlap.
     """
     if not areas:
         return table
@@ -48,7 +48,7 @@ def with_merged(path: Path, title: str, table: list[list[Any]], areas: Sequence[
     for (top, column), (bottom, right) in areas:
         if not (head < top < len(table) and column < len(table[0]) and has_value([table[top][column]])):
             continue
-        _check_width(path, title, table[head], ((top, column), (bottom, right)))
+        _check_heading(path, title, table, head, ((top, column), (bottom, right)))
         below = range(top + 1, min(bottom + 1, len(table)))
         left -= 1 + len(below)
         if left < 0:  # a sheet of a megabyte could take hours otherwise
@@ -61,16 +61,20 @@ def with_merged(path: Path, title: str, table: list[list[Any]], areas: Sequence[
     return table
 
 
-def _check_width(path: Path, title: str, header: Sequence[object], area: Area) -> None:
-    """Refuse an area in several columns: a heading between the rows would be a question, its passage and its answer."""
+def _check_heading(path: Path, title: str, table: Sequence[Sequence[object]], head: int, area: Area) -> None:
+    """Refuse an area in several columns, in a row that holds nothing else: a heading is no question.
+
+    In any other row its value is that of the area's first column, as in the header.
+    """
     (top, first), (bottom, last) = area
+    header, cells = table[head], table[top]
     names = [str(name) for name in header[first : last + 1] if has_value([name])]
-    if len(names) > 1:
+    if len(names) > 1 and not has_value([*cells[:first], *cells[last + 1 :]]):
         place = Place(path, top + 1, f"row {top + 1} of sheet {title!r}")
         raise place.error(
             f"the merged area {_letters(first)}{top + 1}:{_letters(last)}{bottom + 1} lies in several columns: "
-            f"{', '.join(names)}",
-            hint=f"unmerge it, and write the value into the column that it belongs to; {_SEE}",
+            f"{', '.join(names)}; the row holds nothing else",
+            hint=f"remove the row if it is a heading, or unmerge the area; {_SEE}",
         )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from promptrial.config.sampling import MaxNewTokens
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PRIMARY
+from promptrial.scoring.normalize import CUSTOM, rules_for
 
 if TYPE_CHECKING:
     from promptrial.design.fitting import Fitted
@@ -54,9 +55,9 @@ def gives(config: object, at: tuple[str | int, ...]) -> bool:
 
 
 def scoring_defaults(config: ExperimentConfig, found: Fitted) -> Iterator[Default]:
-    """Yield scorers, primary endpoint and answer length that fit the questions, where they are not given.
+    """Yield scorers, primary endpoint, rules and answer length that fit the questions, where they are not given.
 
-    Scorers that other keys name run too.
+    Scorers that other keys name run too. Data sets with an official evaluation keep its rules.
     """
     primary = list(config.stats.primary) if gives(config, PRIMARY) else [found.primary]
     criterion = [] if config.costs.criterion is None else [config.costs.criterion.scorer]
@@ -65,6 +66,9 @@ def scoring_defaults(config: ExperimentConfig, found: Fitted) -> Iterator[Defaul
     yield Default(("scorers",), {name: settings.get(name, {}) for name in names}, FITTED)
     if not gives(config, PRIMARY):
         yield Default(PRIMARY, primary, FITTED)
+    for name, dataset in config.datasets.items() if found.rules is not None else ():
+        if dataset.rules is None and rules_for(dataset.known_format) is CUSTOM:
+            yield Default(("datasets", name, "rules"), found.rules, FITTED)
     if found.skips and not gives(config, ("unscorable",)):
         yield Default(("unscorable",), "skip", FITTED)
     if found.max_new_tokens is not None and not gives(config, ("max_new_tokens",)):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from promptrial.config.datasets import RulesName
 from promptrial.model import Item
 from promptrial.registry import DEFAULT_PACK
 from promptrial.scoring.fitting_rules import (
@@ -46,6 +47,10 @@ _ALSO_SHORT: Final = ("number", "yes_no")
 """Kinds of short answers that have a better measure than those of any short answer."""
 _AROUND: Final = " \t\r\n.!\"'\u201c\u201d\u201e\u3002\uff01"
 _AROUND_LETTERS: Final = f"{_AROUND}()[]*:"
+_ABOUT_LETTERS: Final = (
+    "the rules `letters` compare the answer A as it is written; others take it for an article",
+    "if the letters are those of choices, give the questions `choices`: `choice` reads any form of answer",
+)
 _Mark = Literal[".", ",", "either", "unclear"]
 """Which decimal mark a number has: one of both, either where that makes no difference or thousands are parted in the
 usual way ("1,234"), or unclear ("1.234")."""
@@ -77,6 +82,7 @@ class Fitted:
 
     ``max_new_tokens`` is None where the default fits. ``skips`` tells whether a scorer has to skip questions that lack
     what it needs, because a large share of them does. ``decimal`` is the decimal mark of the accepted numbers.
+    ``rules`` are those that data sets without an official evaluation need, None for the usual ones.
     """
 
     scorers: tuple[str, ...]
@@ -85,6 +91,7 @@ class Fitted:
     sentences: tuple[str, ...]
     skips: bool = False
     decimal: DecimalMark = "."
+    rules: RulesName | None = None
 
 
 def survey(items: Iterable[Item]) -> Survey:
@@ -187,7 +194,8 @@ def fitted(found: Survey, first: Sequence[str] = ()) -> Fitted:
     least = min(max(golds.values()), LEAST_SHARE * total)
     held = [rule for rule in GOLD_RULES if golds[rule.kind] and golds[rule.kind] >= least]
     held.sort(key=lambda rule: -golds[rule.kind])
-    if any(rule.kind == "letter" for rule in held):
+    has_letters = any(rule.kind == "letter" for rule in held)
+    if has_letters:
         held = [replace(rule, scorers=tuple(name for name in rule.scorers if name != IN_ANY_TEXT)) for rule in held]
     rules = [*held, *(rule for rule in ITEM_RULES if found.kinds.get(rule.kind))]
     asked_for = [_COLUMNS.get(name, name) for name in first]
@@ -202,11 +210,12 @@ def fitted(found: Survey, first: Sequence[str] = ()) -> Fitted:
         (
             *_formats(asked_for),
             *(_sentence(rule, {**found.kinds, **golds}[rule.kind], found.items) for rule in rules),
-            *_about_letters(held),
+            *(_ABOUT_LETTERS if has_letters else ()),
             *_about_marks(found),
         ),
         bool(lacking) and others,
         found.decimal or ".",
+        "letters" if has_letters else None,
     )
 
 
@@ -221,11 +230,6 @@ def _golds(found: Survey, first: Sequence[str]) -> dict[str, int]:
             golds[texts] += golds.pop(numbers)
             golds[numbers] = 0
     return golds
-
-
-def _about_letters(held: Sequence[FittingRule]) -> Iterator[str]:
-    if any(rule.kind == "letter" for rule in held):
-        yield "if the letters are those of choices, give the questions `choices`: `choice` reads any form of answer"
 
 
 def _about_marks(found: Survey) -> Iterator[str]:

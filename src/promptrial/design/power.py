@@ -26,6 +26,7 @@ __all__ = [
     "PlannedScores",
     "PowerRow",
     "assumptions_of",
+    "designs_of",
     "family_size",
     "margin_problem",
     "power_rows",
@@ -199,7 +200,7 @@ def _rows(endpoint: PlannedEndpoint, tests: int, alpha: float, assumed: Assumed)
         units = "passages" if scores.clustered else "items"
         why = f"no p reaches {alpha:.3g} with {len(scores.sizes)} {units}: needs {needed}"
         return [replace(row, clusters_needed=needed, reason=why)]
-    return [_computed(row, design) for design in _designs(endpoint, alpha, assumed)]
+    return [_computed(row, design) for design in designs_of(endpoint, alpha, assumed)]
 
 
 def _computed(row: PowerRow, design: Design) -> PowerRow:
@@ -220,8 +221,8 @@ def _figures(design: Design, items: int, answered: float) -> tuple[tuple[float |
     )
 
 
-def _designs(endpoint: PlannedEndpoint, alpha: float, assumed: Assumed) -> list[Design]:
-    """Return the designs of an endpoint, one for each intraclass correlation that is assumed."""
+def designs_of(endpoint: PlannedEndpoint, alpha: float, assumed: Assumed) -> list[Design]:
+    """Return the designs of an endpoint with items, one for each intraclass correlation that is assumed."""
     found, scores = endpoint.estimated, endpoint.scores
     spread = _stated_spread(endpoint, assumed) if found is None else _estimated_spread(endpoint, found)
     spread = replace(spread, alpha=alpha, power=POWERS[0])

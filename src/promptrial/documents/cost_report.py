@@ -60,8 +60,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
     ``cache_write_usd``, which are part of ``usd``: where there are such tokens, and the price has a rate for them.
 
     ``usd`` is what the answers cost that are used. ``spent_usd`` is there only where more was spent, on answers that
-    were lost or on requests that are no longer needed, and ``held_usd`` only where such attempts may have cost up to
-    that much besides.
+    were lost or on requests that are no longer needed, and ``held_usd`` only where such attempts, with answers of
+    unknown usage beside them, may have cost up to that much besides.
     """
 
     requests: Count

@@ -6,11 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["Density", "Remarked", "remarked"]
+__all__ = ["EACH_WAY", "MANY", "MOST", "Density", "Remarked", "remarked"]
 
-_MANY: Final = 20
-_MOST: Final = 0.7
-_EACH_WAY: Final = 3
+MANY: Final = 20
+"""Clusters with a pair that differs that are enough, however many there are."""
+MOST: Final = 0.7
+"""The share of the clusters that is enough, however few there are."""
+EACH_WAY: Final = 3
+"""Clusters with gains, and clusters with losses, that are needed."""
 _SAID: Final = re.compile(
     r"pairs differ in (?P<differ>\d+) of (?P<of>\d+) (?P<units>\w+)"
     r"(?:: upwards in (?P<gains>\d+), downwards in (?P<losses>\d+))?"
@@ -33,7 +36,7 @@ class Density:
     @property
     def many(self) -> bool:
         """Whether at least 20, or at least 70%, of the clusters have a pair that differs."""
-        return self.discordant >= _MANY or self.discordant >= _MOST * self.n_clusters
+        return self.discordant >= MANY or self.discordant >= MOST * self.n_clusters
 
     @property
     def dense(self) -> bool:
@@ -41,7 +44,7 @@ class Density:
 
         At least 20, or at least 70%, of the clusters have a discordant pair, at least 3 have gains and 3 have losses.
         """
-        return self.varies and self.many and min(self.gains, self.losses) >= _EACH_WAY
+        return self.varies and self.many and min(self.gains, self.losses) >= EACH_WAY
 
     def said(self, units: str) -> str:
         """Return in words in how many clusters pairs differ; ``units`` is what the clusters are called."""

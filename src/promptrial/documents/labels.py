@@ -71,10 +71,11 @@ class ArmAgreement(msgspec.Struct, frozen=True, kw_only=True):
 class CorrectedEffect(msgspec.Struct, frozen=True, kw_only=True):
     """A difference as measured, and as people would find it, on the scale of the measure.
 
-    ``measured*`` are those of ``significance.json``, over all items. The others are the estimate of prediction-powered
-    inference: from ``n_labelled`` items with labels of both arms, in ``labelled_clusters`` clusters, and the measure on
-    ``n_others`` items. The label of an answer is the mean of those that people gave it. ``tuning`` is how much of the
-    measure it uses, from 0 to 1. ``reason`` says why there is none.
+    All are over the items that every arm answered. ``measured*`` are those of ``significance.json`` where that effect
+    is over the same items; where it is over more, ``n_left_out`` of them have no part in either.
+    The others are the estimate of prediction-powered inference: from ``n_labelled`` items with labels of both arms, in
+    ``labelled_clusters`` clusters, and the measure on ``n_others`` items. The label of an answer is the mean of those
+    that people gave it. ``tuning`` is how much of the measure it uses, from 0 to 1. ``reason`` says why there is none.
     """
 
     contrast: ContrastName
@@ -89,6 +90,7 @@ class CorrectedEffect(msgspec.Struct, frozen=True, kw_only=True):
     labelled_clusters: int
     n_others: int
     reason: str | None
+    n_left_out: int | UnsetType = UNSET
 
 
 class RaterAgreement(msgspec.Struct, frozen=True, kw_only=True):

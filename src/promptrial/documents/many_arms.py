@@ -118,7 +118,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a primary metric rises or falls along arms in a declared order.
 
     ``slope`` is the score from one arm to the next, over the items that were scored in all of them; the interval is
-    the inversion of the test. ``p_adjusted`` is Holm's, over the trends of the trial.
+    the inversion of the test. ``p_adjusted`` is Holm's, over the trends of the trial. ``cautions`` say what makes the
+    interval approximate.
     """
 
     metric: str
@@ -134,14 +135,17 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     p_adjusted: float | None
     significant: bool | None
     reason: str | None
+    cautions: tuple[str, ...] | UnsetType = UNSET
 
 
 class PooledEffect(ComparedRow, frozen=True, kw_only=True):
     """The effect on a primary metric over several data sets, weighted by inverse variance.
 
     ``method`` is ``inverse_variance``, or ``hartung_knapp`` from five data sets on. ``left_out`` names data sets
-    without a variance. ``q``, ``q_p`` and ``i2`` say how much the effects differ between data sets; ``tau2`` is their
-    variance, on the scale of squared scores. The rest is null where ``reason`` says that fewer than two are left.
+    without a pair. ``q``, ``q_p`` and ``i2`` say how much the effects differ between data sets; ``tau2`` is their
+    variance, on the scale of squared scores. The rest is null where ``reason`` says why there is no such effect: one of
+    ``datasets`` has too few clusters, or an effect that does not vary. ``cautions`` say what makes the interval
+    approximate.
     """
 
     metric: str
@@ -154,10 +158,11 @@ class PooledEffect(ComparedRow, frozen=True, kw_only=True):
     ci_low: float | None = None
     ci_high: float | None = None
     se: float | None = None
-    df: int | None = None
+    df: float | None = None
     p: float | None = None
     q: float | None = None
     q_p: float | None = None
     i2: float | None = None
     tau2: float | None = None
     reason: str | None = None
+    cautions: tuple[str, ...] | UnsetType = UNSET

@@ -14,6 +14,7 @@ import msgspec
 from promptrial.documents import schemas
 
 __all__ = [
+    "NARROWEST_RANGE",
     "ROLES",
     "SCHEMA_VERSION",
     "Declaration",
@@ -38,6 +39,9 @@ Scale = Literal["binary", "continuous"]
 Need = Literal["gold", "choices", "passage", "response"]
 Role = Literal["accuracy", "abstention", "false_answer"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
+NARROWEST_RANGE: Final = 1e-4
+"""How far the ends of a range have to be apart. Means that differ by less than 1e-9 are ties (``stats.sign_flips``): on
+a much narrower scale every difference would be one, and nothing could be shown."""
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +111,7 @@ def checked(declared: object) -> Declaration:
     ------
     ValueError
         If it is none, cannot be written down and read back, has no label, a range that is not from a lower to a higher
-        finite number, or a role whose scores are not 0 or 1.
+        finite number or is too narrow to compute with, or a role whose scores are not 0 or 1.
     """
     if not isinstance(declared, Declaration):
         raise ValueError(f"`declared` is no Declaration; given: {type(declared).__name__}")  # noqa: TRY004 - as below
@@ -118,6 +122,11 @@ def checked(declared: object) -> Declaration:
     low, high = made.range  # what is not finite is null in JSON, and so refused above
     if not low < high:
         raise ValueError(f"the range must go from a lower to a higher number; given: {low:g} to {high:g}")
+    if high - low < NARROWEST_RANGE:
+        raise ValueError(
+            f"the range {low:g} to {high:g} is too narrow to compute with: at least {NARROWEST_RANGE:g}; multiply the "
+            "scores and the range by a power of ten"
+        )
     if not made.label.strip():
         raise ValueError("the label is empty")
     if made.unit is not msgspec.UNSET and not made.unit.strip():

@@ -16,7 +16,10 @@ from promptrial import registry
 from promptrial.config.loading import KeyPath, LoadedConfig, load_config
 from promptrial.costs.price_book import PriceBook
 from promptrial.costs.price_words import price_lines, unpriced_words
+from promptrial.datasets.base import reading_of
+from promptrial.datasets.drawing import draw
 from promptrial.design.context_lengths import long_requests
+from promptrial.design.growth import last_step
 from promptrial.design.prompts import messages_of
 from promptrial.design.trials import models_asked, trials_of
 from promptrial.engine.contexts import known_context
@@ -24,9 +27,11 @@ from promptrial.engine.kept_prices import list_book
 from promptrial.engine.question_files import check_subgroup_columns, read_items, recognised_source
 from promptrial.engine.resolving import Resolution, is_local, load_resolved
 from promptrial.engine.serving import served, unsent, unservable
-from promptrial.errors import ConfigProblemsError, PromptrialError
+from promptrial.errors import ConfigProblemsError, DataError, PromptrialError
 from promptrial.model import Item, Message, Trial
 from promptrial.phases.question_checks import QuestionChecks
+from promptrial.phases.score_bounds import bound_problems, known_ranges
+from promptrial.phases.sources import question_file
 from promptrial.phases.subgroups import check_subgroups
 from promptrial.scoring.normalize import rules_for
 
@@ -136,6 +141,7 @@ def check_run(
     notes: list[str] = []
     read: dict[str, list[Item]] = {}
     datasets = list(_datasets(loaded, trials if whole else (), problems, notes, read))
+    problems += map(str, bound_problems(loaded.experiment, known_ranges(loaded.experiment)))
     problems += unservable(loaded.experiment, trials, env, dry_run=dry_run)
     notes += unsent(loaded.experiment, trials)
     prices = prices or PriceBook(loaded.experiment.pricing)
@@ -200,7 +206,8 @@ def _datasets(
             items = list(islice(rows, _READ))
             is_all = next(rows, None) is None
             notes += checks.warnings(name, items, rules_for(dataset.known_format, dataset.rules, dataset.tokens))
-            checks.refuse(name, items)
+            _refuse(loaded, name, checks, items)
+            notes += _fewer_than_wanted(name, last_step(config).sizes[name], items if is_all else None)
         except PromptrialError as error:
             problems.append(str(error))
             readable = whole = False
@@ -211,6 +218,27 @@ def _datasets(
                 yield CheckedDataset(name, len(items), is_all, arm.name, messages_of(items[0], arm))
     read = [item for items in found.values() for item in items]
     problems += _subgroup_problems(loaded, read if whole else None, readable=readable)
+
+
+def _refuse(loaded: LoadedConfig, name: str, checks: QuestionChecks, items: Sequence[Item]) -> None:
+    """Refuse the questions of a data set that a scorer could not score, if the sample of a run has them."""
+    config = loaded.experiment
+    dataset, size = config.datasets[name], last_step(config).sizes[name]
+    try:
+        checks.refuse(name, items)
+    except DataError:
+        if size is None:
+            raise
+        path = question_file(loaded.folder, name, dataset)
+        reading = reading_of(dataset, config.subgroups)
+        drawn = draw(registry.load("dataset format", dataset.known_format), [path], name, reading, size, config.seed)
+        checks.refuse(name, [item for _, item in drawn])
+
+
+def _fewer_than_wanted(name: str, size: int | None, items: Sequence[Item] | None) -> Iterator[str]:
+    """Yield a note if a data set has fewer questions than are to be used; ``items`` are all of them, if known."""
+    if size is not None and items is not None and len(items) < size:
+        yield f"datasets.{name}: at most {size:,} questions are to be used, and it has {len(items):,}: all are used"
 
 
 def _subgroup_problems(loaded: LoadedConfig, items: Sequence[Item] | None, *, readable: bool) -> Iterator[str]:

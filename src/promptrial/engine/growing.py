@@ -136,7 +136,9 @@ def check_sources(spec: RunSpec, state: RunState | None) -> None:
         lines = "\n  ".join(problems)
         raise ConfigDriftError(
             f"run {spec.run.run_id} cannot grow, because its questions have changed:\n  {lines}",
-            hint=f"restore the files that it was prepared from, {hint}",
+            hint="if only accepted answers or columns that are not sent were corrected, resume it with its current "
+            f"size, which takes them over and asks nothing, and extend it afterwards: {spec.run.resume_command}; "
+            f"otherwise restore the files that it was prepared from, {hint}",
         )
 
 

@@ -228,7 +228,8 @@ def _with_sources(loaded: LoadedConfig, found: Resolution) -> LoadedConfig:
 def _from_questions(loaded: LoadedConfig, found: Resolution, known: Recorded | None) -> Resolution:
     """Decide what fits the questions of a configuration that states no format at all.
 
-    Of a run that follows its record only scorers are fitted, if those that it had were given and are so no more.
+    Of a run that follows its record only scorers are fitted, if those that it had were given and are so no more; the
+    rules of its data sets stay.
     """
     config = loaded.experiment
     anew = known is None or not known.tree
@@ -236,7 +237,8 @@ def _from_questions(loaded: LoadedConfig, found: Resolution, known: Recorded | N
     if is_open and (known is None or anew or known.tree.get("scorers")):
         fit = _fitted(loaded, found.scorers)
         if fit is not None:
-            found = found.with_more(scoring_defaults(config, fit), _sentences(loaded, fit))
+            fitting = (each for each in scoring_defaults(config, fit) if anew or each.at[0] != "datasets")
+            found = found.with_more(fitting, _sentences(loaded, fit))
     if anew:
         local = partial(is_local, config)
         found = found.with_more([*stop_sequences(config, local), *local_prices(config, local)])

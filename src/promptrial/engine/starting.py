@@ -168,13 +168,14 @@ def resume(opened: Opened, spec: RunSpec, services: Services, *, begins: bool = 
     ConfigDriftError
         If the run cannot grow as it is told to; nothing is changed then.
     PromptrialError
-        If its items cannot be scored as they are now to be; nothing is changed then either.
+        If its items, or the ones that it is to gain, cannot be scored; nothing is changed then either.
     """
     state, by, changes = opened.state, opened.configured, opened.changes
     if state is None:
         return start(opened, spec, services)
     if changes.growth is not None:
         growing.check_sources(spec, state)
+        prepare.check_questions(spec, services)
     found = look_at_questions(spec, services, begins=begins and changes.growth is None)
     if changes.rescored and not found.sources and _keeps_items(spec, services):
         score.check_scorable(spec, services)
@@ -219,8 +220,7 @@ def _record_corrections(opened: Opened, found: corrections.Found, services: Serv
     """
     if found.sources:
         for name, source in found.sources.items():
-            n = source.questions
-            what = "its questions are unchanged" if not n else f"{n:,} question{'s' if n > 1 else ''} corrected"
+            what = corrections.counted(source)
             services.events.say(f"datasets.{name}: the file has changed, {what}, and nothing is asked again")
         state.corrections = [
             *listed(state.corrections), Correction(at=services.clock.now(), sources=dict(found.sources))

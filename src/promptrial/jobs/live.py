@@ -23,6 +23,7 @@ from promptrial.errors import (
     TransientError,
     UncertainError,
 )
+from promptrial.jobs.failing import Failing
 from promptrial.jobs.pace import Pace
 from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.request_order import in_order
@@ -40,36 +41,18 @@ __all__ = ["LivePart", "LiveQueue"]
 
 _SAID_AFTER: Final = 4
 """Rounds of failures that are too common to be spoken of."""
-_ALONE: Final = 4
 _SHORTEST_S: Final = 0.001
 
 
 @dataclass(slots=True, eq=False)
 class _Asked:
-    """One request on its way: of which part, and since when and how often it fails.
-
-    ``alone`` counts its failures in a row with an answer to another request before each.
-    """
+    """One request on its way, of a part; it is not sent again before a moment of the clock."""
 
     part: LivePart
     request: RequestRow
-    failures: int = 0
-    alone: int = 0
-    failing_since: float = 0.0
-    failed_at: float = 0.0
+    failing: Failing = field(default_factory=Failing)
     not_before: float = 0.0
     of_round: int = 0
-
-    def note_failure(self, now: float, last_answer: float | None) -> bool:
-        """Note a failure; return whether it is the request that fails, time and again, and not the server."""
-        if not self.failures:
-            self.failing_since = now
-        elif last_answer is not None and last_answer > self.failed_at:
-            self.alone += 1
-        else:
-            self.alone = 0
-        self.failures, self.failed_at = self.failures + 1, now
-        return self.alone >= _ALONE
 
 
 @dataclass(slots=True, eq=False)
@@ -218,17 +201,17 @@ class LiveQueue:
         note = self.pace.asked_to_slow_down if slow else self.pace.failed
         if note(asked.of_round, error.retry_after_s):
             self._say(error, slow=slow)
-        since = self.pace.failing_since
-        if since is not None and now - since >= self.services.settings.outage_s:
+        outage_s, since = self.services.settings.outage_s, self.pace.failing_since
+        asked.failing.note(now, self.pace.last_answer)
+        may_end = self.services.settings.rebuy and error.has_arrived
+        if since is not None and now - since >= outage_s and not may_end:
             self._give_up(error)
-        is_alone, outage_s = asked.note_failure(now, self.pace.last_answer), self.services.settings.outage_s
-        if is_alone and now - asked.failing_since >= outage_s:
-            said = f"no answer to this request in {outage_s:,.0f} s, although others were answered: "
-            asked.part.rows.append(error_row(asked.request.custom_id, "not_answered", said + error.message))
+        if why := asked.failing.counts_as_unanswered(now, outage_s, with_leave=may_end):
+            asked.part.rows.append(error_row(asked.request.custom_id, "not_answered", f"{why}: {error.message}"))
             self.pace.in_flight += 1  # until that is on disk
             return
         asked.not_before = now + self.services.settings.backoff.delay_s(
-            asked.failures, asked.request.custom_id, error.retry_after_s
+            asked.failing.failures, asked.request.custom_id, error.retry_after_s
         )
         self._again.append(asked)
 
@@ -372,7 +355,7 @@ class LivePart:
                 if left > 0:
                     yield 0.0 if self.rows else queue.wait_s()
         if left > 0 and queue.error is not None:
-            raise _unanswered(queue.error, left, self.work.part.rows)
+            raise _unanswered(queue.error, left, self.work.part.rows, self.work.folder.run.resume_command)
         return left == 0
 
     def _keep(self, appender: atomic.Appender) -> int:
@@ -385,9 +368,11 @@ class LivePart:
         return len(rows)
 
 
-def _unanswered(error: Exception, left: int, rows: int) -> Exception:
+def _unanswered(error: Exception, left: int, rows: int, resume: str) -> Exception:
     """Return the error of a part, by its kind: what a resume may bring, and what has to be corrected first."""
     if not isinstance(error, ProviderError):
         return error
     kind = TransientError if isinstance(error, TransientError) else PermanentError
-    return kind(f"{left} of {rows} requests have no answer: {error.message}", hint=error.hint)
+    leave = f"; if the server fails at these requests alone, this counts them as unanswered: {resume} --rebuy"
+    more = leave if isinstance(error, TransientError) and error.has_arrived else ""
+    return kind(f"{left} of {rows} requests have no answer: {error.message}{more}", hint=error.hint)

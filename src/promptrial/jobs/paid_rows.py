@@ -76,10 +76,10 @@ class PaidRows(PartRows):
     def count_unsure(self, rows: int) -> bool:
         """Count requests that may have been billed though no answer came; return whether the cap still holds.
 
-        Side effects: a record, where they have a price.
+        Side effects: a record, unless they cost nothing. What has no price may cost something.
         """
         work, key, dearest = self.work, f"{self._key_prefix}-unsure", dearest_usd(self.work, 1)
-        if not dearest or not rows:
+        if not rows or (not dearest and self.recorder.budget.price_of(work.model) is not None):
             return True
         known = self._known(key)
         total = rows + (0 if known is None else known.rows or 0)
@@ -88,7 +88,7 @@ class PaidRows(PartRows):
             key,
             "may have been billed, though no answer came",
             rows=total,
-            reserved_usd=total * dearest,
+            **({"reserved_usd": total * dearest} if dearest else {}),
             began=self.recorder.clock.now() if known is None else None,
         )
         return self.recorder.budget.holds(work, dearest)

@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import Final, NamedTuple
 
 import numpy as np
+from msgspec import UNSET
 
 from promptrial.documents.labels import (
     Agreement,
@@ -25,13 +26,16 @@ from promptrial.documents.labels import (
     RatersAgreement,
 )
 from promptrial.documents.scorers import Declaration
-from promptrial.documents.significance import Endpoint, Significance
+from promptrial.documents.significance import Endpoint, Significance, StatsSettings, number
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.phases.labelled import Labels, RaterLabels, clusters_of
 from promptrial.phases.side_by_side import SideBySide
 from promptrial.stats import agreement as stats
+from promptrial.stats.clusters import DECIMALS
+from promptrial.stats.difference import binary_difference_test, clustered_difference_test
 from promptrial.stats.prediction_powered import PredictionPowered, prediction_powered_difference
 from promptrial.stats.score_table import FloatArray, IntArray
+from promptrial.stats.sign_flips import FEWEST_FLIPS
 
 __all__ = ["FEWEST_CLUSTERS", "FEWEST_ITEMS", "agreement_of", "label_report"]
 
@@ -141,7 +145,7 @@ def label_report(sides: SideBySide, results: Significance, labels: Labels) -> La
                 cluster[drawable],
                 scorer,
                 _endpoint(results, name, contrast, temp),
-                compared.confidence,
+                results.settings,
             )
             for contrast in sides.contrasts
             for places in [[sides.arms.index(side) for side in contrast.sides]]
@@ -244,7 +248,7 @@ def _effect(
     cluster: IntArray,
     scorer: Declaration,
     endpoint: Endpoint | None,
-    confidence: float,
+    settings: StatsSettings,
 ) -> CorrectedEffect:
     """Correct the effect between two arms over the items that could be drawn; shapes (n_items, 2), control first."""
     labelled = np.isfinite(labels).all(axis=1)
@@ -252,13 +256,17 @@ def _effect(
     reason, found = _too_few(n, clusters), None
     if reason is None:
         low, high = scorer.range
-        made = prediction_powered_difference(labels.T, scores.T, cluster, confidence=confidence, width=high - low)
+        made = prediction_powered_difference(
+            labels.T, scores.T, cluster, confidence=settings.confidence, width=high - low
+        )
         found, reason = made, made.reason
+    measured = _measured(endpoint, scores, cluster, settings)
+    left_out = endpoint.n_pairs - len(scores) if endpoint else 0
     return CorrectedEffect(
         contrast=str(contrast),
-        measured=endpoint.difference if endpoint else None,
-        measured_low=endpoint.ci_low if endpoint else None,
-        measured_high=endpoint.ci_high if endpoint else None,
+        measured=measured[0],
+        measured_low=measured[1],
+        measured_high=measured[2],
         corrected=_of(found, "estimate"),
         ci_low=_of(found, "low"),
         ci_high=_of(found, "high"),
@@ -266,8 +274,39 @@ def _effect(
         n_labelled=n,
         labelled_clusters=clusters,
         n_others=len(labels) - n,
+        n_left_out=left_out if left_out > 0 else UNSET,
         reason=reason,
     )
+
+
+def _measured(
+    endpoint: Endpoint | None, scores: FloatArray, cluster: IntArray, settings: StatsSettings
+) -> tuple[float | None, float | None, float | None]:
+    """Return the effect as measured, with its interval, over the items that the corrected one is over.
+
+    Where the endpoint has more items, because missing answers count as failures or an arm of another contrast lacks
+    one, the test that decides on it is made of those items alone.
+    """
+    if endpoint is None or endpoint.n_pairs <= len(scores):
+        return (endpoint.difference, endpoint.ci_low, endpoint.ci_high) if endpoint else (None, None, None)
+    if not len(scores):
+        return None, None, None
+    difference = np.round(scores[:, 1] - scores[:, 0], DECIMALS) + 0.0  # no negative zeros
+    binary = endpoint.scale == "binary"
+    if binary and not endpoint.clustered:
+        gains, losses = int((difference > 0).sum()), int((difference < 0).sum())
+        found = binary_difference_test(gains, losses, len(difference), settings.confidence)
+    else:
+        found = clustered_difference_test(
+            difference,
+            cluster,
+            binary=binary,
+            confidence=settings.confidence,
+            alpha=settings.alpha,
+            draws=max(settings.permutation_samples, FEWEST_FLIPS),
+            seed=settings.random_seed,
+        )
+    return number(found.estimate), number(found.low), number(found.high)
 
 
 def _too_few(items: int, clusters: int) -> str | None:

@@ -89,7 +89,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     for limits, count in cutter.cut.items():
         services.events.say(f"{limits.provider} takes at most {limits} per job: {count} parts were split")
     if cutter.dearest is not None:
-        raise cutter.dearest.refusal(spec.run.resume_command)
+        raise cutter.dearest.refusal(spec.run.resume_command, cutter.most_usd)
     if cutter.cut_by_cost:
         most = spec.terms.caps.part_usd
         services.events.say(f"{cutter.cut_by_cost} parts were split: none may cost more than {most:.4g} USD, a "

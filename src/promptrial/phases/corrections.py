@@ -20,7 +20,7 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_subgroups
 from promptrial.store.change_records import CorrectedSource
 
-__all__ = ["Found", "corrected", "find"]
+__all__ = ["Found", "corrected", "counted", "find"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,12 @@ def find(spec: RunSpec, services: Services, changed: Mapping[str, str]) -> Found
             items = both
             sources[name] = CorrectedSource(sha256=sha256, questions=n)
     return Found(sources, tuple(warnings))
+
+
+def counted(source: CorrectedSource) -> str:
+    """Return in words how many questions a file corrects."""
+    n = source.questions
+    return f"{n:,} question{'s' if n > 1 else ''} corrected" if n else "its questions are unchanged"
 
 
 def corrected(before: Sequence[Item], after: Sequence[Item]) -> int | None:

@@ -151,6 +151,8 @@ class Cutter:
         How many parts were cut because of what they could cost.
     dearest : TooDear or None
         Of the parts that do not fit into the cap by themselves, the one that could cost most.
+    most_usd : float
+        What all parts together could cost at most; 0 without a cap.
     """
 
     spec: RunSpec
@@ -158,6 +160,7 @@ class Cutter:
     cut: Counter[JobLimits] = field(default_factory=Counter)
     cut_by_cost: int = 0
     dearest: TooDear | None = None
+    most_usd: float = 0.0
     _shift: Counter[tuple[str, float]] = field(default_factory=Counter)
 
     def written(
@@ -187,6 +190,7 @@ class Cutter:
         exceeded = [each for each, (_, file) in zip(limits, written, strict=True) if not each.take(file)]
         money = [MoneyLimit.of(self.spec, trial, part) for part in arms]
         dear = any(not each.takes(file) for each, (_, file) in zip(money, written, strict=True))
+        self.most_usd += sum(each.most_of(file) for each, (_, file) in zip(money, written, strict=True))
         if frozen or not (exceeded or dear):
             yield from written
             return

@@ -17,12 +17,13 @@ from promptrial.errors import CorruptRecordError, UsageError
 from promptrial.model import ModelSpec
 from promptrial.model.arms import arm_of
 from promptrial.store import records
-from promptrial.store.part_records import FileRecord, Intent, PartRecord, ReusedAnswers
+from promptrial.store.part_records import FileRecord, Intent, PartRecord, ReusedAnswers, listed
 from promptrial.store.records import Manifest, RunState, TrialManifest
-from promptrial.store.rundir import RunDir, TrialDir, digest_of
+from promptrial.store.rundir import RunDir, TrialDir, digest_of, is_begun
 
 __all__ = ["LentPart", "check_lender", "lent_parts"]
 
+_TO_NONE: Final = "continue without its answers, with --reuse none"
 _LONGEST: Final = 60
 """Characters that are shown of a value."""
 
@@ -114,21 +115,28 @@ def check_lender(lender: RunDir, borrower: RunDir, *, dry_run: bool) -> None:
         If its records cannot be read.
     """
     name = f"--reuse: run {lender.run_id}"
+    without = _without(lender, borrower)
     if lender.root.resolve() == borrower.root.resolve():
-        raise UsageError(f"{name} is this run itself: a run always keeps its own answers", hint="remove --reuse")
-    state = _state_of(lender)
+        raise UsageError(f"{name} is this run itself: a run always keeps its own answers", hint=without)
+    state = _state_of(lender, without)
     if state.migrated is True:
         raise UsageError(
-            f"{name} was made by promptrial's predecessor, which kept no requests to compare with",
-            hint="remove --reuse",
+            f"{name} was made by promptrial's predecessor, which kept no requests to compare with", hint=without
         )
     if (state.dry_run is True or lender.emulator.exists()) and not dry_run:
-        raise UsageError(f"{name} is a dry run: its answers are an emulator's", hint="remove --reuse")
+        raise UsageError(f"{name} is a dry run: its answers are an emulator's", hint=without)
     if dry_run and state.dry_run is not True:
-        raise UsageError(
-            f"{name} is not a dry run, but this one is: their answers must not be mixed", hint="remove --reuse"
-        )
-    _built(lender)
+        raise UsageError(f"{name} is not a dry run, but this one is: their answers must not be mixed", hint=without)
+    _built(lender, without)
+
+
+def _without(lender: RunDir, borrower: RunDir) -> str:
+    """Return how a run goes on without another one: it may remember it, and then no flag is there to remove."""
+    try:
+        remembered = lender.run_id in listed(records.load(borrower.state_path, RunState).reuse)
+    except (FileNotFoundError, CorruptRecordError):  # the trials may remember it
+        remembered = is_begun(borrower)
+    return f"resume without its answers: {borrower.resume_command} --reuse none" if remembered else "remove --reuse"
 
 
 def lent_parts(lender: RunDir) -> tuple[LentPart, ...]:
@@ -139,7 +147,7 @@ def lent_parts(lender: RunDir) -> tuple[LentPart, ...]:
     UsageError, CorruptRecordError
         If its records are not there or cannot be read.
     """
-    state, built = _state_of(lender), _built(lender)
+    state, built = _state_of(lender, _TO_NONE), _built(lender, _TO_NONE)
     found: list[LentPart] = []
     for slug, names in _names(built).items():
         folder = lender.trial(slug)
@@ -194,25 +202,30 @@ def _names(built: Manifest) -> dict[str, list[str]]:
     return found
 
 
-def _built(lender: RunDir) -> Manifest:
+def _built(lender: RunDir, without: str) -> Manifest:
     try:
         return records.load(lender.batch_inputs / "manifest.json", Manifest)
     except FileNotFoundError:
         raise UsageError(
-            f"--reuse: run {lender.run_id} has sent nothing yet: it has no requests", hint="remove --reuse"
+            f"--reuse: run {lender.run_id} has sent nothing yet: it has no requests", hint=without
         ) from None
 
 
-def _state_of(lender: RunDir) -> RunState:
+def _state_of(lender: RunDir, without: str) -> RunState:
     try:
         return records.load(lender.state_path, RunState)
     except FileNotFoundError:
+        if not is_begun(lender):
+            raise UsageError(
+                f"--reuse: run {lender.run_id} is no longer in {lender.root.parent}",
+                hint=f"put its folder back, or {without}",
+            ) from None
         raise UsageError(
-            f"--reuse: {lender.root} holds no run: {lender.state_path.name} does not exist",
-            hint=f"if only its state file is missing, rebuild it first: {lender.rebuild_command}",
+            f"--reuse: {lender.state_path} does not exist",
+            hint=f"rebuild it first: {lender.rebuild_command}; or {without}",
         ) from None
 
 
 def _look_at(lender: RunDir) -> str:
     doctor = f"promptrial doctor {lender.run_id}{place_flag(lender.root.parent)}"
-    return f"see how to fix that run: {doctor}; or remove --reuse"
+    return f"see how to fix that run: {doctor}; or {_TO_NONE}"

@@ -15,6 +15,7 @@ from promptrial.model.units import Unit
 from promptrial.phases.looks_taken import scored_with
 from promptrial.phases.parse import take_rows
 from promptrial.phases.parsed import FURTHER_COLUMNS, PREDICTION_COLUMNS, output_of
+from promptrial.phases.score_bounds import check_bounds
 from promptrial.phases.scored import READ, score_rows
 from promptrial.phases.services import Services
 from promptrial.phases.settings import stats_settings
@@ -197,6 +198,7 @@ def _scores(spec: RunSpec, services: Services, trial: Trial, steps: int) -> tupl
     predictions = _predictions(spec, trial, steps, services.stop.check)
     found = score_rows(spec, trial, (tuple(row[at] for at in _PLACES) for row in predictions), kept)
     planned = planned_items(spec.run, kept)
+    check_bounds(spec.config, {name: declared.range for name, declared in found.declared.items()})
     scores = table_of(found.table, found.declared, planned, trial.samples_per_item, trial.arms_run)
     return scores, stats_settings(spec.config, found.declared)
 

@@ -44,9 +44,13 @@ class MoneyLimit:
         return cls(None if is_free else caps.part_usd, min(known, default=0.0), reserve_of(spec, trial, model),
                    bool(known) and min(known) == caps.month_max_usd)  # fmt: skip
 
+    def most_of(self, file: FileRecord) -> float:
+        """Return what the requests of a file could cost at most; 0 without a limit."""
+        return 0.0 if self.most_usd is None else self.reserve_usd(file.rows or 0, file.size) or 0.0
+
     def takes(self, file: FileRecord) -> bool:
         """Whether a request file is within the limit."""
-        return self.most_usd is None or (self.reserve_usd(file.rows or 0, file.size) or 0.0) <= self.most_usd
+        return self.most_usd is None or self.most_of(file) <= self.most_usd
 
     def shares(self, replicates: int, sizes: Sequence[int]) -> list[float]:
         """Return what each item may take of a part's limit, in USD; the whole of it, where it is larger by itself.
@@ -64,7 +68,7 @@ class MoneyLimit:
 
     def too_dear(self, part: Part, file: FileRecord, items: Sequence[Item]) -> TooDear | None:
         """Return that a part does not fit into the cap by itself; None if it does."""
-        usd = 0.0 if self.most_usd is None else self.reserve_usd(file.rows or 0, file.size) or 0.0
+        usd = self.most_of(file)
         return TooDear(usd, part.rows, self.cap_usd, items[0], self.is_of_month) if usd > self.cap_usd else None
 
 
@@ -77,14 +81,13 @@ class TooDear(NamedTuple):
     item: Item
     is_of_month: bool = False
 
-    def refusal(self, resume_command: str) -> ConfigError:
-        """Return the refusal of a run of which this is the dearest part."""
+    def refusal(self, resume_command: str, all_usd: float) -> ConfigError:
+        """Return the refusal of a run of which this is the dearest part, and all could cost so much at most."""
         asked = "one request" if self.rows == 1 else f"the {self.rows} requests of one item"
-        least = rounded_up(self.usd)
+        least, whole = rounded_up(self.usd), rounded_up(max(self.usd, all_usd))
         return ConfigError(
             f"{self.item.dataset}: {asked} could cost {self.usd:.4g} USD, which exceeds the cap of "
-            f"{self.cap_usd:.10g} USD (item {self.item.id})",
-            hint=f"the smallest cap with which all items can be asked is {least:.10g} USD: "
-            f"{resume_command} --max_cost_usd {least:.10g}"
+            f"{self.cap_usd:.10g} USD (item {self.item.id}); with a cap below {least:.10g} USD nothing is asked",
+            hint=f"a cap of {whole:.10g} USD is enough for all items: {resume_command} --max_cost_usd {whole:.10g}"
             + (", with spending.month_max_usd at least as high" if self.is_of_month else ""),
         )

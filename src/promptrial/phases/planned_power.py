@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.config.scorers import PYTHON, ScorerConfig
-from promptrial.config.typed import typed
 from promptrial.datasets.clusters import cluster_parts
 from promptrial.design.power import Assumed, PlannedEndpoint, PlannedScores, PowerRow, margin_problem, power_rows
 from promptrial.documents.scorers import Declaration
 from promptrial.model import Item, Trial, ids
 from promptrial.model.arms import Contrast, contrasts_of
-from promptrial.phases.scorers import known_needs, package_scorer
+from promptrial.phases.scorers import known_declaration, known_needs, package_scorer
 from promptrial.phases.services import Services
 from promptrial.phases.settings import was_sent
 from promptrial.phases.spec import RunSpec
@@ -133,17 +132,10 @@ def _known(
     name: str, entry: ScorerConfig, config: ExperimentConfig
 ) -> tuple[Declaration | None, Callable[[Item], bool]]:
     """Return what is known of a scorer's scores, and what tells the items that it applies to."""
-    from promptrial.config.functions import text_scale
-    from promptrial.config.stated import STATED, Stated
-
     if entry.type != PYTHON:
         scorer = package_scorer(config, entry)
         return scorer.declared, scorer.applies
-    applies = partial(_passes, item_tests(known_needs(config).get(name, ())))
-    if not entry.function:
-        return None, applies
-    stated = typed(Stated, {key: value for key, value in entry.settings.items() if key in STATED})
-    return stated.declaration(name, name, text_scale(entry.text, entry.function)), applies
+    return known_declaration(config, name), partial(_passes, item_tests(known_needs(config).get(name, ())))
 
 
 def _passes(tests: Sequence[Callable[[Item], bool]], item: Item) -> bool:

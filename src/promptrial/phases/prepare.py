@@ -20,6 +20,7 @@ from promptrial.phases.kept_questions import check_kept
 from promptrial.phases.needs import lack_facts
 from promptrial.phases.prepared import encode_item, in_order, prepared_files
 from promptrial.phases.question_checks import QuestionChecks
+from promptrial.phases.score_bounds import check_bounds, known_ranges
 from promptrial.phases.services import Services
 from promptrial.phases.sources import earlier_sources, order_facts, reading_in, sample_settings, source_of
 from promptrial.phases.spec import RunSpec
@@ -30,10 +31,11 @@ from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord
 from promptrial.store.rundir import digest_of
 
-__all__ = ["PHASE", "read_again"]
+__all__ = ["PHASE", "check_questions", "read_again"]
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
+    check_bounds(spec.config, known_ranges(spec.config))
     earlier = earlier_sources(spec)
     chosen: list[Item] = []
     sources: dict[str, Any] = {}
@@ -49,9 +51,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
             chosen += read.items
             sources[name] = read.source
             task.advance()
-    check_subgroups(spec.config.subgroups, chosen)
-    if earlier:
-        check_kept(spec, chosen)
+    _check_whole(spec, earlier, chosen)
     artifacts = {
         path: _write(path, (item for item in chosen if item.type == kind)) for kind, path in prepared_files(spec.run)
     }
@@ -122,6 +122,30 @@ def read_again(spec: RunSpec, services: Services, name: str) -> tuple[list[Item]
     earlier = earlier_sources(spec).get(name, {})
     read = _read(spec, services, name, {}, reading_in(spec, spec.config.datasets[name], earlier))
     return read.items, str(read.source["sha256"])
+
+
+def check_questions(spec: RunSpec, services: Services) -> None:
+    """Read the questions as *prepare* would now, and write nothing.
+
+    Raises
+    ------
+    PromptrialError
+        If the run could not be prepared from them.
+    """
+    earlier = earlier_sources(spec)
+    chosen: list[Item] = []
+    for name, dataset in spec.config.datasets.items():
+        services.stop.check()
+        known = earlier.get(name, {})
+        chosen += _read(spec, services, name, known, reading_in(spec, dataset, known)).items
+    _check_whole(spec, earlier, chosen)
+
+
+def _check_whole(spec: RunSpec, earlier: Mapping[str, Any], chosen: Sequence[Item]) -> None:
+    """Check the items of all data sets; ``earlier`` is what the run was prepared from before, if it was."""
+    check_subgroups(spec.config.subgroups, chosen)
+    if earlier:
+        check_kept(spec, chosen)
 
 
 def _examples(spec: RunSpec, chosen: Sequence[Item]) -> dict[str, int]:

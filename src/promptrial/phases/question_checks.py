@@ -13,8 +13,8 @@ from promptrial.model import Item
 from promptrial.phases.needs import LackCheck
 from promptrial.phases.scorers import known_needs, package_scorers
 from promptrial.scoring.golds import GoldCheck, UnusableGolds
-from promptrial.scoring.letters import LetterCheck
 from promptrial.scoring.normalize import EvaluationRules
+from promptrial.scoring.whole_sets import WholeSetCheck
 
 __all__ = ["QuestionChecks"]
 
@@ -35,10 +35,10 @@ class QuestionChecks:
 
     def warnings(self, dataset: str, items: Sequence[Item], rules: EvaluationRules) -> list[str]:
         """Return what is odd about the questions that were drawn."""
-        letters = LetterCheck()
+        whole = WholeSetCheck()
         for item in items:
-            letters.notice(item)
-        return [*self._golds.warnings(dataset, items, rules), *letters.warnings(dataset)]
+            whole.notice(item)
+        return [*self._golds.warnings(dataset, items, rules), *whole.warnings(dataset)]
 
     def refuse(self, dataset: str, items: Sequence[Item]) -> None:
         """Refuse questions, of those that were drawn, that a scorer could not score.

@@ -20,6 +20,7 @@ from promptrial.phases import versions
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.needs import check_recorded
 from promptrial.phases.sample import parts_in_table_order
+from promptrial.phases.score_bounds import check_bounds
 from promptrial.phases.score_columns import IDENTITY_COLUMNS
 from promptrial.phases.scorers import RECORD, make_scorers, record_of, scorer_versions
 from promptrial.phases.services import Services
@@ -41,7 +42,8 @@ def check_scorable(spec: RunSpec, services: Services) -> None:
     Raises
     ------
     PromptrialError
-        If a scorer cannot be made, or the items lack what a scorer needs, or a column of a subgroup.
+        If a scorer cannot be made, a bound lies beyond its scale, or the items lack what a scorer needs, or a column
+        of a subgroup.
 
     Side effects: runs the files of scorers that the configuration names.
     """
@@ -49,6 +51,7 @@ def check_scorable(spec: RunSpec, services: Services) -> None:
 
 
 def _check(spec: RunSpec, scorers: Mapping[str, Scorer]) -> None:
+    check_bounds(spec.config, {name: scorer.declared.range for name, scorer in scorers.items()})
     check_recorded(spec, {name: scorer.declared.needs for name, scorer in scorers.items()})
     check_prepared_subgroups(spec)
 

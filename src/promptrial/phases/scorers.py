@@ -36,6 +36,7 @@ __all__ = [
     "declared",
     "described_scorers",
     "judges_in",
+    "known_declaration",
     "known_needs",
     "made_by",
     "make_extracts",
@@ -112,6 +113,20 @@ def _known_needs(config: ExperimentConfig, entry: ScorerConfig) -> tuple[Need, .
     if entry.function:
         return (*text_needs(entry.text, entry.function), *entry.settings.get("needs", ()))
     return package_scorer(config, entry).declared.needs
+
+
+def known_declaration(config: ExperimentConfig, name: str) -> Declaration | None:
+    """Return what a scorer says of its scores; None of a class in a file, whose code would have to run."""
+    from promptrial.config.functions import text_scale
+    from promptrial.config.stated import STATED, Stated
+
+    entry = config.scorers_in_use[name]
+    if entry.type != PYTHON:
+        return package_scorer(config, entry).declared
+    if not entry.function:
+        return None
+    stated = typed(Stated, {key: value for key, value in entry.settings.items() if key in STATED})
+    return stated.declaration(name, name, text_scale(entry.text, entry.function))
 
 
 def package_scorer(config: ExperimentConfig, entry: ScorerConfig) -> Scorer:

@@ -321,12 +321,20 @@ def _attrition(results: Path) -> dict[ArmName, ArmAttrition]:
 def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> object:
     from promptrial.phases.looks_taken import looks_document
 
-    found = spec.config.stats.model_dump(mode="json")
+    stats = spec.config.stats
+    declared_alone = versions.declared(trend=bool(stats.trend), pooled=stats.pooled)
+    found = {**stats.model_dump(mode="json"), **declared_alone, **versions.subgroups(spec.config.subgroups)}
     if trial is None:
         return found
     looks = looks_document(spec, trial)
     said = {} if looks is None else {"looks": msgspec.to_builtins(looks), **versions.under_looks()}
-    return {**found, **versions.several_arms(trial.arms_run), **said, **_labelled(spec), **_rechecked(spec, trial)}
+    return {
+        **found,
+        **versions.several_arms(trial.arms_run),
+        **said,
+        **_labelled(spec, trial),
+        **_rechecked(spec, trial),
+    }
 
 
 def _rechecked(spec: RunSpec, trial: Trial) -> dict[str, str]:
@@ -337,10 +345,12 @@ def _rechecked(spec: RunSpec, trial: Trial) -> dict[str, str]:
     return {} if record is None else {"rechecked": digest_of(msgspec.to_builtins(record))}
 
 
-def _labelled(spec: RunSpec) -> dict[str, str]:
+def _labelled(spec: RunSpec, trial: Trial) -> dict[str, str]:
     """Return what a receipt says of people's labels: nothing where there are none."""
     sheets = [entry.sheet for entry in spec.config.labels]
-    return {"labels": label_sheets.digest(sheets)} if sheets else {}
+    if not sheets:
+        return {}
+    return {"labels": label_sheets.digest(sheets), **versions.beside_labels(trial.arms_run, spec.config.stats.missing)}
 
 
 PHASE = Phase(

@@ -6,7 +6,7 @@ their documents stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -26,7 +26,7 @@ from promptrial.store.records import TrialManifest
 if TYPE_CHECKING:
     from promptrial.reporting.facts import SpendingFacts
 
-__all__ = ["of_judges", "of_spending", "of_unused", "spending_of", "with_judges", "with_unused"]
+__all__ = ["of_judges", "of_spending", "of_unused", "spending_of", "with_attempts", "with_judges", "with_unused"]
 
 _Cost = TypeVar("_Cost", bound=Cost)
 _NOT_USED: Final = frozenset({"lost", "superseded", "duplicate"})
@@ -37,9 +37,17 @@ def with_unused(report: CostReport, spec: RunSpec, manifest: TrialManifest, tria
     """Return a cost report that says what was spent, where that is more than what its answers cost."""
     own = {} if isinstance(report.arm_prices, msgspec.UnsetType) else report.arm_prices
     prices = {name: own.get(name, report.price) for name in trial.conditions}
-    lines = _unused(_lines(spec, manifest, trial, prices))
-    if not lines:
+    return with_attempts(report, _lines(spec, manifest, trial, prices))
+
+
+def with_attempts(report: CostReport, known: Sequence[LedgerLine]) -> CostReport:
+    """Return a report with what unused attempts among these lines have cost, and what all of them may cost yet.
+
+    That is the amount that ``promptrial costs`` calls held: answers of unknown usage may cost more, too.
+    """
+    if not _unused(known):
         return report
+    lines = [line for line in known if not is_judge(line.arm)]
     arms = {name: _with(cost, [line for line in lines if line.arm == name]) for name, cost in report.conditions.items()}
     return msgspec.structs.replace(_with(report, lines), conditions=arms)
 
@@ -111,7 +119,7 @@ def _is_on_record(line: LedgerLine) -> bool:
 
 
 def _with(cost: _Cost, lines: list[LedgerLine]) -> _Cost:
-    spent = sum((line.usd.spent or _ZERO for line in lines), _ZERO)
+    spent = sum((line.usd.spent or _ZERO for line in _unused(lines)), _ZERO)
     held = sum((line.usd.held or _ZERO for line in lines), _ZERO)
     if cost.usd is None or not (spent or held):
         return cost

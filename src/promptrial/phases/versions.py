@@ -10,10 +10,21 @@ from typing import Final
 
 from promptrial import registry
 from promptrial.design.plan import InputKind
+from promptrial.documents.missing import MissingRule
 from promptrial.model.arms import ArmName, compared_arms, contrasts_of
 from promptrial.store.tables import Column
 
-__all__ = ["added_columns", "input_kind", "schema", "several_arms", "statistics", "under_looks"]
+__all__ = [
+    "added_columns",
+    "beside_labels",
+    "declared",
+    "input_kind",
+    "schema",
+    "several_arms",
+    "statistics",
+    "subgroups",
+    "under_looks",
+]
 
 _FIRST_STATISTICS: Final = (
     "score",
@@ -44,12 +55,38 @@ def several_arms(names: Sequence[ArmName]) -> dict[str, str]:
     return {"several arms": "max-T"} if len(contrasts_of(compared_arms(names))) > 1 else {}
 
 
+def declared(*, trend: bool, pooled: bool) -> dict[str, str]:
+    """Return the versions of the trend and of effects over several data sets: nothing of what is not declared.
+
+    Earlier versions took the variances of fewer than five data sets as known, gave both of an endpoint that a stopping
+    rule looks at, and had no cautions; they say nothing.
+    """
+    versions = {"trend of scores": "with cautions"} if trend else {}
+    return versions | ({"several data sets": "estimated variances"} if pooled else {})
+
+
+def subgroups(columns: Sequence[str]) -> dict[str, str]:
+    """Return the version of differences between subgroups, whose clusters may be the same: nothing without a column.
+
+    Earlier versions counted the degrees of freedom of such clusters in both, and say nothing.
+    """
+    return {"clusters in several subgroups": "count once"} if columns else {}
+
+
 def under_looks() -> dict[str, str]:
     """Return the version of how other tests are corrected beside an endpoint that a stopping rule decides.
 
     Earlier versions counted it among the tests that they corrected together, and say nothing.
     """
     return {"corrected beside looks": "alone"}
+
+
+def beside_labels(names: Sequence[ArmName], missing: MissingRule) -> dict[str, str]:
+    """Return the version of the measured effect beside one that labels correct, where it is not the reported one.
+
+    Earlier versions gave the reported one, though it can be over more items, and say nothing.
+    """
+    return {"measured beside labels": "of the same items"} if missing == "failure" or len(names) > 2 else {}
 
 
 def schema(version: int, first: int) -> dict[str, str]:

@@ -14,9 +14,10 @@ content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thi
 finish reason is ``error``, or which holds an ``error``, is no answer. An error in which
 nothing is said, beside an answer, is none. Keys
 that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
-usage that cannot be read; the answer beside it counts. ``usage.total_time``, which Groq adds, are the seconds that the
-server took. What a RESPONSE holds is in ``response_bodies``, and which
-responses are answers in ``promptrial.model.responses``.
+usage that cannot be read; the answer beside it counts. Where ``choices`` is empty or null, the answer has no text.
+``usage.total_time``, which Groq adds, are the seconds that the server took. What a RESPONSE holds is in
+``response_bodies``, and which responses are answers in
+``promptrial.model.responses``.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from promptrial.model import Completion
 from promptrial.model.responses import is_blank
-from promptrial.providers.reply_failures import FAILED, error_text
+from promptrial.providers.reply_failures import FAILED, error_text, is_of_success
 from promptrial.providers.response_bodies import read_output
 from promptrial.providers.wire import read_json
 
@@ -50,6 +52,10 @@ class _Choice(msgspec.Struct, gc=False):
     message: _Message
     finish_reason: Any = None
     error: Any = None
+
+
+_NO_CHOICE: Final = _Choice(_Message())
+"""What an answer says that has no choices: nothing, but it was paid for."""
 
 
 # A row's counts are summed over a run in 64 bits, so that none may be absurdly large.
@@ -113,7 +119,7 @@ class _Error(msgspec.Struct, gc=False):
 class _Chat(msgspec.Struct, gc=False):
     id: str | None = None
     model: Any = None
-    choices: list[_Choice] | None = None
+    choices: list[_Choice] | UnsetType | None = UNSET
     usage: msgspec.Raw = msgspec.Raw()
     error: _Error | str | None = None
     output: msgspec.Raw = msgspec.Raw()
@@ -157,9 +163,9 @@ def parse_chat_row(line: bytes) -> Completion:
         return _failed(row, response, chat, error)
     if response is not None and chat is not None and not chat.choices and chat.output:
         return _read_response(row, response, chat)
-    if response is None or chat is None or not chat.choices:
+    if response is None or chat is None or chat.choices is UNSET:
         raise ValueError(f"row of {row.custom_id!r} has neither an answer nor an error")
-    choice, usage = chat.choices[0], _usage(chat.usage, response.usage, row.usage)
+    choice, usage = (chat.choices or [_NO_CHOICE])[0], _usage(chat.usage, response.usage, row.usage)
     message = choice.message
     return Completion(
         row.custom_id,
@@ -253,11 +259,11 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
     """Return the name of a row's error, wherever it stands, or None."""
     error = row.error or (chat and chat.error)
     status = None if response is None else response.status_code
-    if isinstance(error, _Error) and not (error.code or error.message or error.type) and _is_answer(chat, status):
-        return None
-    if isinstance(error, str):
-        return f"error: {error}" if error else None
-    if error:
+    if isinstance(error, _Error) and _says_nothing(error) and _is_answer(chat, status):
+        error = None
+    if isinstance(error, str) and error:
+        return f"error: {error}"
+    if isinstance(error, _Error):
         name = next((str(part) for part in (error.code, error.type, status) if part not in {None, ""}), "error")
         return f"{name}: {error.message}" if error.message else name
     if status is not None and not 200 <= status < 300:
@@ -267,6 +273,10 @@ def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | N
     return (
         "failed: the response gives no reason" if chat is not None and chat.output and chat.status == "failed" else None
     )
+
+
+def _says_nothing(error: _Error) -> bool:
+    return is_of_success(error.code) or not (error.code or error.message or error.type)
 
 
 def _error_of_choice(choice: _Choice) -> str | None:

@@ -41,6 +41,7 @@ from promptrial.providers.http_service import Service
 
 __all__ = [
     "Call",
+    "FailedThereError",
     "Kind",
     "NotFoundError",
     "RejectedError",
@@ -97,6 +98,12 @@ class RejectedError(PermanentError):
 
 class NotFoundError(RejectedError):
     """The vendor does not know what the call is about (404), or not any more (410)."""
+
+
+class FailedThereError(TransientError):
+    """The vendor got the call, says that it has failed at it, and bills nothing."""
+
+    has_arrived = True
 
 
 class UnprovenEndError(TransientError):

@@ -17,7 +17,6 @@ from promptrial.errors import (
     NoSuchModelError,
     PermanentError,
     ProviderError,
-    SlowDownError,
     TransientError,
     UncertainError,
 )
@@ -192,8 +191,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model, facts))
         except FailedReplyError as error:
-            kind = SlowDownError if error.is_slow_down else UncertainError if error.was_begun else TransientError
-            raise kind(self._could_not_answer(str(error))) from error
+            raise error.kind(self._could_not_answer(str(error))) from error
         except ValueError as error:  # it was answered, and so was billed
             raise UncertainError(self._could_not_answer(str(error))) from error
 

@@ -8,30 +8,45 @@ Routers and gateways answer so when the server behind them fails::
     {"choices": [{"finish_reason": "error", "message", "error": {"code", "message"}}]}     it failed amid the answer
 
 An error that is about the request itself stays an answer, for it would come again: one with a status from 400 to 499
-(but 408, 409, 425 and 429), or with a name such as ``content_filter``. Any other is taken to be the server's.
+(but 408, 409, 425 and 429), or, without one, with a name or a message such as ``content_filter`` and ``too long``.
+A key that is refused and an account without credit end the run, as a status of 401 does. Any other error is
+taken to be the server's. An error whose code is that of a success says nothing.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from promptrial.providers.http_outcomes import printable
+from promptrial.errors import PermanentError, ProviderError, SlowDownError, UncertainError
+from promptrial.providers.http_outcomes import FailedThereError, printable
 from promptrial.providers.wire import mapping
 
-__all__ = ["FAILED", "FailedReplyError", "error_text", "require_no_failure"]
+__all__ = ["FAILED", "FailedReplyError", "error_text", "is_of_success", "require_no_failure"]
 
 FAILED: Final = "error"
 """The finish reason of an answer that the server could not finish."""
 _MAY_WORK_LATER: Final = frozenset({408, 409, 425, 429})
-_OF_THE_REQUEST: Final = frozenset(
-    {"content_filter", "content_policy_violation", "context_length_exceeded", "model_not_found", "not_found_error"}
+_OF_SUCCESS: Final = frozenset({"0", "200", "ok", "success"})
+_REFUSES_ALL: Final = frozenset({401, 402})
+_ALL: Final = re.compile(
+    r"authentication ?error|unauthori[sz]ed|(invalid|incorrect) api ?key|insufficient ?(quota|credit|balance|funds)"
 )
-_SUCH_ARE: Final = ("invalid", "unsupported", "string_above", "exceed_context")
-"""How other names of errors begin that are about the request."""
-_TOO_MANY: Final = ("rate_limit", "too_many_requests")
+_NAMES: Final = re.compile(
+    r"invalid|unsupported|bad ?request|content ?(filter|policy)|moderation|not ?found|unprocessable|string ?above|"
+    r"exceed ?context|context ?(length|size|window)|too ?(long|large)"
+)
+"""How errors are named that are about the request."""
+_SENTENCES: Final = re.compile(
+    r"not (be )?support|(invalid|bad) request|context (length|size|window)|(exceeds|maximum) context|too (long|large)|"
+    r"content (filter|policy)"
+)
+"""What a server writes of a request; *invalid* alone may be said of what another server answered."""
+_WORDS: Final = re.compile(r"[\W_]+")
+_TOO_MANY: Final = re.compile(r"rate ?limit|too many requests")
 
 
 class FailedReplyError(Exception):
@@ -41,16 +56,13 @@ class FailedReplyError(Exception):
     ----------
     message : str
         What it says.
-    is_slow_down : bool
-        Whether it asks for fewer requests.
-    was_begun : bool
-        Whether there is something of an answer, which may be billed.
+    kind : type of ProviderError
+        What it means for the run. An answer that was begun may be billed.
     """
 
-    def __init__(self, message: str, *, is_slow_down: bool, was_begun: bool) -> None:
+    def __init__(self, message: str, kind: type[ProviderError]) -> None:
         super().__init__(message)
-        self.is_slow_down = is_slow_down
-        self.was_begun = was_begun
+        self.kind = kind
 
 
 def require_no_failure(error: Raw | UnsetType, choices: Raw | UnsetType, usage: Raw | UnsetType) -> None:
@@ -62,15 +74,23 @@ def require_no_failure(error: Raw | UnsetType, choices: Raw | UnsetType, usage: 
         If it is a failure of the server.
     """
     first = _first(_value(choices))
-    said = _value(error) or first.get("error") or (first.get("finish_reason") == FAILED and "the answer is not whole")
-    status, names = _status(said), _names(said)
-    if not _is_said(said) or _is_of_the_request(status, names):
+    broken = "the answer is not whole" if first.get("finish_reason") == FAILED else None
+    said = next(filter(_is_said, (_value(error), first.get("error"), broken)), None)
+    if said is None:
         return
-    raise FailedReplyError(
-        printable(error_text(said) or "no reason given"),
-        is_slow_down=status == 429 or any(name.startswith(_TOO_MANY) for name in names),
-        was_begun=bool(first) or bool(_value(usage)),
-    )
+    status, words = _status(said), _words(error_text(said))
+    kind = _kind(status, words, is_begun=bool(first) or bool(_value(usage)))
+    if kind is PermanentError or not _is_of_the_request(status, said):
+        raise FailedReplyError(printable(error_text(said) or "no reason given"), kind)
+
+
+def _kind(status: int | None, words: str, *, is_begun: bool) -> type[ProviderError]:
+    """Return what an error means, unless it is about the request."""
+    if status in _REFUSES_ALL or (status is None and _ALL.search(words)):
+        return PermanentError
+    if status == 429 or _TOO_MANY.search(words):
+        return SlowDownError
+    return UncertainError if is_begun else FailedThereError
 
 
 def _value(raw: Raw | UnsetType) -> Any:  # noqa: ANN401 - JSON
@@ -85,8 +105,15 @@ def _first(choices: object) -> dict[str, Any]:
 
 
 def _is_said(error: object) -> bool:
-    """Tell whether an error says anything: an empty one, beside an answer, is none."""
-    return any(mapping(error).values()) if isinstance(error, dict) else isinstance(error, str) and bool(error)
+    """Tell whether an error says anything: an empty one, or the code of a success, beside an answer is none."""
+    if not isinstance(error, dict):
+        return isinstance(error, str) and bool(error)
+    return any(error.values()) and not is_of_success(error.get("code"))
+
+
+def is_of_success(code: object) -> bool:
+    """Tell whether the code of an error says that there is none."""
+    return str(code).casefold() in _OF_SUCCESS
 
 
 def _status(error: object) -> int | None:
@@ -98,15 +125,16 @@ def _status(error: object) -> int | None:
     return None
 
 
-def _names(error: object) -> list[str]:
-    values = (mapping(error).get(name) for name in ("code", "type"))
-    return [value.casefold() for value in values if isinstance(value, str)]
+def _words(said: str) -> str:
+    """Return the words of a text or a name in small letters, with a blank between: ``BadRequest`` is one word."""
+    return _WORDS.sub(" ", said).casefold()
 
 
-def _is_of_the_request(status: int | None, names: list[str]) -> bool:
+def _is_of_the_request(status: int | None, error: object) -> bool:
     if status is not None:
         return 400 <= status < 500 and status not in _MAY_WORK_LATER
-    return any(name in _OF_THE_REQUEST or name.startswith(_SUCH_ARE) for name in names)
+    names = _words(" ".join(str(mapping(error).get(name)) for name in ("code", "type")))
+    return _NAMES.search(names) is not None or _SENTENCES.search(_words(error_text(error))) is not None
 
 
 def error_text(error: object) -> str:

@@ -108,7 +108,7 @@ def reading_sentences(significance: Significance) -> list[str]:
             f"A {level(settings.confidence)} CI (confidence interval) is the range of differences that are "
             "compatible with the data."
         ),
-        "Each interval is for a single effect; it is not adjusted for the number of tests.",
+        "Each interval is for a single effect, not adjusted for the number of tests, unless it is called simultaneous.",
         "A p-value is the probability of a difference at least this large if the arms did not differ.",
         f'"Significant" means a p-value of at most {settings.alpha:g} after adjustment for multiple tests.',
         '"Not significant" means that chance cannot be ruled out; it does not mean that the prompts are equal.',

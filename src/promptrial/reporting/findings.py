@@ -25,6 +25,7 @@ from promptrial.reporting.lost import lost_by
 from promptrial.reporting.powered import one_test_text, spread_of, target_of
 from promptrial.reporting.stopped import alpha_of, covers
 from promptrial.reporting.tables import primary_endpoints
+from promptrial.reporting.tables.levels import is_corrected, tested_at, with_interval
 from promptrial.reporting.tables.margins import margin_decision
 from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import metric_text, score_unit
@@ -112,22 +113,26 @@ class Phrasing:
     def _difference(self, state: State) -> tuple[str, str]:
         (first, second), how = self._sides, {"better": "beats", "worse": "is worse than"}
         lead = f"{second} {how.get(state, f'is {state} than')} {first} on {self._where}: "
-        unit, decimals = score_unit(self.row.metric), _decimals(self.row)
+        unit, decimals = score_unit(self.row.metric), _decimals(with_interval(self.significance, self.row)[0])
         first, second = (rate(arm.mean_paired, decimals, unit) for arm in self.row.arms)
         wanted = self.significance.settings.wanted.get(self.row.metric)
         hint = ", lower is better" if wanted == "lower" else ""
         return lead, f"{second} against {first}{hint}, {self._size()}."
 
     def _size(self) -> str:
-        row = self.row
+        row, words = with_interval(self.significance, self.row)
         if row.ci_low is None and row.ci_high is None:
             ci = "no interval can be computed"
         else:
-            ci = f"{level(self.significance.confidence_of(self.row))} CI {_interval(row, row.ci_low, row.ci_high)}"
-        p = p_equals(row.p_adjusted, alpha_of(self.significance, row))
+            ci = f"{words} {_interval(row, row.ci_low, row.ci_high)}"
+        tested = tested_at(self.significance, row)
+        adjusted = "adjusted " if row.p_adjusted is not None and is_corrected(self.significance, row) else ""
+        p = f"{adjusted}{p_equals(row.p_adjusted, alpha_of(self.significance, row))}"
         where = "from" if self.clusters == "passage" else "in"
         in_clusters = f" {where} {counted(row.n_clusters, self.clusters)}" if row.clustered else ""
-        return f"{_difference(row)} ({ci}; {counted(row.n_pairs, 'question')}{in_clusters}, {p})"
+        return (
+            f"{_difference(row)} ({ci}; {counted(row.n_pairs, 'question')}{in_clusters}, {p}{tested and f', {tested}'})"
+        )
 
     def _margin(self, state: State) -> tuple[str, str]:
         first, second = self._sides

@@ -210,6 +210,7 @@ def _effects_table(report: LabelReport) -> Table:
     notes = (
         f"Differences in {score_unit(report.measure).of_differences}, with {level(report.confidence)} intervals.",
         *dict.fromkeys(_why(row) for row in report.effects),
+        *(_left_out(row) for row in report.effects if row.n_left_out),
     )
     return Table("Effects", ("Contrast", "As measured", "Corrected with the labels", "Items"), rows, notes, "lrrr")
 
@@ -218,6 +219,14 @@ def _why(row: CorrectedEffect) -> str:
     if row.reason:
         return f"{row.contrast}: no corrected effect: {row.reason}."
     return f"{row.contrast}: prediction-powered inference, {row.tuning or 0:.2f} of the measure used."
+
+
+def _left_out(row: CorrectedEffect) -> str:
+    left_out = counted(row.n_left_out or 0, "item")
+    return (
+        f"{row.contrast}: both differences are over the items that every arm answered; {left_out} with a missing "
+        "answer count in the other tables, and are left out here."
+    )
 
 
 def _shown(report: LabelReport, value: float | None, low: float | None, high: float | None) -> str:

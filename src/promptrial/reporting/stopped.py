@@ -45,10 +45,15 @@ def saved_usd(looks: Looks, spent_usd: float | None) -> float | None:
     return spent_usd * (looks.items_planned - looks.items) / looks.items
 
 
-def stopped_sentence(looks: Looks, lead: str, figures: str, spent_usd: float | None) -> tuple[str, str]:
-    """Return the words and figures of a finding, one sentence together, as those of a trial that was stopped early."""
+def stopped_sentence(looks: Looks, lead: str, figures: str, spent_usd: float | None, why: str = "") -> tuple[str, str]:
+    """Return the words and figures of a finding, one sentence together, as those of a trial that was stopped early.
+
+    ``why`` follows "Stopped", where the finding itself is not the reason.
+    """
     saved = saved_usd(looks, spent_usd)
     left = looks.items_planned - looks.items
     gain = f"saved {amount(saved)} USD" if saved else f"{count(left)} were not asked"
-    lead = f"Stopped after {count(looks.items)} of {count(looks.items_planned)} questions: {lead}"
+    asked = f"{count(looks.items)} of {count(looks.items_planned)} questions"
+    asked = f"{count(looks.items)} of {count(looks.items_planned)} questions"
+    lead = f"Stopped{why} after {asked}: {lead}"
     return lead, f"{figures.removesuffix('.')}; {gain}."

@@ -15,7 +15,6 @@ from promptrial.model.arms import PAIR, ArmName, control_first
 from promptrial.reporting.cells import (
     count,
     interval,
-    level,
     margin,
     p_phrase,
     points,
@@ -33,6 +32,7 @@ from promptrial.reporting.tables import PrimaryKey, exploratory_endpoints, prima
 from promptrial.reporting.tables.aggregate import aggregate_rows, rejected
 from promptrial.reporting.tables.contrasts import contrast_suffix, side_phrases
 from promptrial.reporting.tables.effects import caution_notes, interaction_notes, paired_means
+from promptrial.reporting.tables.levels import tested_at, with_interval
 from promptrial.reporting.tables.missing import attrition_notes, rule_text, sensitivity_notes
 from promptrial.reporting.tables.remarks import plain
 from promptrial.reporting.tables.words import direction, listing, metric_text, quantity_text, score_unit
@@ -194,17 +194,18 @@ def _primary(row: Endpoint, significance: Significance, trial: Trial) -> str:
 def _figures(row: Endpoint, significance: Significance) -> str:
     first, second = paired_means(row)
     where, p = side_phrases(row.compared)[0], f"adjusted {p_phrase(row.p_adjusted, alpha_of(significance, row))}"
-    return f"{second} against {first} in {where}: {_size(row, significance)}, {_counted(row.n_pairs, 'pair')}, {p}"
+    tested = tested_at(significance, row)
+    size = f"{_size(row, significance)}, {_counted(row.n_pairs, 'pair')}, {p}{tested and f', {tested}'}"
+    return f"{second} against {first} in {where}: {size}"
 
 
 def _size(row: Endpoint, significance: Significance) -> str:
-    unit = score_unit(row.metric)
+    unit, (row, words) = score_unit(row.metric), with_interval(significance, row)
     decimals = points_decimals(row.ci_low, row.ci_high, unit, row.difference)
     difference = f"{points(row.difference, decimals, unit)} {unit.of_differences}"
     if row.ci_low is None and row.ci_high is None:
         return f"{difference} (no interval can be computed)"
-    confidence = level(significance.confidence_of(row))
-    return f"{difference} ({confidence} CI {interval(row.ci_low, row.ci_high, decimals, unit)})"
+    return f"{difference} ({words} {interval(row.ci_low, row.ci_high, decimals, unit)})"
 
 
 def _finding(result: TrialResult, row: Endpoint) -> str:

@@ -17,6 +17,7 @@ from promptrial.reporting.lost import lost_answers
 from promptrial.reporting.ranked import can_rank, ranked_words
 from promptrial.reporting.stopped import early_stop, stopped_sentence
 from promptrial.reporting.tables import primary_endpoints
+from promptrial.reporting.tables.looks import why_stopped
 from promptrial.reporting.tables.words import listing
 from promptrial.reporting.warned import (
     CLUSTER,
@@ -91,7 +92,8 @@ def _stopped(findings: tuple[Finding, ...], significance: Significance, spent_us
     at = next((at for at, each in enumerate(findings) if looks is not None and each.metric == looks.metric), None)
     if looks is None or at is None:
         return findings
-    lead, figures = stopped_sentence(looks, findings[at].lead, findings[at].figures, spent_usd)
+    why = why_stopped(looks, significance)
+    lead, figures = stopped_sentence(looks, findings[at].lead, findings[at].figures, spent_usd, why)
     return (*findings[:at], replace(findings[at], lead=lead, figures=figures), *findings[at + 1 :])
 
 

@@ -170,6 +170,14 @@ def _looked_at(significance: Significance) -> Iterator[Warned]:
             f"{listing([metric_text(name).label for name in others])} assume{'s' if len(others) == 1 else ''} a "
             f"sample size fixed in advance, but look {len(looks.taken)} of {looks.waves_planned} ended the trial.",
         )
+    declared = {
+        "the trend": [row.metric for row in significance.trends or ()],
+        "the effect over several data sets": [row.metric for row in significance.pooled or ()],
+    }
+    label = metric_text(looks.metric).label
+    for what, metrics in declared.items():
+        if looks.metric in metrics:
+            yield Warned("stopped", f"{what} on {label} is not given: it assumes a sample size fixed in advance.")
 
 
 def comparison_warnings(

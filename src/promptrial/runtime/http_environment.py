@@ -19,7 +19,7 @@ from promptrial.errors import ConfigError
 __all__ = ["made_of_environment", "require_usable_environment"]
 
 _SCHEMES: Final = ("http", "https", "all")
-_CERTIFICATES: Final = {"SSL_CERT_FILE": Path.is_file, "SSL_CERT_DIR": Path.is_dir}
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _SOCKS: Final = ("socks5://", "socks5h://")
 
 
@@ -39,9 +39,10 @@ def require_usable_environment(*, proxy: bool = True, certificates: bool = True)
     if proxy and any(name.lower().endswith("_proxy") for name in os.environ):
         from urllib.request import getproxies  # half of what a bare Python takes to start
 
-        for scheme, value in getproxies().items():
-            if scheme in _SCHEMES and value:
-                _check_proxy(f"{scheme}_proxy", value)
+        proxies = getproxies()
+        if "*" not in [host.strip() for host in proxies.get("no", "").split(",")]:  # else none is used
+            for scheme in filter(proxies.get, _SCHEMES):
+                _check_proxy(f"{scheme}_proxy", proxies[scheme])
     if certificates:
         _check_certificates(os.environ)
 
@@ -81,12 +82,12 @@ def _check_proxy(name: str, value: str) -> None:
 
 
 def _check_certificates(env: Mapping[str, str]) -> None:
-    for name, is_there in _CERTIFICATES.items():
-        value = env.get(name)
-        if value:
-            if not is_there(Path(value)):
-                what = "file" if name.endswith("FILE") else "folder"
-                raise ConfigError(
-                    f"{name} names a {what} that does not exist: {value}", hint=f"correct or unset {name}"
-                )
-            return  # the first decides
+    name = next(filter(env.get, _CERTIFICATES), None)  # the first decides
+    if name == "SSL_CERT_FILE" and not Path(env[name]).is_file():
+        raise _not_there(name, "a file that does not exist", env)
+    if name == "SSL_CERT_DIR" and not any(Path(folder).is_dir() for folder in env[name].split(os.pathsep)):
+        raise _not_there(name, "no folder that exists", env)
+
+
+def _not_there(name: str, what: str, env: Mapping[str, str]) -> ConfigError:
+    return ConfigError(f"{name} names {what}: {env[name]}", hint=f"correct or unset {name}")

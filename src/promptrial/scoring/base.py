@@ -95,8 +95,8 @@ class Gold(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def wordless(self) -> tuple[str, ...]:
-        """The accepted answers that the rules normalise to nothing, such as "+"; they are equal in the official one."""
-        return tuple(text for text in self.item.answers if not self.rules.words(text))
+        """The accepted answers without a word, such as "+" and "A"; most official rules normalise them to nothing."""
+        return tuple(text for text in self.item.answers if self.rules.is_wordless(text))
 
     @property
     def haystack(self) -> str:

@@ -12,14 +12,15 @@ from typing import Final
 
 __all__ = [
     "CONCLUSION",
-    "INLINE_LIST",
     "IS_SUBJECT",
     "LEADS",
     "LIST_ITEM",
-    "REFUTES",
+    "NO_MORE",
+    "SECOND_LABEL",
     "STATEMENT",
     "is_of_none",
     "is_title",
+    "refutes",
 ]
 
 STATEMENT: Final = re.compile(
@@ -43,22 +44,28 @@ _LONGEST_BEFORE: Final = 60
 _TITLE: Final = re.compile(
     r"[\s#>*_-]*(?:(?:the|my|our|so|final|correct|right|best|most likely)\s){0,4}", re.IGNORECASE
 )
-CONCLUSION: Final = re.compile(
-    r"\b(?:therefore|thus|hence|so|consequently|accordingly|in conclusion|daher|somit|deshalb|por (?:lo )?tanto|donc"
-    r"|quindi|portanto|dus|daarom|поэтому|значит)\b"
-    r"|(?:所以|因此|故|したがって|よって|따라서)[,，、 ]?(?:我?[选選](?![项項])[择擇]?)?|我?[选選](?![项項])[择擇]?"
-    r"|\b(?<!not )(?:conclusion|final|correct|result|solution|verdict|selected|selection|pick|response)[*_]{0,3}[:：]"
+_CHOOSES: Final = (
+    r"我?[选選](?![项項])[择擇]?|\b(?:in conclusion|(?<!not )(?:conclusion|final|correct|result|solution|verdict"
+    r"|selected|selection|pick|response)[*_]{0,3}[:：])"
     r"|\bI(?:['’](?:d|ll|ve)|\swould|\swill|\shave)?\s"
-    r"(?:choose|chose|chosen|pick|picked|select|selected|say|go with|went with)\b"
-    r"|\b(?:correct|right|best)\s\w{1,20}\s(?:is|must be|would be|should be)\b|=>|[→⇒∴]",
+    r"(?:choose|chose|chosen|pick|picked|select|selected|go with|went with)\b"
+)
+CONCLUSION: Final = re.compile(
+    rf"(?P<chooses>{_CHOOSES})"
+    r"|\b(?:therefore|thus|hence|so|consequently|accordingly|daher|somit|deshalb|por (?:lo )?tanto|donc|quindi|portanto"
+    r"|dus|daarom|поэтому|значит)\b|(?:所以|因此|故|したがって|よって|따라서)[,，、 ]?"
+    r"|\bI(?:['’]d|\swould)?\ssay\b|\b(?:correct|right|best)\s\w{1,20}\s(?:is|must be|would be|should be)\b"
+    r"|(?<![A-Z]\s)(?:=>|[→⇒∴])",
     re.IGNORECASE,
 )
+"""What announces a conclusion; ``chooses`` is one that says that it is the answer, as "I choose" and "final:" do."""
 LEADS: Final = re.compile(
     r"[\s,:*_]{0,9}(?:(?:it|this|that)(?:['’]s|\s(?:is|must be|has to be|would be))\b|we\s(?:choose|pick|select)\b)?",
     re.IGNORECASE,
 )
 """What may stand between a conclusion and what it names."""
-REFUTES: Final = re.compile(
+_REASON: Final = r",?\s(?:because|since|given|due)\b"
+_REFUTES: Final = re.compile(
     r"n[o'’]t\b|\b(?:nor|neither|no|never|rather|instead|wrong|incorrect|false|out|unlikely|eliminat\w*|exclud\w*"
     r"|reject\w*|discard\w*)\b|\?",
     re.IGNORECASE,
@@ -68,14 +75,29 @@ LIST_ITEM: Final = re.compile(
     r"[ \t>#*_]{0,6}(?:(?:option|choice)\s[(\[]?[A-Z][)\]]?[*_]{0,2}\s?[:：.)-]|(?:[-*•+]|[0-9]{1,2}[.)])\s)",
     re.IGNORECASE,
 )
-INLINE_LIST: Final = re.compile(
-    r"(?<![^\s(\[*_])A[*_]{0,2}[).:：\]](?=[\s*_]).{1,500}?[\s*_(\[]B[*_]{0,2}[).:：\]][\s*_]"
-)
-"""The first two choices of a list that is written in one line."""
+SECOND_LABEL: Final = re.compile(r"[\s*_(\[]B[*_]{0,2}[).:：\]](?=[\s*_])")
+"""The second choice of a list that is written in one line."""
 IS_SUBJECT: Final = re.compile(
     r"[)\]*_]{0,3}\s(?:is|was|has|does|would|can|could)\b(?!\s(?:also\s)?(?:the|correct|right|true|best|most|my|our|what|be)\b)"
 )
 """What makes a letter the subject of a sentence that says something of it, as in "so B is in England"."""
+_TO_BE_RIGHT: Final = (
+    r"(?:is|was|must be|has to be|would be|should be|seems|ist|es|est|è|é)\s"
+    r"(?:(?:also|the|my|our|only|most|la|le|de|die|het)\s){0,3}"
+    r"(?:correct[ae]?|right|true|best|answer|choice|solution|appropriate|accurate|what|most likely|only one|richtig"
+    r"|korrekt|juist|juste|bonne|corrett?[ao]|giust[ao])\b"
+)
+NO_MORE: Final = re.compile(
+    r"[*_)\]}\"'”’»]{0,4}(?:\s?\([^()]{0,200}\))?(?:[\s*_]{0,3}$|:(?=\s)|[。、]|\s[-–—]{1,2}\s(?!\d)"
+    rf"|{_REASON}|,?\sas\b(?!\s(?:well|a|an|the)\b)|,\sfor\b|(?P<insertion>,[^,]*$)"
+    rf"|\s{_TO_BE_RIGHT}|\s(?:fits|matches|remains)(?:\s(?:best|better|the (?:description|question)))?[\s*_]{{0,3}}$"
+    r"|(?:是|が|이|가)?\s?(?:正[确確]|正解|정답|[对對])|です|입니다)",
+    re.IGNORECASE,
+)
+"""What stands behind a choice that a sentence concludes with: the end, a reason, or that it is right.
+
+One comma may follow. A sentence with a verb behind an insertion ("so B, however, is large") has two.
+"""
 
 
 def is_of_none(text: str, start: int) -> bool:
@@ -94,3 +116,8 @@ def is_title(text: str, start: int) -> bool:
     """Tell whether a cue begins its line, as in "**Final answer:**"."""
     begin = max(text.rfind("\n", 0, start) + 1, start - _LONGEST_BEFORE)
     return _TITLE.fullmatch(text, begin, start) is not None
+
+
+def refutes(sentence: str) -> bool:
+    """Tell whether a sentence denies or asks; what it gives as a reason may deny."""
+    return _REFUTES.search(re.split(_REASON, sentence, maxsplit=1)[0]) is not None

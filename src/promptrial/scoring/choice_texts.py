@@ -17,9 +17,9 @@ from typing import Final, NamedTuple
 
 from promptrial.model.templates import LETTERS
 from promptrial.scoring.support import claim_words
-from promptrial.scoring.whole_numbers import SIGNS, with_whole_numbers
+from promptrial.scoring.whole_numbers import SIGNS, with_equal_numbers
 
-__all__ = ["MARKS", "Choices", "bare", "choices_of", "named", "words_of"]
+__all__ = ["MARKS", "Choices", "bare", "choices_of", "named", "plain", "words_of"]
 
 MARKS: Final = " \t\r\n*_`~\"'“”‘’«».:,;!。．：，"
 """What may stand around the text of a choice. A dollar sign is a mark of TeX or a part of the text."""
@@ -31,10 +31,12 @@ _DENIED_BEFORE: Final = re.compile(
 _LONGEST_DENIAL: Final = 30
 _MOST_AROUND: Final = 12
 """How many marks and spaces a text may have that is a choice as it is written."""
+_ESCAPED: Final = re.compile(r"\\(?:([%$])|,)")
+_TEX: Final = re.compile(r"(?<![\\$])(\$\$?)(?![\s$])((?:\\.|[^$\\\n]){0,500}(?:\\\S|[^$\\\s]))\1(?![\d$])")
 _PIECE: Final = re.compile(r"\w+|[^\w\s]")
 _DASHES: Final = str.maketrans(dict.fromkeys(SIGNS, "-"))
 _STARTS: Final = r"(?<![\w^€£¥+-])(?<![0-9][.,])"
-_ENDS: Final = r"(?![\w%^°])(?![.,][0-9])(?!\s?[-+*/=<>^]\s?(?:[0-9(]|[a-z]\b))"
+_ENDS: Final = r"(?![\w%^°])(?!\\(?!text|math|q?quad)[A-Za-z])(?![.,][0-9])(?!\s?[-+*/=<>^]\s?(?:[0-9(]|[a-z]\b))"
 
 
 class Choices(NamedTuple):
@@ -82,6 +84,7 @@ class Choices(NamedTuple):
 @lru_cache(maxsize=8192)
 def choices_of(texts: tuple[str, ...]) -> Choices:
     """Return the choices of a question."""
+    texts = tuple(map(plain, texts))
     words = tuple(tuple(words_of(text)) for text in texts)
     written = {each: place for place, each in reversed([*enumerate(map(_written, texts))]) if each}
     folds = Counter(map(_folded, written))
@@ -133,9 +136,19 @@ def bare(text: str, marks: str, first: str = "") -> str:
     return left.rstrip(marks)
 
 
+def plain(text: str) -> str:
+    r"""Return a text without the marks of TeX: ``$10\%$`` is 10%, ``\$10`` is $10.
+
+    As in Pandoc, no space stands behind the first dollar sign, or before the last, and no digit behind the last: "$5 or
+    $10" has two amounts.
+    """
+    text = _TEX.sub(lambda match: match[2], text) if "$" in text else text
+    return _ESCAPED.sub(lambda match: match[1] or " ", text) if "\\" in text else text
+
+
 def words_of(text: str) -> Sequence[str]:
     """Return the words of a text; of one that has articles alone, such as "A", or signs alone, that text."""
-    return claim_words(with_whole_numbers(text)) or text.casefold().split()
+    return claim_words(with_equal_numbers(text)) or text.casefold().split()
 
 
 def _written(text: str) -> str:
@@ -151,4 +164,4 @@ def _pattern(written: str, *, has_case: bool) -> re.Pattern[str]:
     pieces = _PIECE.findall(written)
     between = [r"\s+" if one[-1].isalnum() and other[0].isalnum() else r"\s*" for one, other in pairwise(pieces)]
     body = "".join(f"{re.escape(piece)}{space}" for piece, space in zip(pieces, [*between, ""], strict=True))
-    return re.compile(rf"{_STARTS}(?:(?<!\$){body}|(?<=\$){body}(?=\$)){_ENDS}", 0 if has_case else re.IGNORECASE)
+    return re.compile(rf"{_STARTS}(?<!\$){body}{_ENDS}", 0 if has_case else re.IGNORECASE)

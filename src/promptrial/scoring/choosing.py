@@ -10,14 +10,16 @@ The first of these rules that finds anything decides; if it finds several differ
    all choices or of none in particular ("each option:", "which answer is", "if the answer is"), or only opens a list of
    the choices, is no statement.
 3. **A conclusion.** In the last line, unless that is an item of a list, what follows the last "therefore", "so",
-   "I choose", "final:", "correct:" and the like begins with a letter, or with the text of the only choice in it. A
-   letter that something else is said of ("so B is in England") is no conclusion.
-4. **A labelled line.** Lines that begin with a letter and a mark ("B. Paris", "(B) Paris", "B) …", "B: …"), and with
-   such a line all letters in brackets. A last line with a letter that was listed before decides alone, unless it is the
-   end of a second list. Without labelled lines, a first line that is nothing but a choice.
-5. **A text.** Choices whose text stands in the answer as whole words; one that stands only within a longer one that was
+   "I choose", "final:", "correct:" and the like is a choice and no more, a choice with a reason, or a choice that is
+   said to be right. What says something else of a choice ("so B is in England", "so Paris comes second") concludes
+   nothing. Below a first line that is nothing but a choice, only "I choose", "final:" and the like conclude.
+4. **A first line** that is nothing but a choice: its letter, its text or both ("B. Paris"); unless a list begins there.
+5. **A labelled line.** Lines that begin with a letter and a mark ("B. Paris", "(B) Paris", "B) …", "B: …"), and with
+   such a line all letters in brackets. A last line that repeats a letter with its text decides alone, unless it is the
+   end of a second list, or denies.
+6. **A text.** Choices whose text stands in the answer as whole words; one that stands only within a longer one that was
    found ("York" in "New York") does not count.
-6. **A letter.** Capital letters that stand alone, and any in brackets or bold.
+7. **A letter.** Capital letters that stand alone, and any in brackets or bold.
 
 "A" and "I" are letters only where they can be neither an article nor a pronoun: alone on a line, before a mark, in
 brackets or bold, beside "and" or "or" and another letter, or before a word that only a reason begins with. "The answer
@@ -37,20 +39,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from promptrial.scoring.choice_cues import (
     CONCLUSION,
-    INLINE_LIST,
     IS_SUBJECT,
     LEADS,
     LIST_ITEM,
-    REFUTES,
+    NO_MORE,
+    SECOND_LABEL,
     STATEMENT,
     is_of_none,
     is_title,
+    refutes,
 )
-from promptrial.scoring.choice_texts import MARKS, Choices, bare, choices_of, named, words_of
+from promptrial.scoring.choice_texts import MARKS, Choices, bare, choices_of, named, plain
 
 __all__ = ["chosen"]
 
@@ -105,6 +109,12 @@ _GOES_ON: Final = re.compile(
 _LABELLED: Final = re.compile(
     rf"^[ \t>#*_-]{{0,6}}(?:[(\[]({_LETTER})[)\]]|({_LETTER})[*_]{{0,2}}[).:：\]-](?=[\s*_]|$))", re.MULTILINE
 )
+_WITH_TEXT: Final = re.compile(
+    rf"(?:(?:option|choice)\s)?[(\[]?(?P<letter>{_LETTER}){_ENDS}[)\]*_.:\s-]{{1,6}}(?P<text>.+)"
+    rf"|(?P<text_first>.+?)[*_]{{0,2}}\s[(\[](?P<letter_last>{_LETTER})[)\]]",
+    re.IGNORECASE,
+)
+"""A letter with the text of its choice: "B. Paris", "**B**: Paris", "B (Paris)", "Option B) Paris", "Paris (B)"."""
 _BRACKETED: Final = re.compile(rf"[(\[]({_LETTER})[)\]]")
 _STANDING: Final = re.compile(
     rf"[(\[]({_LETTER})[)\]]|\*\*({_LETTER})\*\*|{_APART}([B-HJ-Z]){_ENDS}"
@@ -137,8 +147,8 @@ def chosen(text: str, choices: tuple[str, ...], first: int = 1) -> int | None:
     >>> [chosen(text, legs) for text in ("(B)", "The answer is B.", "8", "b", "Answer: (B) 8", "A spider has eight.")]
     [1, 1, 1, 1, 1, None]
     """
-    known, text = choices_of(choices), text if text.isascii() else text.translate(_WIDE)
-    for rule in (_alone, _stated, _concluded, _labelled, _first_line, _named, _standing):
+    known, text = choices_of(choices), plain(text if text.isascii() else text.translate(_WIDE))
+    for rule in (_alone, _stated, _concluded, _opened, _labelled, _named, _standing):
         found = rule(text, known, first)
         if found:
             return next(iter(found)) if len(found) == 1 else None
@@ -154,9 +164,33 @@ def _last_line(text: str) -> str:
     return next((line for line in reversed(text.splitlines()) if line.strip(_DECORATION)), "")
 
 
-def _first_line(text: str, known: Choices, first: int) -> set[int]:
+def _opened(text: str, known: Choices, first: int) -> set[int]:
+    """Return the choice that the first line is and no more, unless it begins a list of the choices.
+
+    A list goes on with another choice in the same form. One that begins anew, with the first choice, explains the
+    answer above it.
+    """
     lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
-    return _only(lines[0], known, first) if len(lines) > 1 else set()  # a single line is the whole answer
+    if len(lines) < 2:
+        return set()  # a single line is the whole answer
+    with_text = _with_text(lines[0], known)
+    found = with_text or _only(lines[0], known, first)
+    is_item = with_text or LIST_ITEM.match(lines[0])
+    below = (
+        _with_text(line, known) or _item(line, known) if is_item else _only(line, known, first) for line in lines[1:]
+    )
+    others = (places for places in below if places and places != found)
+    return found if found and next(others, {0}) == {0} else set()
+
+
+def _with_text(line: str, known: Choices) -> set[int]:
+    """Return the choice that a line names by its letter and its text, and nothing else."""
+    core = bare(line, _DECORATION, "#>")
+    match = _WITH_TEXT.fullmatch(core) if len(core) <= _LONGEST_LINE else None
+    if match is None:
+        return set()
+    places = _places([match["letter"] or match["letter_last"]], known)
+    return places if known.text(match["text"] or match["text_first"]) == places else set()
 
 
 def _only(text: str, known: Choices, first: int) -> set[int]:
@@ -211,56 +245,66 @@ def _opens_a_list(text: str, cue: re.Match[str], known: Choices) -> bool:
     """Whether a cue ends in a colon with nothing but a list below: the first choice, then the second.
 
     Behind a title ("**Final answer:**"), and behind "the answer is:", there may be text between the choices of an
-    explanation, but not of a list.
+    explanation, but not of a list; behind "the answer is:" no empty line either. What denies is no item of a list.
     """
     head, _, below = text[cue.end() : cue.end() + _LONGEST_LINE].partition("\n")
     ends = cue[0][-1] in ":："
     if head.strip(_DECORATION) or not (ends or ":" in head or "：" in head):
         return False
-    lines = [line for line in below.splitlines() if line.strip(_DECORATION)]
-    places = [_listed(line, known) for line in lines]
+    lines = [line for line in below.strip().splitlines() if not ends or line.strip(_DECORATION)]
+    places = [set() if refutes(line) else _item(line, known) for line in lines]
     if ends and not is_title(text, cue.start()):
-        places = [*places[:1], *(place for place in places[1:] if place is not None)]
-    return places[:2] == [0, 1]
+        places = [*places[:1], *filter(None, places[1:])]
+    return places[:2] == [{0}, {1}]
 
 
-def _listed(line: str, known: Choices) -> int | None:
-    """Return the choice that an item of a list is about; None if the line is no such item."""
+def _item(line: str, known: Choices) -> set[int]:
+    """Return the choice that an item of a list is about; none if the line is no such item."""
     label = _LABELLED.match(line)
     if label:
-        return known.letter(label[1] or label[2])
-    found = [*named(line, known)] if LIST_ITEM.match(line) else []
-    return found[0] if len(found) == 1 else None
+        return _places([label[1] or label[2]], known)
+    found = named(line, known) if LIST_ITEM.match(line) else set()
+    return found if len(found) == 1 else set()
 
 
 def _concluded(text: str, known: Choices, first: int) -> set[int]:
-    """Return the choices that the last line concludes to, if it is no item of a list."""
-    line = _without_denied(_last_line(text)[-_LONGEST_LINE:])
-    if (LIST_ITEM.match(line) or _LABELLED.match(line)) and not INLINE_LIST.match(line):
+    """Return the choices that the last line concludes with, if it is no item of a list."""
+    line, is_opened = _without_denied(_last_line(text)[-_LONGEST_LINE:]), bool(_opened(text, known, first))
+    label = _LABELLED.match(line)
+    if (LIST_ITEM.match(line) or label) and not (label and _begins_inline(line, label, known)):
         return set()
-    for cue in reversed([*CONCLUSION.finditer(line)][-_MOST_CUES:]):
+    cues = [cue for cue in CONCLUSION.finditer(line) if cue["chooses"] or not is_opened]
+    for cue in reversed(cues[-_MOST_CUES:]):
         leads = LEADS.match(line, cue.end())
         begin = _filled(line, leads.end() if leads else cue.end())
         start = len(line[:begin].rstrip("$"))
         sentence = _SENTENCE_ENDS.split(line[start:], maxsplit=1)[0]
-        letter = _LED.match(sentence)
-        is_subject = letter is not None and IS_SUBJECT.match(sentence, letter.end("letter")) is not None
-        if is_subject or REFUTES.search(line[start : start + len(sentence) + 1]):
+        if refutes(line[start : start + len(sentence) + 1]):
             continue
-        found = _written(sentence, known) or _led(sentence.lstrip("$"), known) or _only(sentence, known, first)
-        found = found or _begun(sentence, known)
+        found = _written(sentence, known) or _no_more(sentence, known, first)
+        if not found and cue["chooses"] and not is_opened:
+            found = _begun(sentence, known)
         if found:
             return found
     return set()
 
 
 def _begun(sentence: str, known: Choices) -> set[int]:
-    """Return the choice whose text a sentence begins with, if it names no other."""
-    found = named(sentence, known)
-    words = words_of(sentence)
-    return {
-        place for place in found if len(found) == 1 and tuple(words[: len(known.words[place])]) == known.words[place]
-    }
+    """Return the choices whose letters a sentence begins with, unless it says something else of them."""
+    letters, end = _letters(sentence, known)
+    return set() if IS_SUBJECT.match(sentence, end) else letters
+
+
+def _no_more(sentence: str, known: Choices, first: int) -> set[int]:
+    """Return the choices that a sentence consists of, besides a reason or that they are right."""
+    letters, end = _letters(sentence, known)
+    for match in islice(NO_MORE.finditer(sentence, end), _MOST_CUES):
+        behind = sentence[end : match.start()]
+        is_all = letters and (not behind.strip(_DECORATION) or known.text(behind) == letters)
+        found = letters if is_all else _only(sentence[: match.start()], known, first)
+        if found and not (match["insertion"] and named(match["insertion"], known) - found):
+            return found
+    return set()
 
 
 @lru_cache(maxsize=4)
@@ -271,18 +315,23 @@ def _without_denied(text: str) -> str:
 
 def _led(tail: str, known: Choices) -> set[int]:
     """Return the choices whose letters a text begins with."""
+    return _letters(tail, known)[0]
+
+
+def _letters(tail: str, known: Choices) -> tuple[set[int], int]:
+    """Return the choices whose letters a text begins with, and where the letters end."""
     match = _LED.match(tail)
     if match is None or (match["open"] and not match["close"]):
-        return set()
-    end = match.end()
+        return set(), 0
+    end = match.end() if match["close"] else match.end("letter")
     is_word = match["letter"] in "AaIi" and not match["close"]
     if is_word and not _GOES_ON.match(tail, end):
-        return set()
+        return set(), 0
     letters = [match["letter"]]
     while (more := _ANOTHER.match(tail, end)) and _is_another(more, tail):
         letters.append(more["letter"])
         end = more.end()
-    return _places(letters, known)
+    return _places(letters, known), end
 
 
 def _is_another(more: re.Match[str], tail: str) -> bool:
@@ -316,11 +365,23 @@ def _labelled(text: str, known: Choices, first: int) -> set[int]:
     lines = [match for match in _LABELLED.finditer(text) if _places([match[1] or match[2]], known)]
     letters = [(match[1] or match[2]).upper() for match in lines]
     if letters and letters[-1] in letters[:-1] and len(set(letters)) == len(letters) - 1:
-        is_last = not text[lines[-1].end() :].partition("\n")[2].strip(_DECORATION)
-        if is_last:
-            return _places(letters[-1:], known)
-    labels = _places([*letters, "B"] if letters == ["A"] and INLINE_LIST.search(text) else letters, known)
+        rest, _, below = text[lines[-1].end() :].partition("\n")
+        last = _places(letters[-1:], known)
+        if not below.strip(_DECORATION) and named(rest, known) == last and not refutes(rest):
+            return last
+    is_list = letters == ["A"] and _begins_inline(text, lines[0], known)
+    labels = _places([*letters, "B"] if is_list else letters, known)
     return labels | _places((match[1] for match in _BRACKETED.finditer(text)), known) if labels else labels
+
+
+def _begins_inline(text: str, label: re.Match[str], known: Choices) -> bool:
+    """Whether a line goes on from its first choice to the second as a list does: behind its text or a mark."""
+    line = text[label.end() : label.end() + _LONGEST_LINE].partition("\n")[0]
+    second = SECOND_LABEL.search(line) if (label[1] or label[2]).upper() == "A" else None
+    if second is None:
+        return False
+    between = line[: second.start()]
+    return between.rstrip()[-1:] in {*".,;:!?|"} or known.text(between) == {0}
 
 
 def _named(text: str, known: Choices, first: int) -> set[int]:

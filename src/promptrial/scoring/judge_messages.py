@@ -132,7 +132,8 @@ def verdict_of(reply: str, key: str, allowed: Sequence[int] | Sequence[str]) -> 
     Parameters
     ----------
     reply : str
-        JSON, alone or in one fenced block: an object of ``key`` and, perhaps, ``reason``.
+        JSON, alone or in one fenced block: an object with ``key`` and, perhaps, ``reason``. Other keys, such as a
+        confidence, are not looked at.
     key : str
         ``score`` or ``winner``.
     allowed : sequence
@@ -156,9 +157,6 @@ def verdict_of(reply: str, key: str, allowed: Sequence[int] | Sequence[str]) -> 
         raise VerdictError("it is no JSON object") from None
     if not isinstance(found, dict):
         raise VerdictError("it is no JSON object")
-    extra = [name for name in found if name not in {key, "reason"}]
-    if extra:
-        raise VerdictError(f"it has a key that was not asked for, {str(extra[0])[:40]!r}")
     value, reason = found.get(key), found.get("reason", "")
     fits = isinstance(value, int | str) and not isinstance(value, bool) and value in allowed
     if not fits or not isinstance(reason, str):

@@ -22,6 +22,7 @@ from promptrial.scoring.characters import NUL, split_unspaced
 __all__ = [
     "CUSTOM",
     "EXACT",
+    "LETTERS",
     "NQ_OPEN",
     "RULES",
     "SQUAD_V1",
@@ -61,6 +62,8 @@ class EvaluationRules:
         Whether articles are words like others.
     characters : bool
         Whether the characters of scripts without spaces are tokens; otherwise all between two spaces is one.
+    keeps_wordless : bool
+        Whether a text that would be normalised to nothing keeps its articles, or else its punctuation.
     """
 
     name: str
@@ -69,16 +72,23 @@ class EvaluationRules:
     f1_of_empties: float
     articles: bool = False
     characters: bool = False
+    keeps_wordless: bool = False
 
     def words(self, text: str) -> list[str]:
         """Return the words of the normalised text, as spaces divide it: what exact match compares."""
         words = self.bare(text).split()
-        return words if self.articles else without_articles(words)
+        kept = words if self.articles else without_articles(words)
+        return words or text.lower().split() if self.keeps_wordless and not kept else kept
+
+    def is_wordless(self, text: str) -> bool:
+        """Tell whether a text is nothing but what is deleted from any other: articles and punctuation."""
+        words = self.bare(text).split()
+        return not (words if self.articles else without_articles(words))
 
     def words_of_each(self, texts: Sequence[str]) -> list[list[str]]:
         """Return what ``words`` does of each text. All are bared as one, parted by NUL, which is faster."""
         parted = NUL.join(texts)
-        if parted.count(NUL) >= max(len(texts), 1):  # a text holds one
+        if self.keeps_wordless or parted.count(NUL) >= max(len(texts), 1):  # a text holds one
             return [self.words(text) for text in texts]
         bare = self.bare(parted)
         found = [each.split() for each in bare.split(NUL)] if texts else []
@@ -216,11 +226,13 @@ NQ_OPEN: Final = EvaluationRules("nq_open", nq_open_bare, drops_empty_golds=Fals
 TRIVIAQA: Final = EvaluationRules("triviaqa", triviaqa_bare, drops_empty_golds=False, f1_of_empties=0.0)
 EXACT: Final = EvaluationRules("exact", as_it_stands, drops_empty_golds=False, f1_of_empties=1.0, articles=True)
 """No official evaluation: the texts as they stand."""
+LETTERS: Final = replace(SQUAD_V2, name="letters", characters=True, keeps_wordless=True)
+"""No official evaluation: for accepted answers such as "A", which SQuAD's rules take for an article."""
 
 CUSTOM: Final = replace(SQUAD_V2, characters=True)
 """Data sets without an official evaluation."""
 
-RULES: Final = {rules.name: rules for rules in (SQUAD_V2, SQUAD_V1, NQ_OPEN, TRIVIAQA, EXACT)}
+RULES: Final = {rules.name: rules for rules in (SQUAD_V2, SQUAD_V1, NQ_OPEN, TRIVIAQA, EXACT, LETTERS)}
 Tokens = Literal["words", "characters"]
 
 

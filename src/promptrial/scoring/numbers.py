@@ -18,7 +18,7 @@ _MOST_DIGITS: Final = 400
 _LARGEST_EXPONENT: Final = 400
 _MOST_DIGITS_OF_POWER: Final = 1000
 _SUPERSCRIPTS: Final = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
-_RAISED: Final = re.compile(r"10([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+_RAISED: Final = re.compile(r"(?<=[\d)\]])([⁻⁺]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _SAME: Final = str.maketrans(
     {
         **dict.fromkeys("−–﹣－", "-"),
@@ -47,11 +47,19 @@ _FORM: Final = "\ufdd0"
 _BEHIND_A_WORD: Final = re.compile(rf"(?<=\w)[ \u00a0]?{_FORM}")
 _SPACED: Final = re.compile(r"[^0-9]{0,4}[1-9][0-9]{0,2}(?: [0-9]{3})+(?![0-9])")
 """Plain spaces between thousands, at the start of a text."""
-_EXPONENT: Final = re.compile(r"[ \u00a0]?\^[ \u00a0]?(?:\{[^{}\n]{0,40}\}|[-+\u2212]?[0-9]+(?:[./][0-9]+)?)")
-_STARS: Final = re.compile(r"\*\*(?<=[0-9A-Za-z)\]]\*\*)(?P<exponent>[-+]?[0-9]+)(?![0-9.]*\*\*)")
-_UNIT: Final = re.compile(r"(?<![A-Za-z])[A-Za-z]{1,2}\Z|[0-9)\]]\Z")
-"""What two stars may stand behind as the sign of a power; elsewhere they are bold type."""
+_EXPONENT: Final = re.compile(
+    r"(?:(?<![\d.,])(?P<base>[\d.,]{1,400}))?[ \u00a0]?\^[ \u00a0]?"
+    r"(?:\{[^{}\n]{0,40}\}|\([^()\n]{0,40}\)|[-+\u2212]?(?:[0-9]+(?:[./][0-9]+)?|\.[0-9]+))"
+)
+_STARS: Final = re.compile(
+    r"(?:(?<=[0-9)\]])|(?<=^[A-Za-z])|(?<=[^A-Za-z][A-Za-z])|(?<=[0-9/][A-Za-z]{2})|(?<=[0-9/][ \u00a0][A-Za-z]{2}))"
+    r"\*\*(?P<exponent>[-+]?[0-9]+|\([-+]?[0-9./]{1,40}\))(?![0-9.]*\*\*)"
+)
+"""Two stars as the sign of a power: of a number, a bracket, a variable or a unit. Elsewhere they are bold type."""
+_BRACKET: Final = re.compile(r"[(\[][-+*/\u2212\d., ]{1,40}[)\]](?=[ \u00a0]?\^)")
+"""A bracket that has a power, and numbers alone."""
 _WHOLE_EXPONENT: Final = re.compile(r"[-+]?[0-9]{1,50}")
+_PARTIAL_EXPONENT: Final = re.compile(r"[-+]?(?:[0-9]*\.[0-9]+|[0-9]+/[0-9]+)")
 _DATE: Final = re.compile(r"[0-9]{1,50}(?:/[0-9]{1,50}){2,}")
 _BEFORE: Final = r"(?<![A-Za-z0-9_À-ɏͰ-ӿ])"
 _CURRENCY: Final = r"[$€£¥₹₩₽₺₴₫฿]"
@@ -108,11 +116,11 @@ def numbers_in(text: str, decimal: DecimalMark = ".") -> list[Number]:
     """Return the numbers of a text in order.
 
     A number is one of: digits, with thousands in groups (``1,000``, ``1'000``, ``1_000``, no-break spaces), a decimal
-    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``); a fraction (``3/4``), also behind a whole number
-    (``1 1/2``). A sign and a currency symbol may stand before it, a percent sign behind it. Digits of every script
-    count. Digits right behind a letter ("H2O", "Q3"), and exponents of anything but a number ("cm^2"), are no number;
-    words ("five", the million of "2 million") are not read;
-    "3:15" and "1/2/2020" are several numbers.
+    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``, ``10⁶``); a fraction (``3/4``), also behind a
+    whole number (``1 1/2``). A sign and a currency symbol may stand before it, a percent sign behind it. Digits of
+    every script count. Digits right behind a letter ("H2O", "Q3"), exponents of anything but a number ("cm^2"), powers
+    of brackets ("(-2)^2") and those with an exponent that is not whole ("2^0.5") are no number; words ("five", the
+    million of "2 million") are not read; "3:15" and "1/2/2020" are several numbers.
 
     Parameters
     ----------
@@ -168,15 +176,16 @@ def _plain(text: str) -> str:
         for pattern, instead in _TEX:
             text = pattern.sub(instead, text)
     if "**" in text:
-        text = _STARS.sub(_caret, text)
+        text = "\n".join(map(_with_powers, text.split("\n")))
+    if not text.isascii():
+        text = _RAISED.sub(lambda match: f"^{match[1].translate(_SUPERSCRIPTS)}", text)
     if "^" in text:
-        text = _EXPONENT.sub(_exponent, text)
+        text = _EXPONENT.sub(_exponent, _BRACKET.sub("", text))
     if "/" in text:
         text = _DATE.sub(lambda match: match[0].replace("/", ";"), text)
     if text.isascii():
         return text
-    raised = _RAISED.sub(lambda match: f"10^{match[1].translate(_SUPERSCRIPTS)}", text)
-    plain = "".join(map(_plain_character, raised.translate(_SAME)))
+    plain = "".join(map(_plain_character, text.translate(_SAME)))
     return _BEHIND_A_WORD.sub(" ", plain).replace(_FORM, "") if _FORM in plain else plain
 
 
@@ -192,17 +201,23 @@ def _fraction(match: re.Match[str]) -> str:
     return f"{' ' if joins else ''}{sign}{value.numerator}/{value.denominator}"
 
 
-def _caret(match: re.Match[str]) -> str:
-    before = match.string[max(0, match.start() - 3) : match.start()]
-    return f"^{match['exponent']}" if _UNIT.search(before) else match[0]
+def _with_powers(line: str) -> str:
+    """Return a line with the powers of two stars written as those of ``^``; one pair that is bold type makes all so."""
+    carets, n = _STARS.subn(r"^\g<exponent>", line)
+    return carets if n == line.count("**") else line
 
 
 def _exponent(match: re.Match[str]) -> str:
-    """Return the exponent of a number if it is a whole one; any other, such as that of a unit, is no number."""
-    exponent = match[0].strip(" \u00a0^{}").replace("\u2212", "-").replace(" ", "")
-    divided = "" if "{" in match[0] else "".join(exponent.partition("/")[1:])
-    is_of_number = match.string[match.start() - 1 : match.start()].isdigit()
-    return f"^{exponent}" if is_of_number and _WHOLE_EXPONENT.fullmatch(exponent.removesuffix(divided)) else "^"
+    """Return a number and its exponent if that is a whole one, and nothing of a number with any other exponent.
+
+    What is raised but no exponent of a number, such as the one of a unit, is no number.
+    """
+    base, raised = match["base"] or "", match[0][len(match["base"] or "") :]
+    exponent = raised.strip(" \u00a0^{}()").replace("\u2212", "-").replace(" ", "")
+    divided = "" if raised[-1] in "})" else "".join(exponent.partition("/")[1:])
+    if base[-1:].isdigit() and _WHOLE_EXPONENT.fullmatch(exponent.removesuffix(divided)):
+        return f"{base}^{exponent}"
+    return "^" if _PARTIAL_EXPONENT.fullmatch(exponent) else f"{base}^"
 
 
 @cache

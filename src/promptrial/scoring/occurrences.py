@@ -13,7 +13,7 @@ from promptrial.scoring.characters import has_unspaced, split_unspaced
 from promptrial.scoring.contract import Scorer
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.scoring.support import claim_words
-from promptrial.scoring.whole_numbers import SIGNS, is_sign, with_whole_numbers
+from promptrial.scoring.whole_numbers import SIGNS, apart, is_sign, other_reading, with_whole_numbers
 
 __all__ = ["GoldInAnswer"]
 
@@ -53,20 +53,27 @@ class GoldInAnswer(Scorer):
         """1 if an accepted answer is found; an abstention scores as for exact match.
 
         Accepted answers that are normalised to nothing ("+", the grade "A") are looked for as they are written. Numbers
-        are found only if they are equal, also where the rules make one of "1.5" and "15".
+        are found only if they are equal, also where the rules make one of "1.5" and "15"; those that can be read in two
+        ways are found in both.
         """
         if answer.abstained:
             return float(gold.item.is_unanswerable)
-        if not self.normalize:
-            return float(
-                any(self._stands(_folded(each, case=self.case), answer, case=self.case) for each in gold.item.answers)
-            )
-        if gold.wordless and any(self._is_written(each, answer) for each in gold.wordless):
+        if self.normalize and gold.wordless and any(self._is_written(each, answer) for each in gold.wordless):
             return 1.0
-        texts, accepted, answer = _with_whole_numbers(gold, answer)
+        finds = self._finds if self.normalize else self._finds_written
+        found = any(finds(gold, *reading) for reading in _readings(gold, answer))
+        return float(found or (self.normalize and _are_the_same(gold, answer)))
+
+    def _finds(self, gold: Gold, answers: tuple[str, ...], answer: PreparedAnswer) -> bool:
+        texts, accepted, answer = _with_whole_numbers(gold, answers, answer)
         if answer.normalized in accepted.normalized and (answer.normalized or gold.item.is_unanswerable):
-            return 1.0
-        return float(self._has_words(texts, accepted, answer) if self.words else self._has_text(accepted, answer))
+            return True
+        return self._has_words(texts, accepted, answer) if self.words else self._has_text(accepted, answer)
+
+    def _finds_written(self, _gold: Gold, answers: tuple[str, ...], answer: PreparedAnswer) -> bool:
+        text = apart(answer.text) if self.words else answer.text
+        wanted = map(apart, answers) if self.words else answers
+        return any(self._stands(_folded(each, case=self.case), text, case=self.case) for each in wanted)
 
     def _has_words(self, texts: tuple[str, ...], accepted: AcceptedAnswers, answer: PreparedAnswer) -> bool:
         """Look for the words of the rules, then for those that are parted at all punctuation."""
@@ -81,23 +88,61 @@ class GoldInAnswer(Scorer):
     def _is_written(self, wanted: str, answer: PreparedAnswer) -> bool:
         """Whether an accepted answer that is normalised to nothing is the answer, or stands in it in the same case."""
         same = _folded(wanted, case=False) == _folded(answer.text, case=False)
-        return same or self._stands(_folded(wanted, case=True), answer, case=True)
+        return same or self._stands(_folded(wanted, case=True), answer.text, case=True)
 
-    def _stands(self, wanted: str, answer: PreparedAnswer, *, case: bool) -> bool:
-        text = _folded(answer.text, case=case)
+    def _stands(self, wanted: str, text: str, *, case: bool) -> bool:
+        text = _folded(text, case=case)
         starts = [0] if self.at_start and text.startswith(wanted) else [] if self.at_start else _places(wanted, text)
         return bool(wanted) and any(not self.words or _stands_apart(text, start, wanted) for start in starts)
 
 
-def _with_whole_numbers(gold: Gold, answer: PreparedAnswer) -> tuple[tuple[str, ...], AcceptedAnswers, PreparedAnswer]:
+def _readings(gold: Gold, answer: PreparedAnswer) -> Iterator[tuple[tuple[str, ...], PreparedAnswer]]:
+    """Yield the accepted answers and the answer as they are, then with numbers read in the other way, if they have one.
+
+    Answers are only read in the other way if they can be wrong about a number: if one of the accepted ones has a digit.
+    """
+    answers = gold.item.answers
+    yield answers, answer
+    others = _other_readings(answers)
+    if others is not None:
+        text = other_reading(answer.text)
+        if text != answer.text or others != answers:
+            yield others, _prepared(text, gold.rules, answer)
+
+
+def _are_the_same(gold: Gold, answer: PreparedAnswer) -> bool:
+    """Tell whether exact match accepts an answer that has the same numbers if all commas separate: "1,2" for "1, 2"."""
+    if not answer.normalized or answer.normalized not in gold.accepted.normalized:
+        return False
+    wanted = {_listed(each, gold.rules) for each in gold.item.answers}
+    return _listed(answer.text, gold.rules) in wanted
+
+
+def _listed(text: str, rules: EvaluationRules) -> str:
+    return rules.normalize(with_whole_numbers(text.replace(",", ", ")))
+
+
+@lru_cache(maxsize=4096)
+def _other_readings(answers: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return accepted answers with numbers read in the other way; None if none of them has a digit."""
+    has_digit = any(character.isdigit() for each in answers for character in each)
+    return tuple(map(other_reading, answers)) if has_digit else None
+
+
+def _with_whole_numbers(
+    gold: Gold, answers: tuple[str, ...], answer: PreparedAnswer
+) -> tuple[tuple[str, ...], AcceptedAnswers, PreparedAnswer]:
     """Return the accepted answers and the answer with each number as one word: mostly as they are."""
-    texts, rules = _texts(gold.item.answers), gold.rules
+    texts, rules = _texts(answers), gold.rules
     accepted = gold.accepted if texts == gold.item.answers else _accepted(texts, rules)
-    text = with_whole_numbers(answer.text)
+    return texts, accepted, _prepared(with_whole_numbers(answer.text), rules, answer)
+
+
+def _prepared(text: str, rules: EvaluationRules, answer: PreparedAnswer) -> PreparedAnswer:
     if text is answer.text:
-        return texts, accepted, answer
+        return answer
     words = rules.words(text)
-    return texts, accepted, PreparedAnswer(False, " ".join(words), rules.split(words), text, answer.response)
+    return PreparedAnswer(False, " ".join(words), rules.split(words), text, answer.response)
 
 
 @lru_cache(maxsize=4096)

@@ -74,7 +74,7 @@ def analyse(
         Whether effects over several data sets were declared.
     looked_at : str, optional
         The metric on which a stopping rule decides over all items: its tests are corrected by the rule alone
-        (``under_looks``), and no other test is corrected for them.
+        (``under_looks``), and no other test is corrected for them. It has no trend and no effect over data sets.
     threads : int
         In how many threads to compute; the document is the same for any number. NumPy lets several run at once.
 
@@ -114,8 +114,8 @@ def analyse(
         contrasts=contrasts_field(table.contrasts),
         simultaneous=UNSET if several is None else several.simultaneous,
         rankings=UNSET if several is None else several.rankings,
-        trends=trends(table, settings, trend, pair) or UNSET,
-        pooled=(pooled and pooled_effects(table, settings, pair)) or UNSET,
+        trends=trends(table, settings, trend, pair, looked_at) or UNSET,
+        pooled=(pooled and pooled_effects(table, settings, pair, looked_at)) or UNSET,
     )
 
 

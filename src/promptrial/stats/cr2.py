@@ -20,7 +20,7 @@ from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.statistic import estimate_row
 from promptrial.stats.t_inference import t_inference
 
-__all__ = ["STATISTIC", "Cr2", "cr2", "intraclass_correlation"]
+__all__ = ["STATISTIC", "Cr2", "cr2", "intraclass_correlation", "working_variances"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +110,17 @@ def cr2(values: FloatArray, cluster: IntArray | None = None, confidence: float =
     return Cr2(mean, se, df, correlation, mean / se, p, low, high)
 
 
+def working_variances(sizes: IntArray, correlation: float) -> FloatArray:
+    """Return the variance of the sum of each cluster whose items correlate, where that of an item is 1."""
+    found: FloatArray = sizes * (1 - correlation) + correlation * sizes.astype(np.float64) ** 2
+    return found
+
+
 def _satterthwaite(totals: ClusterTotals, correlation: float) -> float:
     """Return (tr G)^2 / tr(G^2); G = diag(a^2 v) - x y' - y x' + u y y', x = a v, y = a f, in O(C)."""
     share = totals.sizes / totals.n_items
     scale = 1 / np.sqrt(1 - share)
-    variance = totals.sizes * (1 - correlation) + correlation * totals.sizes.astype(np.float64) ** 2
+    variance = working_variances(totals.sizes, correlation)
     x, y, total = scale * variance, scale * share, float(variance.sum())
     diagonal, low_rank = scale**2 * variance, total * y * y - 2 * x * y
     xx, xy, yy = (float((p * q).sum()) for p, q in ((x, x), (x, y), (y, y)))

@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 import msgspec
 import numpy as np
+from msgspec import UNSET
 
 from promptrial.documents.many_arms import PooledEffect, Trend
 from promptrial.documents.significance import StatsSettings, number
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.stats.adjusted_p_values import holm
-from promptrial.stats.paired import clustered_se
-from promptrial.stats.pairing import Pairing
+from promptrial.stats.cr2 import cr2
+from promptrial.stats.effective import density
+from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.paired import without_variation_of
+from promptrial.stats.pairing import PairedSample, Pairing
 from promptrial.stats.pooling import pool
-from promptrial.stats.score_table import BoolArray, ScoreTable
+from promptrial.stats.score_table import BoolArray, FloatArray, IntArray, ScoreTable
 from promptrial.stats.sign_flips import FEWEST_FLIPS
-from promptrial.stats.trend import trend_test
+from promptrial.stats.trend import item_slopes, trend_test
 
 __all__ = ["pooled_effects", "trends"]
 
 Pairer = Callable[[str, float, Contrast], Pairing]
 
 
-def trends(table: ScoreTable, settings: StatsSettings, order: Sequence[ArmName], pair: Pairer) -> tuple[Trend, ...]:
-    """Test the trend along arms in a declared order on each primary endpoint; none where the trial lacks an arm."""
+_FIXED_SIZE: Final = "a stopping rule looked at this endpoint, and this test assumes a sample size fixed in advance"
+
+
+def trends(
+    table: ScoreTable, settings: StatsSettings, order: Sequence[ArmName], pair: Pairer, looked_at: str | None = None
+) -> tuple[Trend, ...]:
+    """Test the trend along arms in a declared order on each primary endpoint; none where the trial lacks an arm.
+
+    The endpoint that a stopping rule has ``looked_at`` has a row that says why there is no test.
+    """
     if not order or any(name not in table.arm_names for name in order):
         return ()
     rows = [
-        _trend(settings, order, [pair(metric, temp, Contrast(name, order[0])) for name in order[1:]])
+        _trend(settings, order, [pair(metric, temp, Contrast(name, order[0])) for name in order[1:]], looked_at)
         for temp in table.temps
         for metric in table.metrics
         if metric in settings.primary
@@ -43,7 +56,9 @@ def trends(table: ScoreTable, settings: StatsSettings, order: Sequence[ArmName],
     )
 
 
-def _trend(settings: StatsSettings, order: Sequence[ArmName], pairings: Sequence[Pairing]) -> Trend:
+def _trend(
+    settings: StatsSettings, order: Sequence[ArmName], pairings: Sequence[Pairing], looked_at: str | None
+) -> Trend:
     first = pairings[0]
     scores = np.column_stack([first.arms[0].score, *(each.arms[1].score for each in pairings)])
     kept = np.flatnonzero(~np.isnan(scores).any(axis=1))
@@ -60,9 +75,9 @@ def _trend(settings: StatsSettings, order: Sequence[ArmName], pairings: Sequence
         p=None,
         p_adjusted=None,
         significant=None,
-        reason="no item has a score in every arm of the order",
+        reason=_FIXED_SIZE if first.metric == looked_at else "no item has a score in every arm of the order",
     )
-    if not len(kept):
+    if not len(kept) or first.metric == looked_at:
         return row
     test = trend_test(
         scores[kept],
@@ -79,18 +94,24 @@ def _trend(settings: StatsSettings, order: Sequence[ArmName], pairings: Sequence
         ci_high=number(test.high),
         p=number(test.p),
         reason=test.reason,
+        cautions=tuple(_sparse(item_slopes(scores[kept]), first, kept, "scores change")) or UNSET,
     )
 
 
-def pooled_effects(table: ScoreTable, settings: StatsSettings, pair: Pairer) -> tuple[PooledEffect, ...]:
-    """Put the effects in several data sets together, on each primary endpoint; none where there is one data set."""
+def pooled_effects(
+    table: ScoreTable, settings: StatsSettings, pair: Pairer, looked_at: str | None = None
+) -> tuple[PooledEffect, ...]:
+    """Put the effects in several data sets together, on each primary endpoint; none where there is one data set.
+
+    The endpoint that a stopping rule has ``looked_at`` has a row that says why there is no effect.
+    """
     datasets = table.of_items(table.dataset)
     present = [code for code in range(len(table.dataset_names)) if (datasets == code).any()]
     if len(present) < 2:
         return ()
     codes = {table.dataset_names[code]: code for code in present}
     return tuple(
-        _pooled(settings, pairing, {name: datasets == codes[name] for name in sorted(codes)})
+        _pooled(settings, pairing, {name: datasets == codes[name] for name in sorted(codes)}, looked_at)
         for contrast in table.contrasts
         for temp in table.temps
         for metric in table.metrics
@@ -99,11 +120,11 @@ def pooled_effects(table: ScoreTable, settings: StatsSettings, pair: Pairer) -> 
     )
 
 
-def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, BoolArray]) -> PooledEffect:
+def _pooled(
+    settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, BoolArray], looked_at: str | None
+) -> PooledEffect:
     samples = {name: pairing.sample("dataset", name, chosen) for name, chosen in subsets.items()}
-    errors = {name: clustered_se(sample.totals) for name, sample in samples.items()}
-    # Without variation between its clusters a mean would have all the weight, and without a pair there is none.
-    kept = [name for name, error in errors.items() if error > 0]
+    kept = {name: sample for name, sample in samples.items() if sample.n_pairs}
     row = PooledEffect(
         contrast=pairing.label,
         metric=pairing.metric,
@@ -111,14 +132,13 @@ def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, Boo
         datasets=tuple(kept),
         left_out=tuple(name for name in samples if name not in kept),
         confidence=settings.confidence,
-        reason="fewer than two data sets have an effect that varies",
+        reason=_FIXED_SIZE if pairing.metric == looked_at else _why_not_pooled(kept, settings),
     )
-    if len(kept) < 2:
+    if row.reason is not None:
         return row
-    found = pool(
-        [samples[name].totals.mean for name in kept], [errors[name] ** 2 for name in kept], settings.confidence
-    )
-    widest = samples[kept[0]].largest_difference
+    each = [cr2(sample.difference, sample.cluster) for sample in kept.values()]
+    found = pool([one.mean for one in each], [one.se**2 for one in each], [one.df for one in each], settings.confidence)
+    widest = max(sample.largest_difference for sample in kept.values())
     return msgspec.structs.replace(
         row,
         method=found.method,
@@ -132,5 +152,36 @@ def _pooled(settings: StatsSettings, pairing: Pairing, subsets: Mapping[str, Boo
         q_p=found.q_p,
         i2=found.i2,
         tau2=found.tau2,
-        reason=None,
+        cautions=tuple(
+            f"{name}: {said}"
+            for name, sample in kept.items()
+            for said in _sparse(sample.difference, pairing, sample.items, "pairs differ")
+        )
+        or UNSET,
     )
+
+
+def _sparse(values: FloatArray, pairing: Pairing, items: IntArray, what: str) -> Iterator[str]:
+    """Yield that an interval leans on few clusters: those that change nothing say nothing about its width."""
+    found = density(values, pairing.cluster[items])
+    if not found.many:
+        units = "clusters" if pairing.is_clustered(pairing.applicable) else "items"
+        differ = found.said(units).replace("pairs differ", what)
+        yield f"{differ} ({found.ways()}): the interval may be too narrow"
+
+
+def _why_not_pooled(samples: Mapping[str, PairedSample], settings: StatsSettings) -> str | None:
+    """Return why there is no effect over data sets that have pairs: without one of them it would be that of others."""
+    if len(samples) < 2:
+        return "fewer than two data sets have a pair"
+    reasons = [reason for name, sample in samples.items() if (reason := _lacks(name, sample, settings)) is not None]
+    return "; ".join(reasons) or None
+
+
+def _lacks(name: str, sample: PairedSample, settings: StatsSettings) -> str | None:
+    """Return what a data set lacks for a weight."""
+    needed = clusters_needed(settings.alpha)
+    if sample.n_clusters < needed:
+        units = f"{'cluster' if sample.clustered else 'pair'}{'' if sample.n_clusters == 1 else 's'}"
+        return f"{name} has {sample.n_clusters} {units}; at level {settings.alpha:g} it needs {needed}"
+    return f"the effect in {name} does not vary" if without_variation_of(sample.totals) else None

@@ -9,6 +9,7 @@ import numpy as np
 from promptrial.documents.usual import POWER
 from promptrial.stats.difference import decided_by_score
 from promptrial.stats.effective import INTERVAL_SLOPE, density, effective_pairs
+from promptrial.stats.flip_power import distance_found, flips_that_reject
 from promptrial.stats.pairing import PairedSample
 from promptrial.stats.power import minimum_detectable_effect
 from promptrial.stats.risk_difference import score_p_value
@@ -44,10 +45,15 @@ def detectable_difference(sample: PairedSample, se: float, df: float, alpha: flo
     Returns
     -------
     float
+        By Student's t; where sign flips of so few clusters decide that it would say too little, by their power.
         NaN without a standard error, where no p-value can reach ``alpha`` (too few clusters or discordant pairs), and
         where it would take more than the largest difference that scores can have.
     """
     if not se > 0 or smallest_p_value(sample) > alpha:
         return math.nan
-    effect = minimum_detectable_effect(se, df, alpha=alpha, power=power)
+    flips = None if decided_by_score(sample) else flips_that_reject(sample.n_clusters, alpha)
+    if flips is None:
+        effect = minimum_detectable_effect(se, df, alpha=alpha, power=power)
+    else:
+        effect = distance_found(sample.n_clusters, flips, power) * se
     return effect if effect <= sample.largest_difference else math.nan

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from scipy import special
 
 from promptrial.documents.density import Density
 from promptrial.stats.clusters import cluster_codes
+from promptrial.stats.fewest import INTERVAL_SLOPE
 from promptrial.stats.paired import paired_difference
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.risk_difference import score_limit, score_statistic
@@ -25,9 +25,6 @@ __all__ = [
     "density",
     "effective_pairs",
 ]
-
-INTERVAL_SLOPE: Final = 0.05
-"""The least intraclass correlation that is reckoned with: the design effect is at least ``1 + slope (m - 1)``."""
 
 
 def density(difference: FloatArray, cluster: IntArray | None = None) -> Density:

@@ -7,10 +7,12 @@ from typing import Final
 
 from promptrial.stats.student import normal_quantile, t_quantile
 
-__all__ = ["MARGIN_SLOPE", "clusters_needed", "unchanged_clusters", "unchanged_pairs"]
+__all__ = ["INTERVAL_SLOPE", "MARGIN_SLOPE", "clusters_needed", "unchanged_clusters", "unchanged_pairs"]
 
+INTERVAL_SLOPE: Final = 0.05
+"""The least intraclass correlation that is reckoned with: the design effect is at least ``1 + slope (m - 1)``."""
 MARGIN_SLOPE: Final = 0.1
-"""The least intraclass correlation that is reckoned with in clusters of which few say anything."""
+"""The same for tests against a margin, in clusters of which few say anything."""
 
 
 def clusters_needed(alpha: float) -> int:

@@ -16,6 +16,7 @@ from promptrial.stats.clusters import cluster_codes
 from promptrial.stats.cr2 import Cr2, cr2
 from promptrial.stats.fewest import clusters_needed
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
+from promptrial.stats.shared_clusters import Influences, difference_df
 from promptrial.stats.t_inference import t_inference
 
 __all__ = ["interaction"]
@@ -29,7 +30,8 @@ def interaction(sample: PairedSample, other: PairedSample, settings: StatsSettin
 
     The difference of the two mean paired differences, with Welch's t: ``SE^2 = SE_1^2 + SE_2^2``, each SE clustered and
     bias-reduced (CR2), and ``df = (SE_1^2 + SE_2^2)^2 / (SE_1^4/df_1 + SE_2^4/df_2)`` with Satterthwaite's degrees of
-    freedom of each. Clusters with items in both subsets take their covariance off ``SE^2``.
+    freedom of each. Clusters with items in both subsets take their covariance off ``SE^2``, and then the degrees of
+    freedom are those of the differences that each cluster makes (``difference_df``).
 
     Parameters
     ----------
@@ -63,11 +65,15 @@ def interaction(sample: PairedSample, other: PairedSample, settings: StatsSettin
     if math.isnan(one.se) or math.isnan(two.se):
         lacking = sample if math.isnan(one.se) else other
         return _row(sample, other, settings, reason=f"every cluster of {lacking.subset} has the same mean difference")
-    apart = one.se**2 + two.se**2
-    variance = apart - 2 * _covariance(sample, other)
+    apart, covariance = one.se**2 + two.se**2, _covariance(sample, other)
+    variance = apart - 2 * (covariance or 0.0)
     if variance <= _NEGLIGIBLE * apart:
         return _row(sample, other, settings, reason="the two effects vary together: no standard error")
-    return _tested(sample, other, settings, math.sqrt(variance), _welch_df(one, two))
+    if covariance is None:
+        df = _welch_df(one, two)
+    else:
+        df = difference_df(_influences(sample, one), _influences(other, two), variance)
+    return _tested(sample, other, settings, math.sqrt(variance), df)
 
 
 def _why_not(sample: PairedSample, settings: StatsSettings) -> str | None:
@@ -83,12 +89,16 @@ def _welch_df(one: Cr2, two: Cr2) -> float:
     return (one.se**2 + two.se**2) ** 2 / (one.se**4 / one.df + two.se**4 / two.df)
 
 
-def _covariance(sample: PairedSample, other: PairedSample) -> float:
-    """Return the covariance of the two effects, from the clusters that have items in both subsets."""
+def _influences(sample: PairedSample, mean: Cr2) -> Influences:
+    return Influences(cluster_codes(sample.cluster), sample.totals.sizes, mean)
+
+
+def _covariance(sample: PairedSample, other: PairedSample) -> float | None:
+    """Return the covariance of the two effects, from the clusters that have items in both subsets; None without any."""
     codes, shares = _cluster_influences(sample)
     other_codes, other_shares = _cluster_influences(other)
     _, here, there = np.intersect1d(codes, other_codes, assume_unique=True, return_indices=True)
-    return float((shares[here] * other_shares[there]).sum())
+    return float((shares[here] * other_shares[there]).sum()) if len(here) else None
 
 
 def _cluster_influences(sample: PairedSample) -> tuple[IntArray, FloatArray]:

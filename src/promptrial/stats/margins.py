@@ -21,6 +21,7 @@ from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.difference import decided_by_score, few_clusters
 from promptrial.stats.effective import EffectivePairs, density, effective_pairs
 from promptrial.stats.fewest import MARGIN_SLOPE, clusters_needed, unchanged_clusters
+from promptrial.stats.margin_power import AlikePairs
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
 from promptrial.stats.risk_difference import paired_table
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, sign_flips
@@ -126,29 +127,34 @@ class PairsNeeded:
 def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_sides: bool = False) -> PairsNeeded | None:
     """Estimate how many pairs would show a margin; None where it is 0 or less, no margin, or there is one cluster.
 
-    ``(z_(1-alpha) + z_power)^2 V / margin^2``, V the mean squared difference (for 0/1 scores the share of discordant
-    pairs) times the design effect, and not less than the unchanged pairs that the test needs. The power is 0.8;
-    where ``both_sides`` have to be shown (equivalence), 0.9 each, which makes 0.8 for both if the arms are alike.
+    The power is 0.8; where ``both_sides`` have to be shown (equivalence), 0.9 each, which makes 0.8 for both if the
+    arms are alike. 0/1 pairs, and clusters of which few differ, need as many as ``AlikePairs`` says: they differ as
+    often as they did, with the design effect seen. Others need ``(z_(1-alpha) + z_power)^2 V / margin^2``, V the mean
+    squared difference times the design effect. None need fewer than the test needs unchanged ones.
 
     References
     ----------
-    Connor, R.J. (1987). Sample size for testing differences in proportions for the paired-sample design. Biometrics
-    43:207-211. Julious, S.A. (2004). Sample sizes for clinical trials with Normal data. Statistics in Medicine
-    23:1921-1986, section 4 (equivalence: half of the error of the second kind on each side).
+    Nam, J. (1997). Establishing equivalence of two treatments and sample size requirements in matched-pairs design.
+    Biometrics 53:1422-1430. Julious, S.A. (2004). Sample sizes for clinical trials with Normal data. Statistics in
+    Medicine 23:1921-1986, section 4 (equivalence: half of the error of the second kind on each side).
     """
     width, by_score = sample.largest_difference, decided_by_score(sample)
     if not _SMALLEST_MARGIN <= margin / width < 1 or sample.n_pairs == 0 or not (by_score or sample.n_clusters > 1):
         return None
+    share, power = margin / width, (1 + POWER) / 2 if both_sides else POWER
+    difference = sample.difference / width
     if by_score:
-        effect, unchanged = 1.0, unchanged_pairs_needed(margin / width, alpha)
+        unchanged = unchanged_pairs_needed(share, alpha)
+        alike = AlikePairs(float(np.abs(difference).mean()), share, alpha)
     else:
-        pairs = effective_pairs(sample.difference / width, sample.cluster, MARGIN_SLOPE)
-        size = sample.n_pairs / sample.n_clusters
-        clusters = unchanged_clusters(size, pairs.floor, margin / width, alpha)
-        effect, unchanged = pairs.design_effect, math.ceil(clusters * size)
-    quantiles = float(special.ndtri(1 - alpha) + special.ndtri((1 + POWER) / 2 if both_sides else POWER))
-    planned = math.ceil(effect * float((sample.difference**2).mean()) * (quantiles / margin) ** 2)
-    return PairsNeeded(unchanged, max(unchanged, planned))
+        pairs, size = effective_pairs(difference, sample.cluster, MARGIN_SLOPE), sample.n_pairs / sample.n_clusters
+        unchanged = math.ceil(unchanged_clusters(size, pairs.floor, share, alpha) * size)
+        if density(sample.difference, sample.cluster).dense:
+            quantiles = float(special.ndtri(1 - alpha) + special.ndtri(power))
+            planned = math.ceil(pairs.design_effect * float((difference**2).mean()) * (quantiles / share) ** 2)
+            return PairsNeeded(unchanged, max(unchanged, planned))
+        alike = AlikePairs((pairs.b + pairs.c) / pairs.n, share, alpha, size, pairs.design_effect)
+    return PairsNeeded(unchanged, max(unchanged, alike.needed(power)) if difference.any() else unchanged)
 
 
 def margin_notes(test: MarginTest) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 Pairs of 0/1 scores without clusters: the power of the test that decides, McNemar's without correction, is summed over
 all outcomes. Scores on a scale, clusters and replicates: Student's t with the standard error that the assumptions
-imply, which is the figure that a report calls detectable.
+imply, which is the figure that a report calls detectable; of few clusters, the power of their sign flips. Where 0/1
+clusters may be so sparse that the score test on effective counts has to reject too, no more than its power.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from functools import lru_cache
 from typing import Final
 
 from promptrial.documents.usual import POWER
-from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.fewest import INTERVAL_SLOPE, clusters_needed
+from promptrial.stats.flip_power import distance_found, flip_power, flips_that_reject
+from promptrial.stats.hull_power import probability_dense, score_power
 from promptrial.stats.score_power import score_test_power
 from promptrial.stats.student import normal_quantile, t_cdf, t_quantile
 
-__all__ = ["Design", "detectable", "power_at", "questions_needed"]
+__all__ = ["Design", "detectable", "least_enough", "power_at", "questions_needed"]
 
 _MOST_ENUMERATED: Final = 200_000
 """Pairs up to which the exact power is summed; above, the normal approximation differs by less than 0.001."""
@@ -77,7 +80,12 @@ class Design:
     @property
     def design_effect(self) -> float:
         """By how much clusters raise the variance: ``1 + (m - 1) icc``, m the items of an average item's passage."""
-        return 1 + ((self.shared_by or self.cluster_size) - 1) * self.icc
+        return 1 + (self.mates - 1) * self.icc
+
+    @property
+    def mates(self) -> float:
+        """Items in the passage of an average item, itself among them."""
+        return self.shared_by or self.cluster_size
 
     @property
     def fewest(self) -> float:
@@ -103,6 +111,10 @@ class Design:
         """Return the standard error of the difference over ``n`` items."""
         return math.sqrt(self.variance(delta) * self.design_effect / n)
 
+    def clusters(self, n: float) -> int:
+        """Return how many clusters ``n`` items are in."""
+        return round(n / self.cluster_size)
+
     def degrees_of_freedom(self, n: float) -> float:
         """Return those of the standard error: clusters less one, at least a tenth so that quantiles exist."""
         return max(n / self.cluster_size - 1, 0.1)
@@ -127,7 +139,18 @@ def power_at(design: Design, n: int, delta: float) -> float:
     se, df = design.standard_error(n, delta), design.degrees_of_freedom(n)
     if se == 0:
         return 1.0
-    return t_cdf(df, delta / se - _critical(df, design.alpha))
+    clusters, critical = design.clusters(n), _critical(df, design.alpha)
+    flips = flips_that_reject(clusters, design.alpha)
+    power = t_cdf(df, delta / se - critical) if flips is None else flip_power(clusters, flips, delta / se)
+    if design.discordance is None or design.replicates > 1 or design.cluster_size == 1:
+        return power
+    gain, loss = (design.discordance + delta) / 2, (design.discordance - delta) / 2
+    dense = probability_dense(clusters, design.cluster_size / design.design_effect, gain, loss)
+    reckoned = max(design.design_effect, 1 + INTERVAL_SLOPE * (design.mates - 1))
+    by_score = score_power(
+        n, design.discordance, delta, effect=design.design_effect, reckoned=reckoned, critical=critical
+    )
+    return dense * power + (1 - dense) * min(power, by_score)
 
 
 @lru_cache(maxsize=1024)
@@ -138,7 +161,8 @@ def _critical(df: float, alpha: float) -> float:
 def detectable(design: Design, n: int) -> float | None:
     """Return the smallest difference that is found with ``design.power``.
 
-    For scores on a scale this is ``(t_(1-alpha/2) + t_power) SE``, as in ``minimum_detectable_effect``.
+    For scores on a scale this is ``(t_(1-alpha/2) + t_power) SE``, as in ``minimum_detectable_effect``, except where
+    there are so few clusters that the power of sign flips is counted.
 
     Returns
     -------
@@ -149,6 +173,10 @@ def detectable(design: Design, n: int) -> float | None:
         if n < design.fewest - _ROUNDING:
             return None
         se, df = design.standard_error(n, 0.0), design.degrees_of_freedom(n)
+        clusters = design.clusters(n)
+        flips = flips_that_reject(clusters, design.alpha)
+        if flips is not None:
+            return distance_found(clusters, flips, design.power) * se
         return (_critical(df, design.alpha) + t_quantile(df, design.power)) * se
     if design.largest <= 0 or power_at(design, n, design.largest) < design.power:
         return None
@@ -189,7 +217,7 @@ def questions_needed(design: Design, delta: float) -> int | None:
     """
     if not 0 < delta <= design.largest:
         return None
-    enough = _least(lambda n: power_at(design, n, delta) >= design.power, _first_guess(design, delta))
+    enough = least_enough(lambda n: power_at(design, n, delta) >= design.power, _first_guess(design, delta))
     return None if enough is None else math.ceil(math.ceil(enough / design.cluster_size) * design.cluster_size)
 
 
@@ -200,7 +228,7 @@ def _first_guess(design: Design, delta: float) -> int:
     return max(2, math.ceil(design.fewest), math.ceil((root / delta) ** 2))
 
 
-def _least(is_enough: Callable[[int], bool], guess: int) -> int | None:
+def least_enough(is_enough: Callable[[int], bool], guess: int) -> int | None:
     """Return a number that is enough while the one below is not, looked for in growing steps from a guess."""
     low, high, step = 1, guess, 1
     if is_enough(guess):

@@ -19,7 +19,7 @@ from promptrial.stats.fewest import unchanged_pairs
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.risk_difference import score_limit, score_statistic
 
-__all__ = ["exact_lower_limit", "exact_margin_p", "unchanged_pairs_needed"]
+__all__ = ["Tail", "exact_lower_limit", "exact_margin_p", "unchanged_pairs_needed"]
 
 _TIES: Final = 1e-9
 _WINDOW: Final = 8.5
@@ -78,23 +78,7 @@ def exact_margin_p(b: int, c: int, n: int, delta0: float) -> float:
         raise ValueError(f"{b} and {c} discordant of {n} pairs against {delta0}: not a table or not a difference")
     if abs(delta0) == 1:
         return 1.0 if delta0 == 1 or c == n else _SMALLEST
-    tail = _Tail(n, delta0, float(score_statistic(float(b), float(c), n, delta0)))
-    low, high = max(0.0, delta0), (1 + delta0) / 2
-    points = _grid(low, high, n)
-    found = tail.probabilities(points)
-    for _ in range(_REFINEMENTS):
-        best = np.argsort(found)[-3:]
-        before, after = np.maximum(best - 1, 0), np.minimum(best + 1, len(points) - 1)
-        new = np.unique(
-            np.concatenate([np.linspace(points[i], points[j], 7) for i, j in zip(before, after, strict=True)])
-        )
-        new = np.setdiff1d(new, points)
-        if not len(new):
-            break
-        points, found = np.concatenate([points, new]), np.concatenate([found, tail.probabilities(new)])
-        order = np.argsort(points)
-        points, found = points[order], found[order]
-    return min(1.0, max(float(found.max()), _SMALLEST))
+    return Tail(n, delta0, float(score_statistic(float(b), float(c), n, delta0))).largest_probability()
 
 
 def exact_lower_limit(b: int, c: int, n: int, alpha: float) -> float:
@@ -179,8 +163,18 @@ def unchanged_pairs_needed(margin: float, alpha: float = 0.05) -> int:
     return enough
 
 
-class _Tail:
-    """The tables whose statistic is at least one value: for each b the largest c among them, -1 for none."""
+class Tail:
+    """The tables whose statistic is at least one value: for each b the largest c among them, -1 for none.
+
+    Parameters
+    ----------
+    n : int
+        All pairs, above 0.
+    delta0 : float
+        In (-1, 1).
+    reached : float
+        The value; one that is less by a rounding error reaches it too.
+    """
 
     def __init__(self, n: int, delta0: float, reached: float) -> None:
         self.n = n
@@ -189,16 +183,36 @@ class _Tail:
         highest = (1 + delta0) / 2
         self.largest_c = self._largest(np.arange(self._window(np.array([highest]))[1][0] + 1))
 
-    def probabilities(self, points: FloatArray) -> FloatArray:
-        """Return the probability of the tail at each probability of a pair with a gain."""
-        first, last = self._window(points)
+    def largest_probability(self) -> float:
+        """Return the largest probability of the tail where the difference is ``delta0``: the p-value of the value."""
+        low, high = max(0.0, self.delta0), (1 + self.delta0) / 2
+        points = _grid(low, high, self.n)
+        found = self.probabilities(points, points - self.delta0)
+        for _ in range(_REFINEMENTS):
+            best = np.argsort(found)[-3:]
+            before, after = np.maximum(best - 1, 0), np.minimum(best + 1, len(points) - 1)
+            new = np.unique(
+                np.concatenate([np.linspace(points[i], points[j], 7) for i, j in zip(before, after, strict=True)])
+            )
+            new = np.setdiff1d(new, points)
+            if not len(new):
+                break
+            found = np.concatenate([found, self.probabilities(new, new - self.delta0)])
+            points = np.concatenate([points, new])
+            order = np.argsort(points)
+            points, found = points[order], found[order]
+        return min(1.0, max(float(found.max()), _SMALLEST))
+
+    def probabilities(self, gains: FloatArray, losses: FloatArray) -> FloatArray:
+        """Return the probability of the tail at each pair of probabilities: of a gain, and of a loss."""
+        first, last = self._window(gains)
         counts = last - first + 1
         start = np.cumsum(counts) - counts
-        which = np.repeat(np.arange(len(points)), counts)
+        which = np.repeat(np.arange(len(gains)), counts)
         b = np.arange(int(counts.sum())) - start[which] + first[which]
-        treatment_only = points[which]
+        treatment_only = gains[which]
         rest = 1 - treatment_only
-        control_only = np.clip((treatment_only - self.delta0) / np.where(rest > 0, rest, 1.0), 0.0, 1.0)
+        control_only = np.clip(losses[which] / np.where(rest > 0, rest, 1.0), 0.0, 1.0)
         c = np.minimum(self.largest_c[b], self.n - b)
         within = np.where(c >= 0, special.bdtr(np.maximum(c, 0), self.n - b, control_only), 0.0)
         result: FloatArray = np.add.reduceat(self._weights(b, treatment_only) * within, start)

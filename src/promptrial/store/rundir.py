@@ -33,6 +33,7 @@ __all__ = [
     "check_begun",
     "check_run_id",
     "digest_of",
+    "is_begun",
     "known_runs",
     "run_folders",
 ]
@@ -80,6 +81,12 @@ def known_runs(experiments: Path) -> list[str]:
     return [name for name in names if RUN_ID_PATTERN.fullmatch(name)]
 
 
+def is_begun(run: RunDir) -> bool:
+    """Whether the folder of a run is there and holds anything of one."""
+    made = (run.state_path, run.config_path, run.prepared, run.batch_inputs)
+    return any(path.exists() for path in made) or any(run.root.glob("*/results"))
+
+
 def check_begun(run: RunDir) -> None:
     """Refuse a folder that has the name of a run and holds nothing of one.
 
@@ -88,8 +95,7 @@ def check_begun(run: RunDir) -> None:
     UsageError
         Says how to start a run there.
     """
-    made = (run.state_path, run.config_path, run.prepared, run.batch_inputs)
-    if not any(path.exists() for path in made) and not any(run.root.glob("*/results")):
+    if not is_begun(run):
         raise UsageError(
             f"{run.root} holds no run: it has no state, no configuration and no results",
             hint=f"remove the folder, or start a run of this name: {run.command('run')}",

@@ -19,12 +19,12 @@ from promptrial.engine.loop import Engine
 from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.origin import recorded_file
 from promptrial.engine.space import check_space
+from promptrial.engine.starting import look_at_questions
 from promptrial.errors import DiskSpaceError, PromptrialError
 from promptrial.model.units import RUN
-from promptrial.phases import build
+from promptrial.phases import build, corrections
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
-from promptrial.phases.sources import changed_sources
 from promptrial.phases.spec import RunSpec
 from promptrial.store import records
 from promptrial.store.records import Origin
@@ -55,8 +55,7 @@ def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:
     if not sight.working and not any(finding.severity != "note" for finding in earlier):
         yield from _left(sight, actions)
     yield from _drift(sight, opened.origin, finished=all(action.done for action in actions))
-    for sentence in changed_sources(spec).values():
-        yield _finding(sight, "drift", "note", sight.run.prepared / "manifest.json", sentence, None)
+    yield from _questions(sight, spec, services)
     if not sight.working:
         yield from _space(sight, spec, services, actions)
 
@@ -109,6 +108,19 @@ def _drift(sight: Sight, origin: Origin | None, *, finished: bool) -> Iterator[F
             "instead, records it, and asks the affected requests again"
         )
         yield _finding(sight, "drift", severity, run.config_path, f"{what}; {how}", None if finished else sight.repair)
+
+
+def _questions(sight: Sight, spec: RunSpec, services: Services) -> Iterator[Finding]:
+    """Yield what a resume would make of each question file that has changed: correct the run, or leave it as it is."""
+    found, prepared = look_at_questions(spec, services, begins=True), sight.run.prepared / "manifest.json"
+    for name, source in found.sources.items():
+        meaning = (
+            f"datasets.{name}: the file has changed since this run was prepared ({corrections.counted(source)}); a "
+            "resume takes it over, asks nothing and scores again"
+        )
+        yield _finding(sight, "drift", "note", prepared, meaning, None if sight.working else sight.repair)
+    for sentence in found.warnings:
+        yield _finding(sight, "drift", "note", prepared, sentence, None)
 
 
 def _space(sight: Sight, spec: RunSpec, services: Services, actions: Sequence[Action]) -> Iterator[Finding]:

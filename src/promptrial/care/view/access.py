@@ -127,8 +127,9 @@ class Guard:
 
 
 async def _refuse(send: Send) -> None:
+    """Answer 403, and close the connection: it has no claim to one of the few places."""
     text = b"403: open the address that promptrial has printed; it holds a token\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), *_HEADERS]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), *_HEADERS]
     await send({"type": "http.response.start", "status": 403, "headers": headers})
     await send({"type": "http.response.body", "body": text})
 

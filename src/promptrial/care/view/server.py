@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from promptrial.care.view.access import Access
 from promptrial.care.view.app import view_app
@@ -26,19 +26,30 @@ _LOOPBACK: Final = "127.0.0.1"
 _BACKLOG: Final = 64
 _GRACE_S: Final = 2
 _MOST_CONNECTIONS: Final = 128
-_FIRST_REQUEST_S: Final = 10.0
+_NEXT_REQUEST_S: Final = 10.0
 
 
 class _ImpatientProtocol(H11Protocol):
-    """Closes a connection on which no request has come within ten seconds: one that trickles in holds a place."""
+    """Closes a connection that has no request in progress for ten seconds: one that trickles in holds a place.
+
+    What comes after an answer counts as the next request: its first lines, or a body that nobody reads.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self.loop.call_later(_FIRST_REQUEST_S, self._close_if_silent)
+        self._wait_for_request()
 
-    def _close_if_silent(self) -> None:
-        if getattr(self, "cycle", None) is None and not self.transport.is_closing():
+    def on_response_complete(self) -> None:
+        """Begin to wait for the next request, which may be here already."""
+        self._wait_for_request()
+        super().on_response_complete()
+
+    def _wait_for_request(self) -> None:
+        self.loop.call_later(_NEXT_REQUEST_S, self._close_if_silent, self.cycle)
+
+    def _close_if_silent(self, answered: RequestResponseCycle | None) -> None:
+        if self.cycle is answered and not self.transport.is_closing():
             self.transport.close()
 
 

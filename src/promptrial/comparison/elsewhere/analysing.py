@@ -11,13 +11,13 @@ import numpy as np
 
 from promptrial.comparison.elsewhere.collecting import Answers, Duplicates, collect
 from promptrial.comparison.elsewhere.rows import Columns, ReadingNotes, unknown
-from promptrial.comparison.elsewhere.scales import Declared, measure_names, scale_of
+from promptrial.comparison.elsewhere.scales import MULTIPLY, Declared, measure_names, scale_of, too_narrow
 from promptrial.comparison.elsewhere.score_table import ChosenArms, chosen_arms, score_table
 from promptrial.comparison.elsewhere.sources import Source, digest_of, sources
 from promptrial.comparison.gates import Gate, decide, resolved
 from promptrial.comparison.subsets import scope_meant
 from promptrial.documents.analysis import Analysis, AnalysisGate, GroupMean, Input, Measure
-from promptrial.documents.scorers import Declaration
+from promptrial.documents.scorers import NARROWEST_RANGE, Declaration
 from promptrial.documents.significance import Endpoint, Significance, StatsSettings, number
 from promptrial.errors import UsageError
 from promptrial.model.arms import Contrast
@@ -44,7 +44,8 @@ class AnalysisRequest:
     """What to analyse, and what flags declare of it.
 
     ``inputs`` are files, folders and ``NAME=FILE``; ``first`` is the arm that the others are compared with; ``margin``
-    is on the scale of the primary measures. With ``texts``, questions and answers are kept as far as there is room.
+    is on the scale of the primary measures; ``alpha`` is the level of tests, and intervals have 1 - alpha.
+    With ``texts``, questions and answers are kept as far as there is room.
     """
 
     inputs: tuple[str, ...]
@@ -85,6 +86,7 @@ def analyze(request: AnalysisRequest) -> Analyzed:
     DataError
         If a file is wrong, or a score does not fit what was declared.
     """
+    _check_range(request.declared)
     _check_margin(request)
     notes = ReadingNotes(room=_MOST_TEXT if request.texts else 0)
     files = sources(request.inputs, request.columns, request.format, notes)
@@ -98,6 +100,14 @@ def analyze(request: AnalysisRequest) -> Analyzed:
 def declarations_of(analysis: Analysis) -> dict[str, Declaration]:
     """Return what is known of each measure, by its name in results: for ``wording``."""
     return {each.name: each.declared for each in analysis.measures}
+
+
+def _check_range(declared: Declared) -> None:
+    low, high = declared.range or (0.0, 1.0)
+    if high - low < NARROWEST_RANGE:
+        raise UsageError(
+            f"--range {low:g}:{high:g} is too narrow to compute with: at least {NARROWEST_RANGE:g}", hint=MULTIPLY
+        )
 
 
 def _check_margin(request: AnalysisRequest) -> None:
@@ -126,6 +136,7 @@ def _measures(
         asked = [_named(name, names, "score") for name in request.columns.scores]
         there = [name for name in there if name in {*asked, *wanted}]
     primary = wanted or [_default_primary(there, files, notes)]
+    there = [name for name in there if name in primary or not _left_out(answers, name, notes)]
     if len(there) > _MOST_MEASURES:
         raise UsageError(
             f"{len(there)} measures are too many: at most {_MOST_MEASURES} are analysed at once",
@@ -142,6 +153,14 @@ def _measure(
 ) -> Measure:
     found, inferred = scale_of(answers, label, declared if primary else Declared(wanted=declared.wanted), notes)
     return Measure(name=name, primary=primary, declared=found, inferred=inferred)
+
+
+def _left_out(answers: Answers, measure: str, notes: ReadingNotes) -> bool:
+    """Tell whether a measure that is not primary cannot be computed with; it is then left out, and a note says so."""
+    found = too_narrow(answers, measure)
+    if found:
+        notes.say(f"{measure} is left out: {found}; {MULTIPLY}")
+    return bool(found)
 
 
 def _is_scored(answers: Answers, chosen: ChosenArms, measure: str) -> bool:
@@ -212,6 +231,7 @@ class _Found:
         margin = self.request.margin
         return StatsSettings(
             alpha=self.request.alpha,
+            confidence=1 - self.request.alpha,
             primary=primary,
             tost_margins={} if margin is None else dict.fromkeys(primary, margin),
             graded=tuple(name for name, each in declared.items() if each.scale == "continuous"),
@@ -272,7 +292,7 @@ def _group_means(table: ScoreTable, groups: Sequence[str], settings: StatsSettin
 
 def _group_mean(sample: PairedSample, codes: np.ndarray, confidence: float) -> GroupMean:
     group = codes[sample.items]
-    found = group_means(sample.difference, group, sample.cluster, confidence)
+    found, most = group_means(sample.difference, group, sample.cluster, confidence), sample.largest_difference
     present, place = np.unique(group, return_inverse=True)
     first, second = (float((np.bincount(place, weights=arm.score) / np.bincount(place)).mean()) for arm in sample.arms)
     return GroupMean(
@@ -284,8 +304,8 @@ def _group_mean(sample: PairedSample, codes: np.ndarray, confidence: float) -> G
         difference=found.mean,
         se=number(found.se),
         df=number(found.df),
-        ci_low=number(found.ci_low),
-        ci_high=number(found.ci_high),
+        ci_low=number(max(-most, found.ci_low)) if found.reason is None else None,
+        ci_high=number(min(most, found.ci_high)) if found.reason is None else None,
         confidence=confidence,
         p=number(found.p),
         reason=found.reason,

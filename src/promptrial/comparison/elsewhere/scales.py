@@ -9,12 +9,15 @@ import numpy as np
 
 from promptrial.comparison.elsewhere.collecting import Answers
 from promptrial.comparison.elsewhere.rows import SEE, ReadingNotes
-from promptrial.documents.scorers import Declaration
+from promptrial.documents.scorers import NARROWEST_RANGE, Declaration
 from promptrial.documents.significance import Wanted
+from promptrial.errors import UsageError
 
-__all__ = ["Declared", "measure_names", "scale_of"]
+__all__ = ["MULTIPLY", "Declared", "measure_names", "scale_of", "too_narrow"]
 
-_CONTINUOUS: Final = "continuous"
+MULTIPLY: Final = "multiply the scores by a power of ten"
+_ROUND_OFF: Final = 1e-12
+"""Scores that differ by less, relative to the largest, are equal."""
 
 
 class Declared(NamedTuple):
@@ -37,6 +40,8 @@ def scale_of(answers: Answers, measure: str, declared: Declared, notes: ReadingN
     ------
     DataError
         If a score does not fit what was declared; says where it stands.
+    UsageError
+        If nothing was declared, and the scores are too near to each other to compute with.
     """
     found = answers.measures[measure]
     scores = found.scores[~np.isnan(found.scores)]
@@ -48,6 +53,12 @@ def scale_of(answers: Answers, measure: str, declared: Declared, notes: ReadingN
     if bool(((scores == 0) | (scores == 1)).all()):
         text = f"{measure} is assumed to be 0 or 1, because every score is; to confirm this, add --binary."
         return _declaration(measure, (0.0, 1.0), wanted, is_binary=True), text
+    narrow = too_narrow(answers, measure)
+    if narrow:
+        raise UsageError(
+            f"the scale of {measure} cannot be inferred: {narrow}",
+            hint=f"{MULTIPLY}, or name another measure with --primary",
+        )
     low, high = float(scores.min()), float(scores.max())
     ends = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high if high > low else low + 1)
     text = (
@@ -55,6 +66,17 @@ def scale_of(answers: Answers, measure: str, declared: Declared, notes: ReadingN
         "to confirm this, add --range LOW:HIGH."
     )
     return _declaration(measure, ends, wanted, is_binary=False), text
+
+
+def too_narrow(answers: Answers, measure: str) -> str:
+    """Return why the scores of a measure are too near to each other to compute with; empty if they are not."""
+    scores = answers.measures[measure].scores
+    low, high = float(np.nanmin(scores)), float(np.nanmax(scores))
+    if not _ROUND_OFF * max(abs(low), abs(high)) < high - low < NARROWEST_RANGE:
+        return ""
+    return (
+        f"its scores, {low:g} to {high:g}, are less than {NARROWEST_RANGE:g} apart, which is too little to compute with"
+    )
 
 
 def measure_names(measures: Sequence[str]) -> dict[str, str]:

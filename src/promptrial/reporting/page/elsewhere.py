@@ -30,8 +30,8 @@ _BETWEEN: Final = " \u00b7 "
 _READING: Final = (
     f"A difference is {SIDES[1]} minus {SIDES[0]}, over the items that have a score in both.",
     (
-        "A confidence interval (CI) is the range of differences that are compatible with the data; it is not "
-        "adjusted for the number of tests."
+        "A confidence interval (CI) is the range of differences that are compatible with the data. It is not "
+        "adjusted for the number of tests, unless it is called simultaneous."
     ),
     "A p-value is the probability of a difference at least this large if the arms did not differ.",
     "Significant means a p-value of at most the level after adjustment for multiple tests.",

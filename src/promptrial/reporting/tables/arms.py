@@ -5,7 +5,7 @@ Scores have to be shares of their ranges (``reporting.scaling``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -73,7 +73,14 @@ def _ranking_table(
     )
     return Table(
         f"Arms by {metric_text(ranking.metric).label}{at}",
-        ("Arm", "Score", f"Difference from {first} ({sure} CI)", "Adjusted p", *(["Holm p"] if wide else []), "Ranks"),
+        (
+            "Arm",
+            "Score",
+            f"Difference from {first} (simultaneous {sure} CI)",
+            "Adjusted p",
+            *(["Holm p"] if wide else []),
+            "Ranks",
+        ),
         tuple(
             _arm_row(ranking, rows.get(arm), (arm, names.get(arm, arm)), significance.settings.alpha, wide=wide)
             for arm in _by_mean(ranking)
@@ -128,7 +135,17 @@ def pairs_of_arms_table(significance: Significance, names: Mapping[ArmName, str]
     fillers = list(dict.fromkeys(each for _, pair in found for each in _fillers(pair, names)))
     return Table(
         "All pairs of arms",
-        ("Arm", "Minus", "Measure", "Temp.", "Pairs", f"Difference, points ({sure} CI)", "p", "Adjusted p", "Ahead"),
+        (
+            "Arm",
+            "Minus",
+            "Measure",
+            "Temp.",
+            "Pairs",
+            f"Difference, points (simultaneous {sure} CI)",
+            "p",
+            "Adjusted p",
+            "Ahead",
+        ),
         tuple(_pair_row(ranking, pair, names, significance.settings.alpha) for ranking, pair in found),
         (
             how,
@@ -177,6 +194,7 @@ def trend_table(significance: Significance, names: Mapping[ArmName, str]) -> Tab
         (
             f"The declared order: {order}. A step goes from one arm to the next; p by sign flips of the items' slopes.",
             *dict.fromkeys(f"{row.reason}." for row in rows if row.reason is not None),
+            *_cautions(rows),
         ),
         "lrrrrrl",
     )  # fmt: skip
@@ -206,7 +224,7 @@ def pooled_table(significance: Significance) -> Table:
     weights = (
         "Weighted by inverse variance, from the differences between arms on the items. With five or more data "
         "sets: random effects (DerSimonian and Laird) with the Hartung-Knapp interval; with fewer, one common "
-        "effect is assumed."
+        "effect is assumed, with Meier's standard error and Student's t."
     )
     spread = (
         "Q tests whether the effects differ between data sets; I2 is the share of their variation that is not chance."
@@ -226,10 +244,17 @@ def pooled_table(significance: Significance) -> Table:
             spread,
             *([doubt] if any(_differ(row, significance.settings.alpha) for row in rows) else []),
             *dict.fromkeys(_left_out(row) for row in rows if row.left_out),
+            *dict.fromkeys(f"Not estimable: {row.reason}." for row in rows if row.reason is not None),
+            *_cautions(rows),
         ),
         "lrrrrrr",
     )  # fmt: skip
     return with_contrasts(table, rows)
+
+
+def _cautions(rows: Sequence[Trend | PooledEffect]) -> Iterator[str]:
+    """Yield what makes an interval approximate, with the measure that it is said of."""
+    yield from dict.fromkeys(f"{metric_text(row.metric).label}: {said}." for row in rows for said in row.cautions or ())
 
 
 def _differ(row: PooledEffect, alpha: float) -> bool:
@@ -238,7 +263,7 @@ def _differ(row: PooledEffect, alpha: float) -> bool:
 
 
 def _left_out(row: PooledEffect) -> str:
-    return f"Left out, because their effects do not vary or they have no pairs: {listing(row.left_out)}."
+    return f"Left out, because they have no pairs: {listing(row.left_out)}."
 
 
 def _pooled_row(row: PooledEffect) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from promptrial.documents.significance import Significance
 from promptrial.reporting.cells import Table, count, effect, p_value, temperature
 from promptrial.reporting.tables.words import metric_text, score_unit
 
-__all__ = ["looks_table"]
+__all__ = ["looks_table", "why_stopped"]
 
 _RULES: Final = {
     "evalue": "bets on the mean (an e-process): p is 1/E, and the interval is their confidence sequence",
@@ -62,11 +62,25 @@ def _asked(looks: Looks) -> str:
 
 
 def _futility(looks: Looks, significance: Significance) -> list[str]:
+    words = _margin_words(looks, significance)
+    return [f"It could also end once {words} was ruled out."] if words else []
+
+
+def _margin_words(looks: Looks, significance: Significance) -> str:
+    """Return the difference that has to be ruled out for the rule to stop, as it is shown; empty without any."""
     if looks.futility is None:
-        return []
+        return ""
     unit = score_unit(looks.metric)
     width = unit.width * looks.futility / _width(looks, significance)
-    return [f"It could also end once a difference of {width:g} {unit.name or 'points'} or more was ruled out."]
+    return f"a difference of {width:g} {unit.name or 'points'} or more"
+
+
+def why_stopped(looks: Looks, significance: Significance) -> str:
+    """Return that the rule stopped for futility, if it did so in a comparison; a difference is stated anyway."""
+    last = looks.taken[-1].endpoints if looks.taken else ()
+    if looks.decision != "stop" or all(each.reason != "futility" for each in last):
+        return ""
+    return f" for futility ({_margin_words(looks, significance)} is ruled out)"
 
 
 def _width(looks: Looks, significance: Significance) -> float:

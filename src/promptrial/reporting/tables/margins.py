@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from promptrial.documents.significance import Endpoint, HypothesisTest, Significance
 from promptrial.reporting.cells import level
@@ -11,6 +12,7 @@ from promptrial.reporting.cells import level
 __all__ = ["MarginDecision", "margin_decision", "margin_notes", "margin_reading", "margin_tests"]
 
 MarginDecision = Literal["equivalent", "not_worse"]
+_TESTED: Final = ("equivalence", "non_inferiority")
 
 
 def margin_tests(significance: Significance, row: Endpoint) -> Iterator[HypothesisTest]:
@@ -33,15 +35,30 @@ def margin_decision(significance: Significance, row: Endpoint) -> MarginDecision
 
 
 def margin_notes(significance: Significance, rows: Sequence[Endpoint]) -> Iterator[str]:
-    """Yield why a table of effects has wider intervals than those that decide, if a margin decides on any row."""
+    """Yield why a table of effects has other intervals than those that decide, if a margin decides on any row."""
     settings = significance.settings
-    if any(margin_decision(significance, row) for row in rows) and level(1 - 2 * settings.alpha) != level(
-        settings.confidence
-    ):
+    decided = [row for row in rows if margin_decision(significance, row)]
+    if decided and level(1 - 2 * settings.alpha) != level(settings.confidence):
+        wider = all(_holds_both(significance, row) for row in decided)
+        others = "are wider" if wider else "are made by other methods, and can be wider or narrower"
         yield (
             f"Equivalent and not worse are decided by {level(1 - 2 * settings.alpha)} intervals, because each takes "
-            f"one-sided tests at level {settings.alpha:g}; the intervals of this table are wider."
+            f"one-sided tests at level {settings.alpha:g}; the intervals of this table {others}."
         )
+
+
+def _holds_both(significance: Significance, row: Endpoint) -> bool:
+    """Whether the interval of an endpoint has room for those of its tests against a margin.
+
+    It need not: for sparse scores in clusters a margin is tested with a larger design effect.
+    """
+    low, high = (math.nan if limit is None else limit for limit in (row.ci_low, row.ci_high))
+    place = row.metric, row.temp, row.compared
+    return all(
+        (each.ci_low is None or low <= each.ci_low) and (each.ci_high is None or each.ci_high <= high)
+        for each in significance.estimates
+        if (each.metric, each.temp, each.compared) == place and each.scope == "overall" and each.quantity in _TESTED
+    )
 
 
 def margin_reading(significance: Significance) -> Iterator[str]:

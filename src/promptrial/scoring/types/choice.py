@@ -41,7 +41,7 @@ class Choice(Scorer):
         direction="higher",
         needs=("gold", "choices"),
         role="accuracy",
-        version=4,
+        version=5,
     )
 
     first: int = 1

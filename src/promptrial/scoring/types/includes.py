@@ -38,5 +38,5 @@ class Includes(GoldInAnswer):
         direction="higher",
         needs=("gold",),
         role="accuracy",
-        version=2,
+        version=3,
     )

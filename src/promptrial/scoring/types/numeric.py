@@ -66,7 +66,7 @@ class Numeric(Scorer):
         direction="higher",
         needs=("gold",),
         role="accuracy",
-        version=3,
+        version=4,
     )
 
     tolerance: float = 0.0

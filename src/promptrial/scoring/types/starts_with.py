@@ -31,5 +31,5 @@ class StartsWith(GoldInAnswer):
         direction="higher",
         needs=("gold",),
         role="accuracy",
-        version=2,
+        version=3,
     )
