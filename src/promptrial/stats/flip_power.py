@@ -95,16 +95,18 @@ def _terms(clusters: int, flips: int) -> tuple[float, ...]:
     """Return the k-th largest mean of a set of residuals, at points that fill the unit cube evenly.
 
     Sets have the same distribution when all signs are turned. The points are a Kronecker sequence: steps of the powers
-    of 1/g, g being the root of ``g^(clusters + 1) = g + 1``. No random numbers: the power is the same everywhere.
+    of 1/g, g being the root of ``g^(clusters + 1) = g + 1``. No random numbers, and products alone instead of powers,
+    whose last bit depends on the processor: the power is the same everywhere.
 
     References
     ----------
     Niederreiter, H. (1992). Random number generation and quasi-Monte Carlo methods, chapter 3.
     """
-    root = 2.0
+    low, high = 1.0, 2.0
     for _ in range(_HALVINGS):
-        root = (1 + root) ** (1 / (clusters + 1))
-    steps = [root ** -(axis + 1) for axis in range(clusters)]
+        root = (low + high) / 2
+        low, high = (low, root) if math.prod([root] * (clusters + 1)) > root + 1 else (root, high)
+    steps = [1 / math.prod([high] * axis) for axis in range(1, clusters + 1)]
     return tuple(_kth_mean(_residuals(steps, point), flips) for point in range(1, _POINTS + 1))
 
 
