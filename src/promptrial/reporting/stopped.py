@@ -54,6 +54,5 @@ def stopped_sentence(looks: Looks, lead: str, figures: str, spent_usd: float | N
     left = looks.items_planned - looks.items
     gain = f"saved {amount(saved)} USD" if saved else f"{count(left)} were not asked"
     asked = f"{count(looks.items)} of {count(looks.items_planned)} questions"
-    asked = f"{count(looks.items)} of {count(looks.items_planned)} questions"
     lead = f"Stopped{why} after {asked}: {lead}"
     return lead, f"{figures.removesuffix('.')}; {gain}."
