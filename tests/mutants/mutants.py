@@ -3126,8 +3126,8 @@ MUTANTS: Final = (
     Mutant(
         "a plan is sealed after requests were sent",
         "care/seals.py",
-        "    if holds_answers(spec.run) and not _has_asked_its_pilot_alone(spec):\n",
-        "    if not holds_answers(spec.run) and False:\n",
+        "return holds_answers(spec.run) and not _has_asked_its_pilot_alone(spec)",
+        "return False",
         _SEAL,
     ),
     Mutant(
@@ -3969,7 +3969,7 @@ MUTANTS: Final = (
     Mutant(
         "a phase alone is taken for the name of a run",
         "cli/explain.py",
-        "args.run_id, args.phase = None, args.run_id",
+        "word, args.phase = None, word",
         "pass",
         ("tests/e2e/test_explain.py",),
     ),
