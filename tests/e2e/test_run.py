@@ -180,7 +180,7 @@ def test_resuming_a_run_without_state_exits_3_and_says_what_to_do(project: Proje
     outcome = project.run("--resume", run_id="nowhere")
     assert outcome.code == 3
     assert "--plan_only" in outcome.err
-    (project.root / "experiments/run_old").mkdir(parents=True)
+    (project.root / "experiments/run_old/trial/results").mkdir(parents=True)
     outcome = project.run("--resume", run_id="old")
     assert outcome.code == 3
     assert "resume_run --run_id old" in outcome.err

@@ -132,7 +132,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
     "env", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}]
 )
 def test_a_terminal_without_the_letters_is_written_to_with_escapes(tmp_path: Path, env: dict[str, str]) -> None:
-    ended = shell("$P list --experiments_dir é→ü", tmp_path, **env)
+    ended = shell("mkdir é→ü && $P list --experiments_dir é→ü", tmp_path, **env)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.isascii()
     ended = shell("$P status --run_id none --experiments_dir é→ü", tmp_path, **env)

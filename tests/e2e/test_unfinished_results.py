@@ -137,7 +137,7 @@ def test_results_are_unfinished_from_the_moment_at_which_the_sample_grows_though
 
     project.given_run("--limit_items", "2")
     with monkeypatch.context() as patch:
-        patch.setattr("promptrial.phases.prepare.draw", fails)
+        patch.setattr("promptrial.phases.prepare._write", fails)
         assert project.run("--resume", "--limit_items", "6").code == 1
     assert warned(project) == ["Unfinished: 8 of 8 answers; these results are from before the sample grew."]
 

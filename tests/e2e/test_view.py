@@ -175,7 +175,7 @@ def test_without_a_name_the_run_that_changed_last_is_opened_and_said(
 def test_the_page_of_a_run_or_the_list_of_several_is_opened(
     project: Project, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], path: str, opens: bool
 ) -> None:
-    (project.run_root()).mkdir(parents=True)
+    (project.run_root() / "prepared").mkdir(parents=True)
     opened = list[str]()
     monkeypatch.setattr(webbrowser, "open", opened.append)
     monkeypatch.setattr(held_items, "load_libraries", lambda: os.kill(os.getpid(), signal.SIGINT))

@@ -20,7 +20,7 @@ from promptrial.cli.main import main
 from tests.support.archives import make_run
 from tests.support.crash_points import kill_at
 
-FILES = {"a/rows.jsonl": b'{"answer":"Paris"}\n' * 40, "run.log": b"one\n"}
+FILES = {"a/results/rows.jsonl": b'{"answer":"Paris"}\n' * 40, "run.log": b"one\n"}
 
 
 def words(folder: Path, what: str) -> tuple[list[str], Path]:

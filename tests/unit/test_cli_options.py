@@ -243,9 +243,9 @@ def test_only_commands_that_save_something_say_that_flags_are_saved_with_the_run
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("explain s1 --experiments_dir ex report", {"run_id": "s1", "phase": "report", "experiments_dir": Path("ex")}),
-        ("explain s1 report --experiments_dir ex", {"run_id": "s1", "phase": "report", "experiments_dir": Path("ex")}),
-        ("explain --experiments_dir ex s1 report", {"run_id": "s1", "phase": "report", "experiments_dir": Path("ex")}),
+        ("explain s1 --experiments_dir ex report", {"run": "s1", "phase": "report", "experiments_dir": Path("ex")}),
+        ("explain s1 report --experiments_dir ex", {"run": "s1", "phase": "report", "experiments_dir": Path("ex")}),
+        ("explain --experiments_dir ex s1 report", {"run": "s1", "phase": "report", "experiments_dir": Path("ex")}),
         ("show h --experiments_dir ex 1 --json", {"run_id": "h", "item": "1", "experiments_dir": Path("ex")}),
         ("show h --arm 1 --json 1", {"run_id": "h", "item": "1", "arm": "1", "json": True}),
         ("show h --json 1 --arm 1", {"run_id": "h", "item": "1", "arm": "1", "json": True}),

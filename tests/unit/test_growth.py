@@ -118,4 +118,4 @@ def test_a_data_set_on_the_hub_keeps_its_commit_when_the_run_grows(
     assert json.loads(plan.out)["growth"]["items"] == 2
     outcome = project.run("--resume", "--limit_items", "4", "--to_step", "build")
     assert outcome.code == 0, outcome.err
-    assert asked == [None, "commit-1"]
+    assert asked == [None, "commit-1", "commit-1"]  # looked at before the growth is recorded, then prepared

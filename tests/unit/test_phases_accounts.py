@@ -17,6 +17,7 @@ from promptrial.documents.kept_prices import KeptPrice
 from promptrial.model import Part
 from promptrial.phases.accounts import read_ledger
 from promptrial.phases.work import part_row
+from promptrial.store.part_records import FileRecord
 from promptrial.store.records import Manifest, Receipt, TrialManifest, new_state, save
 from promptrial.store.rundir import RunDir
 from tests.unit.test_phases_ledger import ANSWERED, COST, PRICE, intent, manifest, part
@@ -137,7 +138,8 @@ def test_amounts_that_were_never_rounded_to_cents_are_kept(run: RunDir) -> None:
 def test_damaged_records_of_a_trial_that_is_gone_are_named_and_those_of_an_older_tool_are_not(run: RunDir) -> None:
     cut = Part("t", 0.0, "control", 1, 0, 4, 4)
     facts = {"parts": [part_row(cut)], "items": 4, "requests": 4}
-    built = Manifest(receipt=Receipt({}, {}), facts=facts)
+    requests = {"batch_inputs/t/t0_control_p001.jsonl": FileRecord("0" * 64, 1, rows=4)}
+    built = Manifest(receipt=Receipt(requests, {}), facts=facts)
     save(run.batch_inputs / "manifest.json", built)
     for slug, content in (("gone", '{"run_id": "r", "tr'), ("older", '{"run_id": "r"}')):
         path = run.trial(slug).manifest_path
