@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,13 +54,13 @@ def binary_sample(treatment_only: int, control_only: int, both: int = 5, neither
 
 def test_the_test_of_a_sample_is_made_once_and_keeps_no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[float] = []
-    make = difference._test_of
+    make = difference.deciding_test
 
-    def counted(sample: PairedSample, confidence: float, alpha: float, draws: int, seed: int) -> DifferenceTest:
-        made.append(alpha)
-        return make(sample, confidence, alpha, draws, seed)
+    def counted(*differences: Any, **kind: Any) -> DifferenceTest:
+        made.append(differences[-1].alpha)
+        return make(*differences, **kind)
 
-    monkeypatch.setattr(difference, "_test_of", counted)
+    monkeypatch.setattr(difference, "deciding_test", counted)
     sample = sample_of([0.0, 1.0, 0.0, 1.0], [1.0, 1.0, 0.5, 1.0])
     first = difference_test(sample, SETTINGS)
     assert difference_test(sample, SETTINGS) is first

@@ -32,10 +32,9 @@ from promptrial.phases.labelled import Labels, RaterLabels, clusters_of
 from promptrial.phases.side_by_side import SideBySide
 from promptrial.stats import agreement as stats
 from promptrial.stats.clusters import DECIMALS
-from promptrial.stats.difference import binary_difference_test, clustered_difference_test
+from promptrial.stats.difference import deciding_test
 from promptrial.stats.prediction_powered import PredictionPowered, prediction_powered_difference
 from promptrial.stats.score_table import FloatArray, IntArray
-from promptrial.stats.sign_flips import FEWEST_FLIPS
 
 __all__ = ["FEWEST_CLUSTERS", "FEWEST_ITEMS", "agreement_of", "label_report"]
 
@@ -293,19 +292,7 @@ def _measured(
         return None, None, None
     difference = np.round(scores[:, 1] - scores[:, 0], DECIMALS) + 0.0  # no negative zeros
     binary = endpoint.scale == "binary"
-    if binary and not endpoint.clustered:
-        gains, losses = int((difference > 0).sum()), int((difference < 0).sum())
-        found = binary_difference_test(gains, losses, len(difference), settings.confidence)
-    else:
-        found = clustered_difference_test(
-            difference,
-            cluster,
-            binary=binary,
-            confidence=settings.confidence,
-            alpha=settings.alpha,
-            draws=max(settings.permutation_samples, FEWEST_FLIPS),
-            seed=settings.random_seed,
-        )
+    found = deciding_test(difference, cluster, settings, binary=binary, clustered=endpoint.clustered)
     return number(found.estimate), number(found.low), number(found.high)
 
 

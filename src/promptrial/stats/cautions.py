@@ -9,7 +9,7 @@ from typing import Final
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import cluster_codes
 from promptrial.stats.difference import DifferenceTest, decided_by_score
-from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.fewest import clusters_needed, counted_clusters
 from promptrial.stats.pairing import PairedSample
 
 __all__ = ["DOMINANT_SHARE", "FEW_CLUSTERS", "cautions", "largest_cluster", "still_true"]
@@ -78,10 +78,9 @@ def _sparse(sample: PairedSample, test: DifferenceTest) -> Iterator[str]:
 
 def _few(sample: PairedSample, test: DifferenceTest, settings: StatsSettings) -> Iterator[str]:
     count, needed = sample.n_clusters, clusters_needed(settings.alpha)
-    units = "cluster" if sample.clustered else "pair"
-    plural = units if count == 1 else f"{units}s"
+    counted = counted_clusters(count, clustered=sample.clustered)
     if count < needed:
-        yield f"only {count} {plural}: no p-value can reach {settings.alpha:g}; at least {needed} are needed"
+        yield f"only {counted}: no p-value can reach {settings.alpha:g}; at least {needed} are needed"
     elif count < FEW_CLUSTERS:
         wide = "" if test.ci_method is None else ", and the interval is wide"
-        yield f"only {count} {plural}: p-values go in steps of {2.0 ** (1 - count):.2g}{wide}"
+        yield f"only {counted}: p-values go in steps of {2.0 ** (1 - count):.2g}{wide}"

@@ -16,7 +16,7 @@ from promptrial.model.arms import ArmName, Contrast
 from promptrial.stats.adjusted_p_values import holm
 from promptrial.stats.cr2 import cr2
 from promptrial.stats.effective import density
-from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.fewest import clusters_needed, counted_clusters
 from promptrial.stats.paired import without_variation_of
 from promptrial.stats.pairing import PairedSample, Pairing
 from promptrial.stats.pooling import pool
@@ -182,6 +182,6 @@ def _lacks(name: str, sample: PairedSample, settings: StatsSettings) -> str | No
     """Return what a data set lacks for a weight."""
     needed = clusters_needed(settings.alpha)
     if sample.n_clusters < needed:
-        units = f"{'cluster' if sample.clustered else 'pair'}{'' if sample.n_clusters == 1 else 's'}"
-        return f"{name} has {sample.n_clusters} {units}; at level {settings.alpha:g} it needs {needed}"
+        counted = counted_clusters(sample.n_clusters, clustered=sample.clustered)
+        return f"{name} has {counted}; at level {settings.alpha:g} it needs {needed}"
     return f"the effect in {name} does not vary" if without_variation_of(sample.totals) else None

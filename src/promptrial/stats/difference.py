@@ -18,11 +18,11 @@ from promptrial.documents.density import Density
 from promptrial.documents.significance import StatsSettings
 from promptrial.stats.clusters import ClusterTotals, cluster_totals
 from promptrial.stats.effective import INTERVAL_SLOPE, EffectivePairs, density, effective_pairs
-from promptrial.stats.fewest import clusters_needed
+from promptrial.stats.fewest import clusters_needed, counted_clusters
 from promptrial.stats.intervals import level_text
 from promptrial.stats.paired import paired_difference, without_variation
 from promptrial.stats.pairing import FloatArray, IntArray, PairedSample
-from promptrial.stats.risk_difference import paired_table, score_p_value, tango_limits
+from promptrial.stats.risk_difference import score_p_value, tango_limits
 from promptrial.stats.sign_flips import FEWEST_FLIPS, SignFlips, sign_flips
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "binary_difference_test",
     "clustered_difference_test",
     "decided_by_score",
+    "deciding_test",
     "difference_test",
     "few_clusters",
 ]
@@ -96,26 +97,41 @@ def difference_test(sample: PairedSample, settings: StatsSettings) -> Difference
     settings : StatsSettings
         Level, confidence, flips to begin with (at least 9,999) and seed.
     """
-    draws = max(settings.permutation_samples, FEWEST_FLIPS)
-    asked = settings.confidence, settings.alpha, draws, settings.random_seed
+    asked = settings.confidence, settings.alpha, settings.permutation_samples, settings.random_seed
     made = _MADE.setdefault(sample, {})
     if asked not in made:
-        made[asked] = _test_of(sample, *asked)
+        made[asked] = deciding_test(
+            sample.difference, sample.cluster, settings, binary=sample.binary, clustered=sample.clustered
+        )
     return made[asked]
 
 
-def _test_of(sample: PairedSample, confidence: float, alpha: float, draws: int, seed: int) -> DifferenceTest:
-    if decided_by_score(sample):
-        table = paired_table(sample)
-        return binary_difference_test(table.gains, table.losses, table.n, confidence)
+def deciding_test(
+    difference: FloatArray, cluster: IntArray, settings: StatsSettings, *, binary: bool, clustered: bool
+) -> DifferenceTest:
+    """Make the test that decides on differences: the score test of independent 0/1 pairs, else sign flips of clusters.
+
+    Parameters
+    ----------
+    difference : ndarray of float, shape (n_pairs,)
+        At least one.
+    cluster : ndarray of int, shape (n_pairs,)
+    settings : StatsSettings
+        As for ``difference_test``.
+    binary, clustered : bool
+        Whether all scores are 0 or 1, and whether planned items share clusters.
+    """
+    if binary and not clustered:
+        gains, losses = int((difference > 0).sum()), int((difference < 0).sum())
+        return binary_difference_test(gains, losses, len(difference), settings.confidence)
     return clustered_difference_test(
-        sample.difference,
-        sample.cluster,
-        binary=sample.binary,
-        confidence=confidence,
-        alpha=alpha,
-        draws=draws,
-        seed=seed,
+        difference,
+        cluster,
+        binary=binary,
+        confidence=settings.confidence,
+        alpha=settings.alpha,
+        draws=max(settings.permutation_samples, FEWEST_FLIPS),
+        seed=settings.random_seed,
     )
 
 
@@ -213,8 +229,8 @@ def clustered_difference_test(
 
 def few_clusters(totals: ClusterTotals, what: str, needed: int) -> str:
     """Return in words that there are too few clusters, or pairs, for something."""
-    units = f"{'cluster' if totals.clustered else 'pair'}{'' if totals.n_clusters == 1 else 's'}"
-    return f"not estimable with {totals.n_clusters} {units}: {what} needs at least {needed}"
+    counted = counted_clusters(totals.n_clusters, clustered=totals.clustered)
+    return f"not estimable with {counted}: {what} needs at least {needed}"
 
 
 def agreeing_limits(limits: tuple[float, float], estimate: float, *, rejects: bool) -> tuple[float, float]:

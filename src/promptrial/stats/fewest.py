@@ -7,7 +7,14 @@ from typing import Final
 
 from promptrial.stats.student import normal_quantile, t_quantile
 
-__all__ = ["INTERVAL_SLOPE", "MARGIN_SLOPE", "clusters_needed", "unchanged_clusters", "unchanged_pairs"]
+__all__ = [
+    "INTERVAL_SLOPE",
+    "MARGIN_SLOPE",
+    "clusters_needed",
+    "counted_clusters",
+    "unchanged_clusters",
+    "unchanged_pairs",
+]
 
 INTERVAL_SLOPE: Final = 0.05
 """The least intraclass correlation that is reckoned with: the design effect is at least ``1 + slope (m - 1)``."""
@@ -24,6 +31,17 @@ def clusters_needed(alpha: float) -> int:
     [5, 6, 8]
     """
     return next(c for c in range(2, 2000) if math.exp2(1 - c) <= alpha * (1 + 1e-12))
+
+
+def counted_clusters(n: int, *, clustered: bool) -> str:
+    """Return in words how many clusters there are; where no two pairs share one, they are pairs.
+
+    Examples
+    --------
+    >>> counted_clusters(1, clustered=True), counted_clusters(3, clustered=False)
+    ('1 cluster', '3 pairs')
+    """
+    return f"{n} {'cluster' if clustered else 'pair'}{'' if n == 1 else 's'}"
 
 
 def unchanged_pairs(margin: float, alpha: float) -> int:
