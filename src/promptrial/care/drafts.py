@@ -218,11 +218,9 @@ def _questions_read(loaded: LoadedConfig) -> tuple[int, list[str]]:
 
     name, dataset = next(iter(loaded.experiment.datasets.items()))
     said: list[str] = []
-    whole, checks = WholeSetCheck(), QuestionChecks(loaded.experiment)
+    checks = QuestionChecks(loaded.experiment)
     items = list(islice(read_items(loaded, name, dataset, checks.notice, said.append), MOST_COUNTED + 1))
-    for item in items:
-        whole.notice(item)
-    said += whole.warnings(name)
+    said += WholeSetCheck.of(items).warnings(name)
     try:
         checks.refuse(name, items[:MOST_COUNTED])
     except DataError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from promptrial.documents.missing import ArmAttrition
 from promptrial.model import ids
-from promptrial.model.responses import CUT, NO_TEXT
+from promptrial.model.responses import CUT, NO_TEXT, error_code
 from promptrial.stats.attrition import arm_attrition
 from promptrial.store.tables import read_batches
 
@@ -48,7 +48,7 @@ def attrition_among(
         if key not in wanted or condition != arm or temp not in names:
             continue
         if error is not None:
-            reasons[error.partition(":")[0]] += 1
+            reasons[error_code(error)] += 1
         else:
             answered += 1
             truncated += finish_reason in CUT

@@ -28,6 +28,7 @@ __all__ = [
     "NO_TEXT",
     "NoText",
     "ThinkTags",
+    "error_code",
     "is_blank",
     "is_cut",
     "segments",
@@ -58,6 +59,11 @@ _BY_FINISH_REASON: Final[dict[str, NoText]] = {
     "refusal": "refusal",
 }
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
+
+
+def error_code(error: str) -> str:
+    """Return the code of an error, without the details that differ from row to row."""
+    return error.partition(":")[0]
 
 
 def settle(completion: Completion, think_tags: ThinkTags = "separate") -> Completion:

@@ -15,7 +15,7 @@ import msgspec
 from promptrial.model import Completion, Part, RequestId, Trial, ids
 from promptrial.model.arms import ArmName
 from promptrial.model.completions import CompletionColumns
-from promptrial.model.responses import CUT, ThinkTags, is_cut, settle, settle_many
+from promptrial.model.responses import CUT, ThinkTags, error_code, is_cut, settle, settle_many
 from promptrial.phases.prepared import ItemKey
 from promptrial.phases.spec import RunSpec
 from promptrial.store.tables import Column, table_of_columns
@@ -167,7 +167,7 @@ class Output:
             arm.count_answer(settled)
             self.models.count(rid.condition, completion.model)
         else:
-            self.reasons[rid.condition][_reason(settled.error)] += 1
+            self.reasons[rid.condition][error_code(settled.error)] += 1
             if completion.error is None:
                 arm.count_empty(settled)
         self.combined.write(line + b"\n")
@@ -190,7 +190,7 @@ class Output:
             raise ColumnsLackError(lacking)
         arm = self.report.arms[condition]
         answered = [error is None for error in columns.error]
-        self.reasons[condition].update(_reason(error) for error in columns.error if error is not None)
+        self.reasons[condition].update(error_code(error) for error in columns.error if error is not None)
         arm.count_answers(list(compress(columns.finish_reason, answered)), list(compress(columns.reasoning, answered)))
         self.models.count_all(condition, compress(columns.model, answered))
         for place in empty:
@@ -323,11 +323,6 @@ def in_conflict(completion: Completion) -> Completion:
     """Return the completion of a request with two rows that say different things, given that of one."""
     error = f"{CONFLICT}: two rows answer it differently"
     return replace(completion, text="", finish_reason=None, reasoning=None, error=error)
-
-
-def _reason(error: str) -> str:
-    """Return the code of an error, without the details that differ from row to row."""
-    return error.partition(":")[0]
 
 
 def think_tags_of(spec: RunSpec, trial: Trial) -> dict[ArmName, ThinkTags]:

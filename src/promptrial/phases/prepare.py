@@ -40,10 +40,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     chosen: list[Item] = []
     sources: dict[str, Any] = {}
     with services.progress.task("prepare", RUN, len(spec.config.datasets)) as task:
-        for name, dataset in spec.config.datasets.items():
-            services.stop.check()
-            known = earlier.get(name, {})
-            read = _read(spec, services, name, known, reading_in(spec, dataset, known))
+        for name, read in _each_read(spec, services, earlier):
             for sentence in read.warnings:
                 services.events.warn(sentence)
             for sentence in read.said:
@@ -67,6 +64,14 @@ class _Read:
     source: dict[str, Any]
     warnings: list[str]
     said: list[str]
+
+
+def _each_read(spec: RunSpec, services: Services, earlier: Mapping[str, Any]) -> Iterator[tuple[str, _Read]]:
+    """Yield each data set as it is read, unless a stop is asked for."""
+    for name, dataset in spec.config.datasets.items():
+        services.stop.check()
+        known = earlier.get(name, {})
+        yield name, _read(spec, services, name, known, reading_in(spec, dataset, known))
 
 
 def _read(spec: RunSpec, services: Services, name: str, earlier: Mapping[str, Any], reading: Reading) -> _Read:
@@ -133,12 +138,7 @@ def check_questions(spec: RunSpec, services: Services) -> None:
         If the run could not be prepared from them.
     """
     earlier = earlier_sources(spec)
-    chosen: list[Item] = []
-    for name, dataset in spec.config.datasets.items():
-        services.stop.check()
-        known = earlier.get(name, {})
-        chosen += _read(spec, services, name, known, reading_in(spec, dataset, known)).items
-    _check_whole(spec, earlier, chosen)
+    _check_whole(spec, earlier, [item for _, read in _each_read(spec, services, earlier) for item in read.items])
 
 
 def _check_whole(spec: RunSpec, earlier: Mapping[str, Any], chosen: Sequence[Item]) -> None:

@@ -35,10 +35,7 @@ class QuestionChecks:
 
     def warnings(self, dataset: str, items: Sequence[Item], rules: EvaluationRules) -> list[str]:
         """Return what is odd about the questions that were drawn."""
-        whole = WholeSetCheck()
-        for item in items:
-            whole.notice(item)
-        return [*self._golds.warnings(dataset, items, rules), *whole.warnings(dataset)]
+        return [*self._golds.warnings(dataset, items, rules), *WholeSetCheck.of(items).warnings(dataset)]
 
     def refuse(self, dataset: str, items: Sequence[Item]) -> None:
         """Refuse questions, of those that were drawn, that a scorer could not score.

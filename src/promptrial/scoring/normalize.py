@@ -77,13 +77,15 @@ class EvaluationRules:
     def words(self, text: str) -> list[str]:
         """Return the words of the normalised text, as spaces divide it: what exact match compares."""
         words = self.bare(text).split()
-        kept = words if self.articles else without_articles(words)
+        kept = self._kept(words)
         return words or text.lower().split() if self.keeps_wordless and not kept else kept
 
     def is_wordless(self, text: str) -> bool:
         """Tell whether a text is nothing but what is deleted from any other: articles and punctuation."""
-        words = self.bare(text).split()
-        return not (words if self.articles else without_articles(words))
+        return not self._kept(self.bare(text).split())
+
+    def _kept(self, words: list[str]) -> list[str]:
+        return words if self.articles else without_articles(words)
 
     def words_of_each(self, texts: Sequence[str]) -> list[list[str]]:
         """Return what ``words`` does of each text. All are bared as one, parted by NUL, which is faster."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self
 
 from promptrial.model import Item
 from promptrial.scoring.letters import LetterCheck
@@ -47,6 +48,14 @@ class WholeSetCheck:
 
     def __init__(self) -> None:
         self._checks = (LetterCheck(), RepeatCheck())
+
+    @classmethod
+    def of(cls, items: Iterable[Item]) -> Self:
+        """Return a check that has looked at these items."""
+        found = cls()
+        for item in items:
+            found.notice(item)
+        return found
 
     def notice(self, item: Item) -> None:
         """Look at an item."""
