@@ -2750,14 +2750,14 @@ MUTANTS: Final = (
     Mutant(
         "an error of the server with the status 200 is kept as an answer",
         "providers/reply_failures.py",
-        "if kind is PermanentError or not _is_of_the_request(status, said):",
+        "if kind is PermanentError or not _is_of_the_request(status, _names(said), words):",
         "if False:",
         _CHAT_SERVERS,
     ),
     Mutant(
         "an error about a request is asked again for ever",
         "providers/reply_failures.py",
-        "if kind is PermanentError or not _is_of_the_request(status, said):",
+        "if kind is PermanentError or not _is_of_the_request(status, _names(said), words):",
         "if True:",
         _CHAT_SERVERS,
     ),

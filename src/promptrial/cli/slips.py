@@ -93,9 +93,9 @@ def check_variables(source: str, variables: Collection[str], flags: Collection[s
     UsageError
         Naming both: a limit that is misspelt would limit nothing.
     """
-    for variable in sorted(variables):
+    for variable in sorted(each for each in variables if each.startswith(_VARIABLE)):
         name = variable.removeprefix(_VARIABLE).lower()
-        if not variable.startswith(_VARIABLE) or name in flags or name in _OF_NO_FLAG:
+        if name in flags or name in _OF_NO_FLAG:
             continue
         near = _nearest(name, flags, _CLOSE)
         if near and not _flag_of_others(f"--{name}")[1]:

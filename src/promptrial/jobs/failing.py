@@ -41,7 +41,9 @@ class Failing:
             Whether that is enough. Else others must have been answered in between: it is the request that fails then,
             and not the server.
         """
-        for often, why in ((self.alone, "although others were answered"), (self.failures * with_leave, "with --rebuy")):
-            if often >= _OFTEN and now - self.since >= outage_s:
-                return f"no answer to this request in {outage_s:,.0f} s, {why}"
-        return None
+        if now - self.since < outage_s:
+            return None
+        said = f"no answer to this request in {outage_s:,.0f} s"
+        if self.alone >= _OFTEN:
+            return f"{said}, although others were answered"
+        return f"{said}, with --rebuy" if with_leave and self.failures >= _OFTEN else None

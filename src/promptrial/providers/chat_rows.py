@@ -11,13 +11,11 @@
 
 A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. The
 content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thinking", "thinking"}``. A choice whose
-finish reason is ``error``, or which holds an ``error``, is no answer. An error in which
-nothing is said, beside an answer, is none. Keys
-that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is unknown, and so is
-usage that cannot be read; the answer beside it counts. Where ``choices`` is empty or null, the answer has no text.
-``usage.total_time``, which Groq adds, are the seconds that the server took. What a RESPONSE holds is in
-``response_bodies``, and which responses are answers in
-``promptrial.model.responses``.
+finish reason is ``error``, or which holds an ``error``, is no answer. An error in which nothing is said, beside an
+answer, is none. Keys that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is
+unknown, and so is usage that cannot be read; the answer beside it counts. Where ``choices`` is empty or null, the
+answer has no text. ``usage.total_time``, which Groq adds, are the seconds that the server took. What a RESPONSE holds
+is in ``response_bodies``, and which responses are answers in ``promptrial.model.responses``.
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def require_no_failure(error: Raw | UnsetType, choices: Raw | UnsetType, usage: 
         return
     status, words = _status(said), _words(error_text(said))
     kind = _kind(status, words, is_begun=bool(first) or bool(_value(usage)))
-    if kind is PermanentError or not _is_of_the_request(status, said):
+    if kind is PermanentError or not _is_of_the_request(status, _names(said), words):
         raise FailedReplyError(printable(error_text(said) or "no reason given"), kind)
 
 
@@ -130,11 +130,14 @@ def _words(said: str) -> str:
     return _WORDS.sub(" ", said).casefold()
 
 
-def _is_of_the_request(status: int | None, error: object) -> bool:
+def _names(error: object) -> str:
+    return _words(" ".join(str(mapping(error).get(name) or "") for name in ("code", "type")))
+
+
+def _is_of_the_request(status: int | None, names: str, words: str) -> bool:
     if status is not None:
         return 400 <= status < 500 and status not in _MAY_WORK_LATER
-    names = _words(" ".join(str(mapping(error).get(name)) for name in ("code", "type")))
-    return _NAMES.search(names) is not None or _SENTENCES.search(_words(error_text(error))) is not None
+    return _NAMES.search(names) is not None or _SENTENCES.search(words) is not None
 
 
 def error_text(error: object) -> str:

@@ -269,12 +269,13 @@ def _item(line: str, known: Choices) -> set[int]:
 
 def _concluded(text: str, known: Choices, first: int) -> set[int]:
     """Return the choices that the last line concludes with, if it is no item of a list."""
-    line, is_opened = _without_denied(_last_line(text)[-_LONGEST_LINE:]), bool(_opened(text, known, first))
+    line = _without_denied(_last_line(text)[-_LONGEST_LINE:])
     label = _LABELLED.match(line)
     if (LIST_ITEM.match(line) or label) and not (label and _begins_inline(line, label, known)):
         return set()
-    cues = [cue for cue in CONCLUSION.finditer(line) if cue["chooses"] or not is_opened]
-    for cue in reversed(cues[-_MOST_CUES:]):
+    cues = [*CONCLUSION.finditer(line)]
+    is_opened = bool(cues and _opened(text, known, first))
+    for cue in reversed([cue for cue in cues if cue["chooses"] or not is_opened][-_MOST_CUES:]):
         leads = LEADS.match(line, cue.end())
         begin = _filled(line, leads.end() if leads else cue.end())
         start = len(line[:begin].rstrip("$"))
