@@ -62,21 +62,64 @@ def test_a_scale_of_its_own_decides_and_a_bound_within_it_is_taken(project: Proj
     assert project.call("config", "check").code == 0
 
 
-def test_the_scale_of_a_class_in_a_file_is_known_once_its_code_runs(project: Project) -> None:
+def with_own_scorer(project: Project) -> dict[str, object]:
+    """Write a scorer of its own, of a scale from 0 to 10, and a configuration that uses it; return that."""
     (project.root / "config/own.py").write_text(
         "from dataclasses import dataclass\nfrom promptrial.scoring.contract import Declaration, Scorer\n\n\n"
         "@dataclass(frozen=True)\nclass Own(Scorer):\n    declared = Declaration(\n"
         "        label='Own', meaning='m', scale='continuous', direction='higher', range=(0.0, 10.0)\n    )\n"
         "    def score(self, gold, answer):\n        return 5.0\n\n\nSCORER = Own\n"
     )
-    config = {
+    config: dict[str, object] = {
         "scorers": {"own": {"type": "python", "file": "own.py"}},
-        "stats": {"primary": ["own"], "tost_margins": {"own": 10}},
+        "stats": {"primary": ["own"]},
     }
     project.write_config(config)
+    return config
+
+
+def test_the_scale_of_a_class_in_a_file_is_known_once_its_code_runs(project: Project) -> None:
+    config = with_own_scorer(project)
+    project.write_config(config | {"stats": {"primary": ["own"], "tost_margins": {"own": 10}}})
     assert project.call("config", "check").code == 0
     outcome = project.call("run", "--run_id", "r", "--yes")
     assert outcome.code == 2, outcome.err
     assert "stats.tost_margins.own: 10 is as wide as the scale of own, 0 to 10, or wider" in outcome.err
     project.write_config(config | {"stats": {"primary": ["own"], "tost_margins": {"own": 0.5}}})
     assert project.call("run", "--run_id", "r", "--resume", "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"stats": {"tost_margins": {"em": 5}}}, "stats.tost_margins.em: 5 is as wide as the scale of em"),
+        ({"costs": {"criterion": {"scorer": "em", "at_least": 50}}}, "costs.criterion.at_least: 50 is outside"),
+        ({"limit_items": 2, "stats": {"tost_margins": {"em": 5}}}, "stats.tost_margins.em: 5 is as wide"),
+    ],
+)
+def test_a_run_that_is_resumed_with_such_a_bound_is_refused_and_stays_as_it_was(
+    project: Project, change: dict[str, object], problem: str
+) -> None:
+    project.write_config({"limit_items": 1})
+    assert project.run().code == 0
+    before = project.snapshot() | {"run.log": ""}
+    project.write_config({"limit_items": 1} | change)
+    outcome = project.run("--resume", "--force")
+    assert outcome.code == 2, outcome.err
+    assert problem in " ".join(outcome.err.split())
+    assert project.snapshot() | {"run.log": ""} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"stats": {"tost_margins": {"own": 10}}}, {"costs": {"criterion": {"scorer": "own", "at_least": 50}}}],
+)
+def test_a_bound_beyond_the_scale_of_a_class_in_a_file_is_refused_where_nothing_is_scored_again(
+    project: Project, change: dict[str, object]
+) -> None:
+    config = with_own_scorer(project)
+    assert project.run().code == 0
+    project.write_config(config | {"stats": {"primary": ["own"]}, **change})
+    outcome = project.run("--resume", "--force")
+    assert outcome.code == 2, outcome.err
+    assert "the scale of own, 0 to 10" in " ".join(outcome.err.split())

@@ -30,7 +30,7 @@ from promptrial.engine.serving import served, unsent, unservable
 from promptrial.errors import ConfigProblemsError, DataError, PromptrialError
 from promptrial.model import Item, Message, Trial
 from promptrial.phases.question_checks import QuestionChecks
-from promptrial.phases.score_bounds import bound_problems, known_ranges
+from promptrial.phases.score_bounds import bound_problems, known_scales
 from promptrial.phases.sources import question_file
 from promptrial.phases.subgroups import check_subgroups
 from promptrial.scoring.normalize import rules_for
@@ -141,7 +141,7 @@ def check_run(
     notes: list[str] = []
     read: dict[str, list[Item]] = {}
     datasets = list(_datasets(loaded, trials if whole else (), problems, notes, read))
-    problems += map(str, bound_problems(loaded.experiment, known_ranges(loaded.experiment)))
+    problems += map(str, bound_problems(loaded.experiment, known_scales(loaded.experiment)))
     problems += unservable(loaded.experiment, trials, env, dry_run=dry_run)
     notes += unsent(loaded.experiment, trials)
     prices = prices or PriceBook(loaded.experiment.pricing)

@@ -17,10 +17,11 @@ from promptrial.engine import code_consent, growing, kept_labels, kept_prices, r
 from promptrial.engine.earlier_reports import withdraw_reports
 from promptrial.engine.facts import facts_of, phases
 from promptrial.engine.manifests import load_manifests, load_whole, set_aside
-from promptrial.engine.opening import Opened
+from promptrial.engine.opening import Changes, Opened
 from promptrial.engine.origin import holds_work, own_copy, record_file
 from promptrial.engine.serving import served
 from promptrial.phases import corrections, prepare, score
+from promptrial.phases.score_bounds import check_bounds, known_scales
 from promptrial.phases.services import Services
 from promptrial.phases.sources import changed_sources
 from promptrial.phases.spec import RunSpec
@@ -168,11 +169,14 @@ def resume(opened: Opened, spec: RunSpec, services: Services, *, begins: bool = 
     ConfigDriftError
         If the run cannot grow as it is told to; nothing is changed then.
     PromptrialError
-        If its items, or the ones that it is to gain, cannot be scored; nothing is changed then either.
+        If a changed bound lies beyond the scale of its scores, or the items, or the ones that the run is to gain,
+        cannot be scored; nothing is changed then either.
     """
     state, by, changes = opened.state, opened.configured, opened.changes
     if state is None:
         return start(opened, spec, services)
+    if changes != Changes():
+        check_bounds(spec.config, known_scales(spec.config))
     if changes.growth is not None:
         growing.check_sources(spec, state)
         prepare.check_questions(spec, services)

@@ -198,7 +198,7 @@ def _scores(spec: RunSpec, services: Services, trial: Trial, steps: int) -> tupl
     predictions = _predictions(spec, trial, steps, services.stop.check)
     found = score_rows(spec, trial, (tuple(row[at] for at in _PLACES) for row in predictions), kept)
     planned = planned_items(spec.run, kept)
-    check_bounds(spec.config, {name: declared.range for name, declared in found.declared.items()})
+    check_bounds(spec.config, found.declared)
     scores = table_of(found.table, found.declared, planned, trial.samples_per_item, trial.arms_run)
     return scores, stats_settings(spec.config, found.declared)
 

@@ -20,7 +20,7 @@ from promptrial.phases.kept_questions import check_kept
 from promptrial.phases.needs import lack_facts
 from promptrial.phases.prepared import encode_item, in_order, prepared_files
 from promptrial.phases.question_checks import QuestionChecks
-from promptrial.phases.score_bounds import check_bounds, known_ranges
+from promptrial.phases.score_bounds import check_bounds, known_scales
 from promptrial.phases.services import Services
 from promptrial.phases.sources import earlier_sources, order_facts, reading_in, sample_settings, source_of
 from promptrial.phases.spec import RunSpec
@@ -35,7 +35,7 @@ __all__ = ["PHASE", "check_questions", "read_again"]
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
-    check_bounds(spec.config, known_ranges(spec.config))
+    check_bounds(spec.config, known_scales(spec.config))
     earlier = earlier_sources(spec)
     chosen: list[Item] = []
     sources: dict[str, Any] = {}

@@ -51,7 +51,7 @@ def check_scorable(spec: RunSpec, services: Services) -> None:
 
 
 def _check(spec: RunSpec, scorers: Mapping[str, Scorer]) -> None:
-    check_bounds(spec.config, {name: scorer.declared.range for name, scorer in scorers.items()})
+    check_bounds(spec.config, {name: scorer.declared for name, scorer in scorers.items()})
     check_recorded(spec, {name: scorer.declared.needs for name, scorer in scorers.items()})
     check_prepared_subgroups(spec)
 

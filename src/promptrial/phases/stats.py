@@ -23,6 +23,7 @@ from promptrial.model.units import Unit
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.prepared import all_items
+from promptrial.phases.score_bounds import check_bounds
 from promptrial.phases.score_columns import scored_column
 from promptrial.phases.scorers import declared, judges_in, scorer_versions
 from promptrial.phases.services import Services
@@ -239,8 +240,9 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
     with services.progress.task("stats", Unit(trial.slug), 1) as task:
         scores, planned = results / "per_item_scores.parquet", planned_items(spec.run, is_kept(spec.run, trial.slug))
         table = read_scores(scores, planned, trial.samples_per_item, trial.arms_run)
-        stats = spec.config.stats
-        settings = stats_settings(spec.config, declared(results))
+        stats, scorers = spec.config.stats, declared(results)
+        check_bounds(spec.config, scorers)
+        settings = stats_settings(spec.config, scorers)
         looks = looks_document(spec, trial)
         document = analyse(
             table,
