@@ -173,7 +173,15 @@ def test_every_answer_keeps_its_address_and_its_content_to_itself(seen: Viewed) 
         assert welcome.headers["set-cookie"].split("; ")[1:] == ["Path=/", "HttpOnly", "SameSite=Strict"]
 
 
+def test_a_report_that_was_changed_is_not_shown(seen: Viewed, spoilt: Path) -> None:
+    page = spoilt / "report.html"
+    page.write_bytes(page.read_bytes().replace(b"<body>", b"<body><p>better</p>"))
+    is_clear(seen, id_of(spoilt), "report.html damaged", ("/report",))
+    assert f"--run_id {id_of(spoilt)} " in seen.get(f"/run/{id_of(spoilt)}/report").text, "how to make it again"
+
+
 def test_a_report_that_came_from_elsewhere_is_a_sandbox(seen: Viewed, spoilt: Path) -> None:
+    (spoilt / "multi_trial_manifest.json").unlink()
     (spoilt / "report.html").write_text("<script>fetch('/run/r/stop', {method: 'POST'})</script>")
     answer = seen.get(f"/run/{id_of(spoilt)}/report")
     policy = answer.headers["content-security-policy"]

@@ -3701,6 +3701,13 @@ MUTANTS: Final = (
         ("tests/e2e/test_bounds_of_scores.py",),
     ),
     Mutant(
+        "view shows a page that was changed",
+        "care/view/viewer.py",
+        "        check_page(run)\n",
+        "",
+        ("tests/e2e/test_view_attacks.py",),
+    ),
+    Mutant(
         "a resume takes a margin beyond its scale",
         "engine/starting.py",
         "if changes != Changes():",

@@ -7,12 +7,13 @@ from typing import Final
 from promptrial.care.opened import ReadRun
 from promptrial.errors import UsageError
 from promptrial.model import Trial
-from promptrial.phases import costs, parse, score, stats
+from promptrial.phases import costs, parse, prepare, report, score, stats
 from promptrial.store.left_files import check_files
 from promptrial.store.manifests import load_manifest
 from promptrial.store.next_steps import wait_or_resume
+from promptrial.store.rundir import RunDir
 
-__all__ = ["check_effects", "check_finished", "check_scores", "is_finished"]
+__all__ = ["check_effects", "check_finished", "check_page", "check_scores", "is_finished"]
 
 _READ: Final = (".json", ".parquet")
 """Of what a phase makes, these are read again; other formats are for people and other programs."""
@@ -31,9 +32,7 @@ def check_scores(found: ReadRun, trial: Trial) -> None:
     run = found.spec.run
     if not _is_made(found, trial, score.PHASE.stage):
         raise UsageError(f"run {run.run_id}: the answers of {trial.slug} are not scored yet", hint=wait_or_resume(run))
-    prepared = load_manifest(run.prepared / "manifest.json")
-    if prepared is not None:
-        check_files(run, prepared.receipt.artifacts)
+    _check_whole(run, prepare.PHASE.manifest)
     _check(found, trial, parse.PHASE.stage, score.PHASE.stage)
 
 
@@ -75,6 +74,17 @@ def check_finished(found: ReadRun, trial: Trial) -> None:
     _check(found, trial, costs.PHASE.stage)
 
 
+def check_page(run: RunDir) -> None:
+    """Refuse to show ``report.html`` of a run unless it is as *report* left it.
+
+    Raises
+    ------
+    CorruptRecordError
+        As ``check_scores``.
+    """
+    _check_whole(run, report.PHASE.manifest)
+
+
 def is_finished(found: ReadRun, trial: Trial) -> bool:
     """Whether the costs of a trial, which are made last, are on record."""
     return _is_made(found, trial, costs.PHASE.stage)
@@ -84,6 +94,13 @@ def _is_made(found: ReadRun, trial: Trial, stage: str) -> bool:
     manifest = found.services.manifests.get(trial.slug)
     record = None if manifest is None else manifest.stage_status.get(stage)
     return record is not None and record.status == "completed"
+
+
+def _check_whole(run: RunDir, manifest: str) -> None:
+    """Check what the receipt in a manifest of the whole run names; without one there is nothing to check by."""
+    made = load_manifest(run.root / manifest)
+    if made is not None:
+        check_files(run, made.receipt.artifacts)
 
 
 def _check(found: ReadRun, trial: Trial, *stages: str) -> None:

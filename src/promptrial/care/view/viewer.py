@@ -22,6 +22,7 @@ from promptrial.care.view.items_query import ItemsQuery
 from promptrial.care.view.live import live_html
 from promptrial.care.view.pages import frame, problem_html, runs_html
 from promptrial.care.view.watch import RunWatch
+from promptrial.care.whole_results import check_page
 from promptrial.documents.files import read_bytes
 from promptrial.errors import PromptrialError, UsageError
 from promptrial.runtime.clock import Clock
@@ -103,6 +104,8 @@ class Viewer:
         ------
         UsageError
             If it is not written yet, or is not that of the whole run as it stands now.
+        CorruptRecordError
+            If it is not as *report* left it.
         OSError
             If it cannot be read.
         """
@@ -112,6 +115,7 @@ class Viewer:
                 f"run {run_id} is unfinished ({answers_text(status)} answers), and its report is of an earlier state",
                 hint=f"resume it: {run.resume_command}; or write a page that says so: {run.report_command}",
             )
+        check_page(run)
         try:
             return read_bytes(run.report_page, _LARGEST_REPORT, follow_links=False)
         except FileNotFoundError:
