@@ -1,4 +1,4 @@
-"""The prices of a run: those that its configuration gives, then those that were kept when it began. Pure."""
+"""The prices of a run, put together: those of its configuration (``prices``), then those kept when it began. Pure."""
 
 from __future__ import annotations
 

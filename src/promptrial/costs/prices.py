@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -11,33 +11,42 @@ from promptrial import registry
 from promptrial.documents.cost_report import Price
 
 if TYPE_CHECKING:
-    from promptrial.config.pricing import PriceConfig, ProviderPricing
+    from promptrial.config.pricing import ProviderPricing
     from promptrial.model import ModelSpec
 
-__all__ = ["listed_price", "price_for", "usd", "usd_of"]
+__all__ = ["price_for", "price_in", "usd", "usd_of"]
 
 _MILLION: Final = 1_000_000
 
 
 def price_for(pricing: Mapping[str, ProviderPricing], model: ModelSpec) -> Price | None:
-    """Return the price of a model, looked up by its alias and then by the provider's id; None if it has none.
+    """Return the price of a model; None if it has none.
 
     The discount of batches is none for requests that are asked one by one.
     """
-    provider, alias, model_id = model.provider, model.alias, model.id
-    terms = pricing.get(provider)
-    listed = None if terms is None else terms.models.get(alias, terms.models.get(model_id))
+    return price_in(pricing.get(model.provider), model.alias, model.id, lambda: _has_discount(model))
+
+
+def price_in(
+    terms: ProviderPricing | None, alias: str | None, model_id: str | None, has_discount: Callable[[], bool]
+) -> Price | None:
+    """Return the price that the section ``pricing`` lists of a provider's model, by its alias or else by its id.
+
+    Parameters
+    ----------
+    terms : ProviderPricing or None
+        What is listed of the provider, if anything is.
+    alias, model_id : str or None
+    has_discount : callable
+        Whether the discount of batches holds for the requests; asked only if the model is listed.
+    """
+    listed = None if terms is None else terms.models.get(str(alias), terms.models.get(str(model_id)))
     if terms is None or listed is None:
         return None
-    return listed_price(listed, terms.batch_discount if _has_discount(model) else 0.0)
-
-
-def listed_price(listed: PriceConfig, batch_discount: float) -> Price:
-    """Return a price as the configuration lists it, with the discount that holds for the requests."""
     return Price(
         input_per_million=listed.input_per_million,
         output_per_million=listed.output_per_million,
-        batch_discount=batch_discount,
+        batch_discount=terms.batch_discount if has_discount() else 0.0,
         cached_input_per_million=_rate(listed.cached_input_per_million),
         cache_write_per_million=_rate(listed.cache_write_per_million),
     )

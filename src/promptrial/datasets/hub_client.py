@@ -1,6 +1,6 @@
 """The HTTP requests to the hub, and what its refusals mean. Which files are wanted and where they are kept is not here.
 
-The token goes to the hub alone: not to where the hub redirects, and into no message.
+The token goes to the hub alone: not to another host that the hub redirects to, and into no message.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from promptrial.costs.prices import listed_price
+from promptrial.costs.prices import price_in
 from promptrial.documents import cost_report, judges, kept_prices
 from promptrial.documents.cost_report import CostReport, Price
 from promptrial.documents.files import read_bytes
@@ -161,10 +161,9 @@ class _BegunWith(msgspec.Struct, frozen=True):
             if own is None
             else (own.model_alias, own.model_id)
         )
-        terms = self.own.get(provider)
-        listed = None if terms is None else terms.models.get(str(alias), terms.models.get(str(model_id)))
-        if terms is not None and listed is not None:
-            return listed_price(listed, terms.batch_discount if hosted else 0.0)
+        own_price = price_in(self.own.get(provider), alias, model_id, lambda: hosted)
+        if own_price is not None:
+            return own_price
         kept = [each.of() for each in self.kept if (each.provider, each.id) == (provider, model_id)]
         return max((price for price in kept if price is not None), key=_dearness, default=None)
 

@@ -1,7 +1,8 @@
-"""The job journal: one durable line per change of a part, folded into the trial manifest at checkpoints.
+"""The job journal: one durable line per change of a part, folded into the trial manifest from time to time.
 
-A change costs one appended line however many parts the trial has. Loading a manifest folds the journal in, so nobody
-else has to read it. Folding is idempotent: a crash between saving the manifest and clearing the journal is harmless.
+``engine/loop.py`` does that when a phase is done, stops or fails. A change costs one appended line however many parts
+the trial has. Loading a manifest folds the journal in, so nobody else has to read it. Folding is idempotent: a crash
+between saving the manifest and clearing the journal is harmless.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Journal:
         self._appender.append(msgspec.json.encode(event))
 
     def read(self) -> list[PartEvent]:
-        """Return the changes since the last checkpoint; a torn last line was never promised, and is left out.
+        """Return the changes since it was folded in last; a torn last line was never promised, and is left out.
 
         Raises
         ------
@@ -121,7 +122,7 @@ class Journal:
     def _whole_lines(self) -> Iterator[tuple[int, bytes]]:
         try:
             data = read_bytes(self.path)
-        except (FileNotFoundError, NotADirectoryError):  # nothing was written, or a checkpoint has just removed it
+        except (FileNotFoundError, NotADirectoryError):  # nothing was written, or it has just been folded in
             return
         yield from enumerate(data[: data.rfind(b"\n") + 1].splitlines(), 1)
 
