@@ -274,8 +274,9 @@ def test_an_error_about_the_request_is_its_answer_for_it_would_come_again(
 def test_a_key_or_an_account_that_is_refused_with_the_status_of_a_success_ends_the_run(
     server: ScriptedServer, error: object
 ) -> None:
-    with pytest.raises(PermanentError):
+    with pytest.raises(PermanentError) as caught:
         answered(server, json_reply({"error": error}))
+    assert caught.value.hint == "check the key, and whether the account has credit; then resume"
 
 
 @pytest.mark.parametrize("error", [{"code": 0, "message": "success"}, {"code": "200", "message": "OK"}, {}, None, ""])

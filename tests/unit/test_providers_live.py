@@ -32,7 +32,8 @@ def test_a_vendor_that_asks_for_fewer_requests_is_told_from_one_that_fails() -> 
     assert not isinstance(broken, SlowDownError)
 
 
-def test_an_account_without_credit_is_not_waited_for() -> None:
+@pytest.mark.parametrize(("status", "code"), [(429, "insufficient_quota"), (402, "")])
+def test_an_account_without_credit_is_not_waited_for(status: int, code: str) -> None:
     with pytest.raises(PermanentError) as caught:
-        raise refusal(CALL, Reply(429, "You exceeded your current quota", "insufficient_quota", None))
+        raise refusal(CALL, Reply(status, "You exceeded your current quota", code, None))
     assert "credit" in str(caught.value.hint)

@@ -101,9 +101,17 @@ def test_a_cluster_larger_than_planned_is_an_error() -> None:
 
 
 def test_a_trial_with_several_endpoints_stops_once_each_has_a_reason() -> None:
-    assert stops_early(["efficacy", "futility"])
-    assert not stops_early(["efficacy", None])
-    assert not stops_early([])
+    a, b = ("t1 vs control", 0.0), ("t2 vs control", 0.0)
+    assert stops_early([{a: "efficacy", b: "futility"}])
+    assert not stops_early([{a: "efficacy", b: None}])
+    assert not stops_early([{}])
+
+
+def test_what_an_earlier_look_has_shown_stays_shown_and_what_it_has_ruled_out_does_not() -> None:
+    a, b = ("t1 vs control", 0.0), ("t2 vs control", 0.0)
+    assert stops_early([{a: "efficacy", b: None}, {a: None, b: None}, {a: None, b: "futility"}])
+    assert not stops_early([{a: "futility", b: None}, {a: None, b: "efficacy"}])
+    assert not stops_early([{a: "efficacy", b: None}, {a: "efficacy", b: None}])
 
 
 # --- the simulation behind docs/calibration_designs.md ----------------------------------------------------------------

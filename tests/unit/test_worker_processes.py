@@ -67,10 +67,12 @@ def test_results_come_in_the_order_of_the_tasks_and_from_other_processes() -> No
 def test_a_worker_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("MY_SERVER", "secret of mine")
+    monkeypatch.setenv("LD_SDK_KEY", "sk-2")
+    monkeypatch.setenv("LC_API_TOKEN", "sk-3")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     read = partial(partial, Path.read_text)
     (env,) = in_order(read, [Path("/proc/self/environ")], Workers(2), nothing, no_warning)
-    assert {"sk-1", "secret of mine"} & {value.partition("=")[2] for value in env.split("\0")} == set()
+    assert {"sk-1", "sk-2", "sk-3", "secret of mine"} & {value.partition("=")[2] for value in env.split("\0")} == set()
     assert "OMP_NUM_THREADS=1" in env.split("\0")
 
 

@@ -5,7 +5,7 @@
     what happened                                     repeatable call    call that creates
     no connection, no DNS, no TLS: nothing was sent   TransientError     TransientError
     429                                               SlowDownError      SlowDownError     (with retry_after_s)
-    429 because the account has no credit             RejectedError      RejectedError
+    402, or 429 because the account has no credit     RejectedError      RejectedError
     408, 5xx, time-out, reset, unreadable 2xx         UncertainError     OutcomeUnknownError
     503, 529: too busy to begin with it               TransientError     OutcomeUnknownError
     the whole exchange took too long                  UncertainError     OutcomeUnknownError
@@ -206,7 +206,7 @@ def _named(error: Exception) -> str:
 
 def refusal(call: Call, reply: Reply) -> ProviderError:
     """Return what an answer of the API that is no success means."""
-    if reply.status == 429 and reply.code == _NO_CREDIT:
+    if reply.status == 402 or (reply.status == 429 and reply.code == _NO_CREDIT):
         return call.rejected(reply, f"add credit to the account at {call.service.vendor}, then resume")
     if reply.status == 429:
         return SlowDownError(call.text(reply.problem), retry_after_s=reply.retry_after_s)

@@ -191,7 +191,7 @@ class OpenAICompatibleProvider(AnswersDirectly):
         except RejectedError as error:
             return LiveAnswer(self._refused(error, request, model, facts))
         except FailedReplyError as error:
-            raise error.kind(self._could_not_answer(str(error))) from error
+            raise error.kind(self._could_not_answer(str(error)), hint=error.hint) from error
         except ValueError as error:  # it was answered, and so was billed
             raise UncertainError(self._could_not_answer(str(error))) from error
 

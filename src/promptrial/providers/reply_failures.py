@@ -58,11 +58,14 @@ class FailedReplyError(Exception):
         What it says.
     kind : type of ProviderError
         What it means for the run. An answer that was begun may be billed.
+    hint : str, optional
+        What to do about it.
     """
 
-    def __init__(self, message: str, kind: type[ProviderError]) -> None:
+    def __init__(self, message: str, kind: type[ProviderError], hint: str | None = None) -> None:
         super().__init__(message)
         self.kind = kind
+        self.hint = hint
 
 
 def require_no_failure(error: Raw | UnsetType, choices: Raw | UnsetType, usage: Raw | UnsetType) -> None:
@@ -81,7 +84,8 @@ def require_no_failure(error: Raw | UnsetType, choices: Raw | UnsetType, usage: 
     status, words = _status(said), _words(error_text(said))
     kind = _kind(status, words, is_begun=bool(first) or bool(_value(usage)))
     if kind is PermanentError or not _is_of_the_request(status, _names(said), words):
-        raise FailedReplyError(printable(error_text(said) or "no reason given"), kind)
+        hint = "check the key, and whether the account has credit; then resume" if kind is PermanentError else None
+        raise FailedReplyError(printable(error_text(said) or "no reason given"), kind, hint)
 
 
 def _kind(status: int | None, words: str, *, is_begun: bool) -> type[ProviderError]:

@@ -24,7 +24,7 @@ _SOCKS: Final = ("socks5://", "socks5h://")
 
 
 def require_usable_environment(*, proxy: bool = True, certificates: bool = True) -> None:
-    """Refuse variables of which no client can be made; their values are not repeated.
+    """Refuse variables of which no client can be made; a password in the address of a proxy is not repeated.
 
     Parameters
     ----------

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Self
 
+from promptrial.config.environment import is_secret_variable
+
 __all__ = ["Ended", "Limits", "bare_environment", "run_program"]
 
 _KEPT: Final = frozenset({"HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"})
@@ -52,9 +54,13 @@ class Ended:
 
 def bare_environment(env: Mapping[str, str]) -> dict[str, str]:
     """Return the part of an environment that a program gets: no key, and no relative folder to find programs in."""
-    kept = {name: value for name, value in env.items() if name in _KEPT or name.startswith("LC_")}
+    kept = {name: value for name, value in env.items() if name in _KEPT or _is_of_the_locale(name)}
     folders = [folder for folder in kept.get("PATH", os.defpath).split(os.pathsep) if os.path.isabs(folder)]  # noqa: PTH117 - text of a variable
     return kept | {"PATH": os.pathsep.join(folders)}
+
+
+def _is_of_the_locale(name: str) -> bool:
+    return name.startswith("LC_") and not is_secret_variable(name)
 
 
 def run_program(

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from promptrial import registry
+from promptrial.config.environment import is_secret_variable
 from promptrial.errors import in_one_sentence
 from promptrial.runtime import memory
 from promptrial.runtime.arrow import settle_without_pandas
@@ -108,7 +109,7 @@ def worker_environment(env: Mapping[str, str]) -> dict[str, str]:
     >>> sorted(kept)
     ['ARROW_DEFAULT_MEMORY_POOL', 'MALLOC_MMAP_THRESHOLD_', 'OMP_NUM_THREADS', 'PATH', 'PYTHONPATH']
     """
-    kept = {name: value for name, value in env.items() if name.startswith(_KEPT)}
+    kept = {name: value for name, value in env.items() if name.startswith(_KEPT) and not is_secret_variable(name)}
     return {**bare_environment(env), **memory.VARIABLES, **kept, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
