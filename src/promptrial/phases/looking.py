@@ -43,7 +43,8 @@ def take_look(spec: RunSpec, services: Services, trial: Trial) -> LookRecord:
 
     Side effects: appends the record of the look, durably; says what was decided, and no effect.
     """
-    waves, number = waves_on_record(spec.run), len(taken(looks_of(spec.run, trial.slug)))
+    waves, earlier = waves_on_record(spec.run), taken(looks_of(spec.run, trial.slug))
+    number = len(earlier)
     with services.progress.task("look", Unit(trial.slug), None):
         endpoints = tuple(_endpoints(spec, services, trial, waves, number))
     record = LookRecord(
@@ -53,7 +54,7 @@ def take_look(spec: RunSpec, services: Services, trial: Trial) -> LookRecord:
         items=sum(waves.items[: number + 1]),
         results=_results(spec, services, trial, number),
         endpoints=endpoints,
-        decision=_decision(endpoints, last=number + 1 == waves.n_waves),
+        decision=_decision(endpoints, earlier, last=number + 1 == waves.n_waves),
         scored_with=scored_with(spec),
     )
     append_look(spec.run.trial(trial.slug).results, record)
@@ -116,12 +117,16 @@ def _record_decision(
     services.events.event("look", trial=trial.slug, wave=record.wave, decision=decision)
 
 
-def _decision(endpoints: Sequence[EndpointRecord], *, last: bool) -> Literal["continue", "stop", "end"]:
+def _decision(
+    endpoints: Sequence[EndpointRecord], earlier: Sequence[LookRecord], *, last: bool
+) -> Literal["continue", "stop", "end"]:
     from promptrial.stats.stopping import stops_early
 
     if last:
         return "end"
-    return "stop" if stops_early([each.reason for each in endpoints]) else "continue"
+    looks = [*(look.endpoints for look in earlier), endpoints]
+    reasons = [{(row.contrast, row.temp): row.reason for row in look} for look in looks]
+    return "stop" if stops_early(reasons) else "continue"
 
 
 def _said(record: LookRecord, waves: Waves) -> str:

@@ -1,9 +1,10 @@
-"""The test that decides whether a difference is 0, and the interval that is its inversion. Chosen once, by design.
+"""The test that decides whether a difference is 0, and the interval that is its inversion. Chosen by design.
 
 * Binary, no two pairs in one cluster: the score test, and Tango's interval.
 * Anything else: sign flips of whole clusters, inverted.
 * 0/1 scores in clusters of which few say anything: both the flips and the score test on effective counts have to
-  reject, and the interval is the hull of both. Zero then lies in the interval exactly when p is above the level.
+  reject, and the interval is the hull of both. Zero then lies in the interval exactly when p is above the level. That
+  few do is seen in the answers, so the test may become stricter than planned, and never less strict.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -142,6 +142,12 @@ def _tested(sample: PairedSample, level: float, settings: StatsSettings) -> tupl
     return max(test.low, -widest), min(test.high, widest), p
 
 
-def stops_early(reasons: Sequence[StopReason | None]) -> bool:
-    """Whether a trial with several endpoints stops: once each of them has a reason to."""
-    return bool(reasons) and all(reason is not None for reason in reasons)
+def stops_early(looks: Sequence[Mapping[tuple[str, float], StopReason | None]]) -> bool:
+    """Whether a trial with several endpoints stops after the last of its looks: once each of them has a reason to.
+
+    ``looks`` has the reason of each endpoint at each look, the oldest first. What a look has shown stays shown, as it
+    does in the endpoint's p-value; a difference that could be ruled out at an earlier look has to be at the last.
+    """
+    *earlier, last = looks
+    shown = {endpoint for look in earlier for endpoint, reason in look.items() if reason == "efficacy"}
+    return bool(last) and all(endpoint in shown or reason is not None for endpoint, reason in last.items())

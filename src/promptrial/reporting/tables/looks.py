@@ -52,7 +52,8 @@ def looks_table(significance: Significance) -> Table:
 
 def _rule(looks: Looks) -> str:
     share = f"{100 * looks.alpha:g}%"
-    errs = f"If there is no difference, all looks together report one in at most {share} of trials."
+    bound = "at most" if looks.rule == "evalue" else "about"
+    errs = f"If there is no difference, all looks together report one in {bound} {share} of trials."
     return f"Rule {looks.rule}: {_RULES[looks.rule]}. {errs}"
 
 
