@@ -3701,6 +3701,13 @@ MUTANTS: Final = (
         ("tests/e2e/test_bounds_of_scores.py",),
     ),
     Mutant(
+        "reasons are recorded with their secrets",
+        "jobs/recording.py",
+        'if event.reason is not None and event.status != "downloaded":',
+        "if False:",
+        ("tests/unit/test_jobs_recording.py",),
+    ),
+    Mutant(
         "a worker gets the keys of the linker",
         "runtime/workers.py",
         "if name.startswith(_KEPT) and not is_secret_variable(name)",

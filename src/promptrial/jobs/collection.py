@@ -200,8 +200,7 @@ class Collection:
         known = self.work.record
         if known.lost is True or (known.reason or "").startswith(_NOT_FETCHED):
             return True
-        reason = self.services.recorder.events.redact(f"{_NOT_FETCHED}: {error.message}")
-        self.services.recorder.record_not_here(self.work, reason, lost=False)
+        self.services.recorder.record_not_here(self.work, f"{_NOT_FETCHED}: {error.message}", lost=False)
         return False
 
     def _say_how_to_fetch_by_hand(self, job: JobRef) -> None:

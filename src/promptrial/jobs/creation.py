@@ -86,8 +86,8 @@ class Creation:
             raise
 
     def _note_refusal(self, payload: PartPayload, refused: ProviderError) -> None:
-        reason, facts = self.recorder.events.redact(refused.message), self.facts(payload, self.work.record.attempt)
-        self.recorder.record(self.work, "pending", reason=reason, refused=self._told(refused=True), **facts)
+        facts = self.facts(payload, self.work.record.attempt)
+        self.recorder.record(self.work, "pending", reason=refused.message, refused=self._told(refused=True), **facts)
 
     def _told(self, *, refused: bool) -> bool | None:
         """Return what is put on record of a call's being refused: it matters where a guess may be taken back."""
@@ -95,7 +95,7 @@ class Creation:
 
     def _note_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:
         """Record why there is no job yet, so that ``status`` can tell a run that waits; say it for the first part."""
-        work, reason = self.work, self.recorder.events.redact(f"waiting for capacity: {full.message}")
+        work, reason = self.work, f"waiting for capacity: {full.message}"
         status: PartStatus = "submitting" if work.provider().keyed else "pending"
         facts = self.facts(payload, work.record.attempt)
         self.recorder.record(

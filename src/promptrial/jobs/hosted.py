@@ -82,9 +82,7 @@ class HostedPart:
             return
         self.services.failures[self.work.name] = self.services.recorder.events.redact(_message(error))
         if isinstance(error, ResultsGoneError):
-            self.services.recorder.record_not_here(
-                self.work, self.services.recorder.events.redact(error.message), lost=True
-            )
+            self.services.recorder.record_not_here(self.work, error.message, lost=True)
 
     def left_off(self) -> None:
         """Do nothing: its record says where it stands."""
@@ -272,9 +270,7 @@ class HostedPart:
         failed = status.state is JobState.FAILED
         word = "failed" if failed else "was cancelled"
         reason = f"its job {self.work.record.job} {word}: {status.message or 'no reason given'}"
-        self.services.recorder.record_attempt(
-            self.work, "failed" if failed else "cancelled", reason=self.services.recorder.events.redact(reason)
-        )
+        self.services.recorder.record_attempt(self.work, "failed" if failed else "cancelled", reason=reason)
         if self._collection.jobs >= self.services.settings.max_attempts:
             return self._failed_too_often(reason)
         return PermanentError(reason, hint="a resume asks its requests again, in a new job")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
+
 from promptrial.jobs.budget import Budget
 from promptrial.jobs.work import PartWork
 from promptrial.runtime.events import EventLog
@@ -66,7 +68,12 @@ class Recorder:
             self.on_progress(work.folder.slug, work.part.resume_key)
 
     def _appended(self, work: PartWork, status: PartStatus, fields: Mapping[str, Any]) -> PartEvent:
-        event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
+        return self._keep(work, PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields))
+
+    def _keep(self, work: PartWork, event: PartEvent) -> PartEvent:
+        """Put a change on record, durably, and return it as it stands there: no secret is in its reason."""
+        if event.reason is not None and event.status != "downloaded":  # then it is ours, and is read again
+            event = msgspec.structs.replace(event, reason=self.events.redact(event.reason))
         work.folder.journal.append(event)
         fold(work.manifest.parts, [event])
         self.budget.note(work)
@@ -95,9 +102,7 @@ class Recorder:
             billed=billed,
             intent_only=True,
         )
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
-        self.budget.note(work)
+        event = self._keep(work, event)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
 
     def record_reused(
@@ -126,8 +131,7 @@ class Recorder:
             billed=billed,
             intent_only=True,
         )
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
+        event = self._keep(work, event)
         self.events.event("reused", trial=work.folder.slug, part=event.part, key=key, rows=results.rows)
 
     def record_late(self, work: PartWork, intent: Intent, job: str, billed: BilledTokens | None) -> None:
@@ -142,9 +146,7 @@ class Recorder:
             billed=billed,
             intent_only=True,
         )
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
-        self.budget.note(work)
+        event = self._keep(work, event)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, job=job)
 
     def record_lost(self, work: PartWork, key: str, reason: str, **facts: Any) -> None:  # noqa: ANN401 - of PartEvent
@@ -163,9 +165,7 @@ class Recorder:
             request_sha256=work.request_sha256,
             **facts,
         )
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
-        self.budget.note(work)
+        event = self._keep(work, event)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=key, rows=event.rows)
 
     def record_not_here(self, work: PartWork, reason: str, *, lost: bool) -> None:
@@ -186,10 +186,9 @@ class Recorder:
             reason=reason,
             lost=lost,
         )
-        work.folder.journal.append(event)
-        fold(work.manifest.parts, [event])
+        event = self._keep(work, event)
         kind = "lost" if lost else "not_fetched"
-        self.events.event(kind, trial=work.folder.slug, part=event.part, reason=reason, job=known.job)
+        self.events.event(kind, trial=work.folder.slug, part=event.part, reason=event.reason, job=known.job)
 
     def say_once(self, what: str, text: str) -> None:
         """Say something that is true of many parts for the first of them, and only log it for the others."""

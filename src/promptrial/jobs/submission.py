@@ -150,7 +150,7 @@ class Submission:
         PermanentError
             If there has been no room for as long as a job may take.
         """
-        last, reason = self.work.intents[-1], self.services.recorder.events.redact(f"waiting for capacity: {message}")
+        last, reason = self.work.intents[-1], f"waiting for capacity: {message}"
         self.services.recorder.record(
             self.work,
             "pending",

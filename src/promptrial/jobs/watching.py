@@ -88,10 +88,9 @@ class JobWatch:
     def _for_a_person(self, status: JobStatus, wait_s: float) -> float:
         """Put on record what a person has to do, and say it where this process waits for that; return for how long."""
         self.awaited = status
-        if self.work.record.reason != status.message or self.work.record.status != "running":
-            self.services.recorder.record_attempt(
-                self.work, "running", reason=self.services.recorder.events.redact(status.message)
-            )
+        asked = self.services.recorder.events.redact(status.message)
+        if self.work.record.reason != asked or self.work.record.status != "running":
+            self.services.recorder.record_attempt(self.work, "running", reason=asked)
         if not (status.patient and self.patient):
             return FOR_A_PERSON
         steps = "".join(f"\n  {step}" for step in status.steps)

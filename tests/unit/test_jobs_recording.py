@@ -1,0 +1,39 @@
+"""What is put on record of a part: whichever way that is done, no secret stands in its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from promptrial.jobs.recording import Recorder
+from promptrial.runtime.events import EventLog, Redactor
+from tests.support.hosted_provider import Lab
+
+SECRET = "q7Xk2-of-mine"  # noqa: S105 - of nobody
+REASON = f"the vendor repeats {SECRET}"
+WAYS = {
+    "record": lambda recorder, work: recorder.record(work, "failed", reason=REASON),
+    "not here": lambda recorder, work: recorder.record_not_here(work, REASON, lost=False),
+    "lost": lambda recorder, work: recorder.record_lost(work, "key-1", REASON, rows=1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_secret_stands_in_a_reason(tmp_path: Path, way: str) -> None:
+    lab = Lab.make(tmp_path)
+    work = lab.work()[0]
+    events = EventLog(lab.clock.now, Redactor({"MY_KEY": SECRET}), lab.said.append)
+    WAYS[way](Recorder(lab.clock, events, lambda _slug, _key: None), work)
+    (line,) = work.folder.journal.read()
+    assert line.reason == "the vendor repeats [redacted]"
+    assert SECRET not in repr(work.record)
+
+
+def test_why_answers_are_here_is_kept_in_the_words_that_are_read_again(tmp_path: Path) -> None:
+    lab = Lab.make(tmp_path)
+    work = lab.work()[0]
+    events = EventLog(lab.clock.now, Redactor({}, {"shared": "${KIND}"}), lab.said.append)
+    recorder = Recorder(lab.clock, events, lambda _slug, _key: None)
+    recorder.record(work, "downloaded", reason="shared with another")
+    assert work.record.reason == "shared with another"
