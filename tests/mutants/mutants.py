@@ -3757,13 +3757,6 @@ MUTANTS: Final = (
         ("tests/e2e/test_bounds_of_scores.py",),
     ),
     Mutant(
-        "costs take a criterion beyond the scale of a class in a file",
-        "phases/costs.py",
-        "check_bounds(spec.config, scorers)",
-        "pass",
-        ("tests/e2e/test_bounds_of_scores.py",),
-    ),
-    Mutant(
         "what was not sent makes unknown spending 0",
         "costs/ledger.py",
         '[line for line in lines if line.fate != "not_sent"] or lines',
