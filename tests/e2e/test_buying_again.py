@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 import threading
+import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +24,19 @@ from tests.support.hosted_run import MODEL, HostedProject, configuration
 __all__ = ["hosted", "process"]
 
 TO_PARSE = ("--to_step", "parse")
+_UNBUFFERED = """
+from promptrial.cli.start import entry_point
+from promptrial.store import atomic
+
+def drain(file, drain=atomic.AtomicFile._drain):
+    drain(file)
+    if not file._file.closed:
+        file._file.flush()
+
+atomic._BUFFER, atomic.AtomicFile._drain = 1, drain
+entry_point()
+"""
+"""The program, with each row of a small file on the disk as soon as it comes, as those of large files are."""
 TRIALS = ("--prompt_sets", "main,other", "--parts_per_dataset", "1")
 
 
@@ -141,6 +159,31 @@ def test_a_stop_is_noticed_while_a_file_comes_and_the_resume_fetches_it(
     outcome = hosted.run("--resume")
     assert outcome.code == 0, outcome.err
     hosted.paid_once()
+
+
+def test_a_kill_with_half_of_a_file_on_the_disk_costs_nothing(hosted: HostedProject) -> None:
+    hosted.emulator.fault("F13", "download", variant="dripped", every_s=0.001, count=-1)
+    words = [sys.executable, "-c", _UNBUFFERED, "run", "--run_id", "r"]
+    with subprocess.Popen(words, cwd=hosted.project.root, stderr=subprocess.DEVNULL) as run:
+        while not (half := [path for path in hosted.project.run_root().rglob(".*.draft.jsonl.*.tmp") if len_of(path)]):
+            assert run.poll() is None
+            time.sleep(0.01)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL
+    assert any(len_of(path) for path in half), "rows that came are there, and nothing says that they are whole"
+    hosted.emulator.clear_faults()
+    outcome = hosted.run("--resume")
+    assert outcome.code == 0, outcome.err
+    hosted.paid_once()
+    assert not any(path.exists() for path in half)
+
+
+def len_of(path: Path) -> int:
+    """Return the size of a file, which may go away at any time."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def test_an_arm_whose_name_begins_like_another_is_not_taken_for_it(hosted: HostedProject) -> None:
