@@ -274,6 +274,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     **runpy.run_path(str(DOCS / "message_tables.py"))["GENERATED"],
     **runpy.run_path(str(DOCS / "scaling_tables.py"))["GENERATED"],
     **runpy.run_path(str(DOCS / "dependency_tables.py"))["GENERATED"],
+    **runpy.run_path(str(DOCS / "module_tables.py"))["GENERATED"],
     "formats": formats,
     "layouts": layouts,
     **{f"example {path.name}": (lambda path=path: example(path)) for path in EXAMPLES},  # type: ignore[misc]  # mypy cannot infer such a lambda

@@ -122,7 +122,8 @@ def _texts() -> Iterator[tuple[str, int, str]]:
             name, source = path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")
             if not name.startswith(PHRASES_OF_ANSWERS) and any(phrases(JOINT.sub("", source))):
                 yield from ((name, line, text) for line, text in literals(source))
-    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "EXPERIMENT_WORKFLOW.md"]
+    of_users = [page for page in (ROOT / "docs").glob("*.md") if not page.name.startswith("modules_")]
+    pages = [*of_users, ROOT / "README.md", ROOT / "EXPERIMENT_WORKFLOW.md"]
     others = [*(ROOT / "docs/schemas").glob("*.json"), *(ROOT / "config").rglob("*.yaml"), *PACKAGES[0].rglob("*.js")]
     for path in sorted([*pages, *others]):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):

@@ -2245,7 +2245,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a row of spaces is a question",
-        "datasets/values.py",
+        "datasets/value_texts.py",
         "return any(text_of(value).strip() for value in values)",
         "return any(text_of(value) for value in values)",
         ("tests/property/test_question_files.py",),
@@ -2441,7 +2441,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "a whole number keeps its fraction",
-        "datasets/values.py",
+        "datasets/value_texts.py",
         "return str(int(value)) if value.is_integer()",
         "return str(float(value)) if value.is_integer()",
         _COLUMNS,

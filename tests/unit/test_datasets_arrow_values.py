@@ -16,7 +16,7 @@ import pytest
 from promptrial.datasets.arrow_values import plain_columns, with_fixes
 from promptrial.datasets.custom import FORMAT
 from promptrial.datasets.parquet import parquet_values
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.model import Item
 
 NS = 10**9

@@ -13,7 +13,7 @@ from promptrial.config.datasets import DatasetConfig
 from promptrial.datasets.base import Reading, reading_of
 from promptrial.datasets.custom import FORMAT
 from promptrial.datasets.recognising import recognise
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.errors import DataError
 from promptrial.model import Item
 from tests.support.workbooks import table, workbook

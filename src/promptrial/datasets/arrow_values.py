@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from promptrial.datasets.values import elapsed_text
+from promptrial.datasets.value_texts import elapsed_text
 
 __all__ = ["Fix", "plain_columns", "with_fixes"]
 

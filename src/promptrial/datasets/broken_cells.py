@@ -14,7 +14,7 @@ from typing import BinaryIO, Final
 from xml.etree import ElementTree as ET
 
 from promptrial.datasets.encodings import overlapping
-from promptrial.datasets.values import BrokenCell
+from promptrial.datasets.value_texts import BrokenCell
 
 __all__ = ["broken_cells", "column_number"]
 

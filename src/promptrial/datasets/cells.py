@@ -14,7 +14,7 @@ from promptrial.datasets.choices import ChoiceKey, Marked
 from promptrial.datasets.columns import Columns, fold
 from promptrial.datasets.content_ids import content_id
 from promptrial.datasets.place import Place
-from promptrial.datasets.values import is_list_cell, is_missing, list_of_cell, read_text, read_truth, text_of
+from promptrial.datasets.value_texts import is_list_cell, is_missing, list_of_cell, read_text, read_truth, text_of
 from promptrial.model import Item, Message
 
 __all__ = ["MOST_KEPT", "Cells", "drop_long"]

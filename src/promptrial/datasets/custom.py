@@ -24,7 +24,7 @@ from promptrial.datasets.encodings import HEAD, open_content
 from promptrial.datasets.place import Place, shown
 from promptrial.datasets.table import Row, Table, open_table, table_of
 from promptrial.datasets.unsplit import unsplit_answers
-from promptrial.datasets.values import has_values
+from promptrial.datasets.value_texts import has_values
 from promptrial.errors import DataError
 from promptrial.model import Item
 

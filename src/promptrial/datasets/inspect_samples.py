@@ -20,7 +20,7 @@ from promptrial.datasets.columns import WELL_KNOWN
 from promptrial.datasets.conversations import ChatMessage, Conversation, conversation
 from promptrial.datasets.layout import layout_format
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Scalar, Variant, flat, id_of
-from promptrial.datasets.values import is_list_cell, list_of_cell, text_of
+from promptrial.datasets.value_texts import is_list_cell, list_of_cell, text_of
 
 __all__ = ["FORMAT"]
 

@@ -22,7 +22,7 @@ from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Variant
 from promptrial.datasets.table import Row, Table, open_table
 from promptrial.datasets.type_words import in_words
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.errors import DataError
 from promptrial.model import Item, ItemType
 

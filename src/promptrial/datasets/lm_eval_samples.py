@@ -32,7 +32,7 @@ from promptrial.datasets.recognising import recognise_rows
 from promptrial.datasets.shapes import Scalar, Variant
 from promptrial.datasets.table import Row, Table, open_table
 from promptrial.datasets.type_words import in_words
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 
 __all__ = ["FORMAT"]
 

@@ -18,7 +18,7 @@ from promptrial.datasets.columns import WELL_KNOWN
 from promptrial.datasets.conversations import ChatMessage, conversation
 from promptrial.datasets.layout import layout_format
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Scalar, Variant
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 
 __all__ = ["FORMAT"]
 

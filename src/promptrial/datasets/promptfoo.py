@@ -29,7 +29,7 @@ from promptrial.datasets.json_document import JsonDocument
 from promptrial.datasets.layout import Layout
 from promptrial.datasets.shapes import Draft, MisfitError, Notes, Variant, flat, passage
 from promptrial.datasets.table import Row, Table, open_table
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.datasets.yaml_rows import load_questions
 from promptrial.errors import DataError
 

@@ -35,7 +35,7 @@ from promptrial.datasets.place import Place
 from promptrial.datasets.sampling import sampling_prefix
 from promptrial.datasets.separated import column_names, csv_reader, is_declaration
 from promptrial.datasets.table import Table
-from promptrial.datasets.values import has_values
+from promptrial.datasets.value_texts import has_values
 from promptrial.model import Item
 
 __all__ = ["quick_result"]

@@ -24,7 +24,7 @@ from promptrial.datasets.json_objects import ENVELOPES, unwrapped
 from promptrial.datasets.place import Place
 from promptrial.datasets.sampling import prefixed_hash, sampling_prefix
 from promptrial.datasets.table import Table
-from promptrial.datasets.values import has_values
+from promptrial.datasets.value_texts import has_values
 from promptrial.model import Item
 
 __all__ = ["quick_lines"]

@@ -17,7 +17,7 @@ import msgspec
 from promptrial.datasets.cells import MOST_KEPT, drop_long
 from promptrial.datasets.columns import WELL_KNOWN, fold
 from promptrial.datasets.type_words import in_words
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.model import Message
 
 __all__ = [

@@ -19,7 +19,7 @@ from promptrial.datasets.broken_cells import broken_cells, column_number
 from promptrial.datasets.merged_cells import Area, has_value, with_merged
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import Row, check_nameless, check_repeats
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.errors import DataError, MissingDependencyError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import msgspec
 
 from promptrial.datasets.layout import layout_format
 from promptrial.datasets.shapes import Draft, Notes, Scalar, Variant, id_of
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 
 __all__ = ["FORMAT"]
 

@@ -19,7 +19,7 @@ from promptrial.config import yaml_text
 from promptrial.datasets.json_objects import is_usual
 from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.separated import Row
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 
 __all__ = ["YamlFile", "load_questions"]
 

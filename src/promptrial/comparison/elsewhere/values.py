@@ -6,7 +6,7 @@ import math
 from typing import Final
 
 from promptrial.datasets.place import Place, shown
-from promptrial.datasets.values import BrokenCell
+from promptrial.datasets.value_texts import BrokenCell
 
 __all__ = ["is_scalar", "score_in", "score_of"]
 

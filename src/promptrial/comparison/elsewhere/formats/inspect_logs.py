@@ -33,7 +33,7 @@ from promptrial.comparison.elsewhere.zip_members import Members, open_members
 from promptrial.datasets.json_errors import too_deep
 from promptrial.datasets.place import Place
 from promptrial.datasets.type_words import in_words
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.errors import UsageError
 
 __all__ = ["FORMAT"]

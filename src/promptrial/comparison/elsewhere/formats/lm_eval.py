@@ -33,7 +33,7 @@ from promptrial.comparison.elsewhere.rows import (
 )
 from promptrial.comparison.elsewhere.values import is_scalar, score_of
 from promptrial.datasets.place import Place
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.documents.files import read_bytes
 from promptrial.errors import UsageError
 

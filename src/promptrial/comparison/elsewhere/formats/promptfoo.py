@@ -30,7 +30,7 @@ from promptrial.comparison.elsewhere.rows import (
 from promptrial.datasets.encodings import Content
 from promptrial.datasets.place import Place
 from promptrial.datasets.type_words import in_words
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.errors import UsageError
 
 __all__ = ["FORMAT"]

@@ -24,7 +24,7 @@ from promptrial.datasets.columns import fold
 from promptrial.datasets.place import Place
 from promptrial.datasets.separated import Row
 from promptrial.datasets.table import open_table
-from promptrial.datasets.values import text_of
+from promptrial.datasets.value_texts import text_of
 from promptrial.errors import DataError, UsageError
 
 __all__ = ["FORMAT"]
