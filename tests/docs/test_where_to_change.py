@@ -37,6 +37,11 @@ HOLDS: Final = {
     "src/promptrial/config/pricing.py": r"^class PriceConfig\(",
     "src/promptrial/config/schema.py": r"^class ExperimentConfig\(",
     "src/promptrial/documents/significance.py": r"^    bootstrap_samples: int = ",
+    "src/promptrial/design/fitting.py": r"^_MOST_WORDS: Final",
+    "src/promptrial/phases/judge_questions.py": r"^def _pairs\(judge: RunJudge",
+    "src/promptrial/jobs/budget.py": r"^class Budget:",
+    "src/promptrial/reporting/tables/context.py": r"^def attrition_table\(",
+    "src/promptrial/reporting/page/report.css": r"prefers-color-scheme: dark",
     "src/promptrial/datasets/value_texts.py": r"^_WRITERS: Final",
     "src/promptrial/cli/status.py": r"^def _as_text\(run: RunDir, look: Look",
     "src/promptrial/care/labelling/page.py": r"data-key=",
@@ -94,7 +99,7 @@ HOLDS: Final = {
 
 
 def places(cell: str) -> list[str]:
-    return re.findall(r"`((?:src|docs)/[\w/]+\.(?:py|js))`", cell)
+    return re.findall(r"`((?:src|docs)/[\w/]+\.(?:py|js|css))`", cell)
 
 
 def test_every_change_names_one_place_and_all_are_there() -> None:

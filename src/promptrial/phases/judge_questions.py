@@ -1,4 +1,4 @@
-"""What judges have to be asked about the answers of a trial, and how replies become scores. Reads only; asks nobody.
+"""Which answers and pairs judges are asked about, in which orders, and how replies become scores. Reads only.
 
 Predictions stand in the order of the score table, so they are read beside the items, and the answers of one shard of
 items are held in memory at a time.

@@ -1,4 +1,4 @@
-"""Which scorers fit which kind of questions: the table that ``design.fitting`` goes by."""
+"""Which scorers fit which kind of golds and items: a table; of which kind they are is found by ``design.fitting``."""
 
 # ruff: noqa: RUF001 - scripts of every kind
 

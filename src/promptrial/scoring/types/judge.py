@@ -1,4 +1,4 @@
-"""Judge: a model gives a score to each answer by a rubric. Here is what it is asked; *score* alone asks it."""
+"""Judge: a model gives a score to each answer by a rubric. Here is what it is asked of one answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pairwise judge: a model says which of two answers to one item is better. *score* alone asks it."""
+"""Pairwise judge: a model says which of two answers to one item is better. Here is what it is asked of one pair."""
 
 from __future__ import annotations
 
