@@ -484,18 +484,18 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
 
 @pytest.mark.timeout(90)
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "file_s", "said"),
     [
-        ({"variant": "nested_gzip"}, "compressed more than once"),
-        ({"variant": "gzip_bomb"}, "decompress to more than"),
-        ({"variant": "dripped", "every_s": 0.2}, "it took more than"),
+        ({"variant": "nested_gzip"}, 2.0, "compressed more than once"),
+        ({"variant": "gzip_bomb"}, 2.0, "decompress to more than"),
+        ({"variant": "dripped", "every_s": 0.2}, 0.3, "it took more than"),
     ],
     ids=["nested", "bomb", "dripped"],
 )
 def test_a_download_made_to_fill_the_disk_or_to_last_for_ever_ends_in_one_sentence(
-    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], said: str
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], file_s: float, said: str
 ) -> None:
-    monkeypatch.setattr(access, "Timeouts", partial(Timeouts, file_s=2.0))
+    monkeypatch.setattr(access, "Timeouts", partial(Timeouts, file_s=file_s))
     hosted.emulator.fault("F13", "download", count=-1, **options)
     outcome = hosted.run()
     assert outcome.code == 1
