@@ -18,7 +18,7 @@ from promptrial.errors import CorruptRecordError, NewerVersionError, PromptrialE
 from promptrial.store import atomic, rundir
 from promptrial.store import journal as journal_module
 from promptrial.store.journal import Journal, PartEvent, fold
-from promptrial.store.part_records import BilledTokens, FileRecord, PartRecord
+from promptrial.store.part_records import BilledTokens, FileRecord, PartRecord, PartStatus
 from promptrial.store.records import TrialManifest, load, save
 from promptrial.store.rundir import RunDir, TrialDir
 
@@ -162,6 +162,16 @@ def test_an_intent_for_other_requests_keeps_no_job_and_no_results_of_the_earlier
     assert folded(*EVENTS, again)["t0_control_p001"] == PartRecord(
         status="submitting", resume_key="t0_control", attempt=2, request_sha256="r2"
     )
+
+
+@pytest.mark.parametrize("status", ["pending", "submitting"])
+def test_an_attempt_whose_job_was_another_ones_names_none_until_it_has_its_own(status: PartStatus) -> None:
+    guessed = PartEvent(part="t0_control_p001", status="submitted", at="t1", key="k-a1", job="j1", dataset="d1")
+    disowned = PartEvent(part="t0_control_p001", status=status, at="t2", key="k-a1", reason="it was another's")
+    (intent,) = folded(guessed, disowned)["t0_control_p001"].intents
+    assert (intent.job, intent.dataset, intent.status) == (None, "d1", status)
+    own = PartEvent(part="t0_control_p001", status="submitted", at="t3", key="k-a1", job="j2")
+    assert folded(guessed, disowned, own)["t0_control_p001"].intents[0].job == "j2"
 
 
 def test_news_of_an_earlier_attempt_leaves_the_part_where_it_stands() -> None:

@@ -177,7 +177,8 @@ def _with_intent(part: PartRecord, event: PartEvent, key: str) -> PartRecord:
     if key not in known:
         intents.append(Intent(key=key, attempt=part.attempt, status=event.status))
     at = known.index(key) if key in known else -1
-    changes = _changed_fields(event, _OF_INTENTS)
+    before_a_job = event.status in {"pending", "submitting"} and not event.intent_only
+    changes = ({"job": None} if before_a_job else {}) | _changed_fields(event, _OF_INTENTS)
     if event.status == "downloaded":  # the sealed file may hold several attempts; an intent keeps that of its own
         changes.pop("results", None)
     intents[at] = msgspec.structs.replace(intents[at], status=event.status, reason=event.reason, **changes)
