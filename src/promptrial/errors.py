@@ -301,6 +301,10 @@ class PermanentError(ProviderError):
     """The same call will never work."""
 
 
+class UploadGoneError(PermanentError):
+    """The call was refused because what was uploaded for it is gone; uploaded again, it may be made anew."""
+
+
 class NoSuchModelError(PermanentError):
     """The vendor says that it has no such model, or not for this key."""
 

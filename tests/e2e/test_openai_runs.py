@@ -195,6 +195,20 @@ def test_a_creation_that_was_not_carried_out_is_fenced_and_made_again_as_another
     assert sorted(statuses) == [["downloaded"], ["expired", "downloaded"]]
 
 
+def test_requests_that_vanish_before_their_batch_is_made_are_uploaded_again(start: Callable[..., Lab]) -> None:
+    lab = start()
+    lab.emulator.fault("F17", "get_file", variant="vanished", api="openai")
+    said = lab.run()
+    assert "No such File object" in said
+    assert "its requests are sent again" in said
+    assert [batch["rows"] for batch in lab.batches()] == [5, 5]
+    ledgers = [part.ledger for part in lab.manifest().parts.values()]
+    assert sorted([intent.status for intent in ledger] for ledger in ledgers) == [
+        ["downloaded"],
+        ["expired", "downloaded"],
+    ]
+
+
 def test_the_responses_api_is_asked_and_read(start: Callable[..., Lab]) -> None:
     lab = start()
     lab.configure({"endpoint": "responses", "sampling": "provider_default", "reasoning_effort": "low"})

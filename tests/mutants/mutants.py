@@ -3708,6 +3708,20 @@ MUTANTS: Final = (
         ("tests/unit/test_jobs_recording.py",),
     ),
     Mutant(
+        "an attempt keeps the name of a job that was another's",
+        "store/journal.py",
+        '({"job": None} if before_a_job else {})',
+        "{}",
+        ("tests/unit/test_store_journal.py",),
+    ),
+    Mutant(
+        "requests that vanished are left for a resume",
+        "jobs/submission.py",
+        "if doubts or self._fences > _MOST_DOUBTS:",
+        "if True:",
+        ("tests/e2e/test_openai_runs.py",),
+    ),
+    Mutant(
         "a worker gets the keys of the linker",
         "runtime/workers.py",
         "if name.startswith(_KEPT) and not is_secret_variable(name)",

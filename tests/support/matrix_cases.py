@@ -128,6 +128,7 @@ class Case:
     def hides_requests(self) -> bool:
         """Whether the vendor does not show what was uploaded when it is looked for: another copy does no harm."""
         hidden = self.fault in {"F7", "F8"} and self.step.operation == self.vendor.upload
+        hidden |= self.variant == "hidden" and self.step.operation == self.vendor.get_upload
         return hidden or (self.fault == "F16" and self.step.operation == self.vendor.list_uploads)
 
     @property

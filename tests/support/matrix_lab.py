@@ -8,6 +8,7 @@ own, is told to forget everything before each case, and keeps the ledger that ``
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
@@ -196,8 +197,9 @@ class MatrixLab:
     def _help(self, case: Case, folder: Path, verdict: Verdict) -> tuple[str, ...]:
         """Do what a person does who reads how the last process ended."""
         said = _last_words(folder)
-        if case.variant == "stuck" and "has not ended within" in said:
-            method, path = self._vendor.cancel_path(said.partition("job ")[2].split()[0])
+        stuck = re.search(r"job (\S+) has not ended within", said)
+        if case.variant == "stuck" and stuck is not None:
+            method, path = self._vendor.cancel_path(stuck[1])
             self._emulator.http.request(method, f"{self._emulator.url}{path}", headers=dict(self._vendor.headers))
         may_rebuy = (case.loses_answers or case.variant == "stuck") and verdict.resumes > 0
         return ("--rebuy",) if may_rebuy and "--rebuy" in said else ()

@@ -21,6 +21,7 @@ from promptrial.errors import (
     PermanentError,
     ResultsGoneError,
     TransientError,
+    UploadGoneError,
 )
 from promptrial.jobs.creation import Creation
 from promptrial.jobs.patience import Patience
@@ -350,6 +351,11 @@ class Submission:
                 break
             try:
                 return (yield from self._creation.steps(payload))
+            except UploadGoneError as error:
+                self._fences += 1
+                if doubts or self._fences > _MOST_DOUBTS:
+                    raise
+                raise FencedError(f"{error.message}; its requests are sent again") from error
             except OutcomeUnknownError as error:
                 doubts, there = doubts + 1, isinstance(error, AlreadyThereError)
                 found = yield from self._search.settled(payload, error.message)

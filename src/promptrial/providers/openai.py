@@ -24,6 +24,7 @@ from promptrial.errors import (
     ResultsShortError,
     ResultsTornError,
     TransientError,
+    UploadGoneError,
 )
 from promptrial.model import Completion, ModelSpec, Sampling
 from promptrial.model.completions import CompletionColumns
@@ -186,7 +187,7 @@ class OpenAIProvider:
         file = self._files.name_of(payload)
         if file is None:
             hint = "resume: this uploads them again"
-            raise PermanentError(f"{self._vendor} does not have the requests {payload.dataset_key}", hint=hint)
+            raise UploadGoneError(f"{self._vendor} does not have the requests {payload.dataset_key}", hint=hint)
         body = {
             "input_file_id": file,
             "endpoint": self._shape.url(payload.model),
@@ -378,7 +379,7 @@ class OpenAIProvider:
         if self._files.is_there(file):
             return TransientError(error.message)
         self._files.forget(payload)
-        return PermanentError(error.message, hint="resume: this uploads the requests again")
+        return UploadGoneError(error.message, hint="resume: this uploads the requests again")
 
 
 def _metadata(payload: PartPayload) -> dict[str, str]:
