@@ -116,6 +116,11 @@ def test_every_change_names_one_place_and_all_are_there() -> None:
     assert [place for place in named if not (ROOT / place).is_file()] == []
 
 
+def test_every_other_file_that_is_named_is_there() -> None:
+    names = {path.name for folder in ("src", "docs") for path in (ROOT / folder).rglob("*.py")}
+    assert {name.rpartition("/")[2] for name in re.findall(r"`([\w/]+\.py)`", PAGE)} <= names
+
+
 @pytest.mark.parametrize("place", BESIDE)
 def test_all_of_a_kind_stand_beside_the_one_that_is_named(place: str) -> None:
     files = {f"src/{target.partition(':')[0].replace('.', '/')}.py" for target in BESIDE[place].values()}

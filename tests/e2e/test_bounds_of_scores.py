@@ -110,6 +110,29 @@ def test_a_run_that_is_resumed_with_such_a_bound_is_refused_and_stays_as_it_was(
     assert project.snapshot() | {"run.log": ""} == before
 
 
+def test_a_run_that_has_lost_its_state_refuses_them_too(project: Project) -> None:
+    assert project.run().code == 0
+    (project.run_root() / "run_state.json").unlink()
+    before = project.snapshot() | {"run.log": ""}
+    project.write_config({"costs": {"criterion": {"scorer": "em", "at_least": 50}}})
+    outcome = project.call("resume", "r", "--config", str(project.config), "--force")
+    assert outcome.code == 2, outcome.err
+    assert "at_least: 50 is outside the scale of em" in " ".join(outcome.err.split())
+    assert project.snapshot() | {"run.log": ""} == before
+
+
+def test_costs_refuse_a_criterion_beyond_the_scale_of_a_class_in_a_file_of_a_run_that_has_lost_its_state(
+    project: Project,
+) -> None:
+    config = with_own_scorer(project)
+    assert project.run().code == 0
+    (project.run_root() / "run_state.json").unlink()
+    project.write_config(config | {"costs": {"criterion": {"scorer": "own", "at_least": 50}}})
+    outcome = project.call("resume", "r", "--config", str(project.config), "--force")
+    assert outcome.code == 2, outcome.err
+    assert "outside the scale of own, 0 to 10" in " ".join(outcome.err.split())
+
+
 @pytest.mark.parametrize(
     "change",
     [{"stats": {"tost_margins": {"own": 10}}}, {"costs": {"criterion": {"scorer": "own", "at_least": 50}}}],

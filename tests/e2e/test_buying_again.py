@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from promptrial.runtime.stop import SOFTLY
 from promptrial.store.rundir import RunDir
 from tests.support.hosted_fixtures import hosted, process
 from tests.support.hosted_run import MODEL, HostedProject, configuration
+from tests.support.project import import_path
 
 __all__ = ["hosted", "process"]
 
@@ -164,9 +166,11 @@ def test_a_stop_is_noticed_while_a_file_comes_and_the_resume_fetches_it(
 def test_a_kill_with_half_of_a_file_on_the_disk_costs_nothing(hosted: HostedProject) -> None:
     hosted.emulator.fault("F13", "download", variant="dripped", every_s=0.001, count=-1)
     words = [sys.executable, "-c", _UNBUFFERED, "run", "--run_id", "r"]
-    with subprocess.Popen(words, cwd=hosted.project.root, stderr=subprocess.DEVNULL) as run:
+    said = hosted.project.root / "said"
+    env = os.environ | {"PYTHONPATH": import_path()}
+    with said.open("wb") as errors, subprocess.Popen(words, cwd=hosted.project.root, env=env, stderr=errors) as run:
         while not (half := [path for path in hosted.project.run_root().rglob(".*.draft.jsonl.*.tmp") if len_of(path)]):
-            assert run.poll() is None
+            assert run.poll() is None, said.read_text()
             time.sleep(0.01)
         run.kill()
     assert run.returncode == -signal.SIGKILL

@@ -488,7 +488,7 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
     [
         ({"variant": "nested_gzip"}, 2.0, "compressed more than once"),
         ({"variant": "gzip_bomb"}, 2.0, "decompress to more than"),
-        ({"variant": "dripped", "every_s": 0.2}, 0.3, "it took more than"),
+        ({"variant": "dripped", "every_s": 0.2}, 0.8, "it took more than"),
     ],
     ids=["nested", "bomb", "dripped"],
 )

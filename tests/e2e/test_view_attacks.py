@@ -180,6 +180,11 @@ def test_a_report_that_was_changed_is_not_shown(seen: Viewed, spoilt: Path) -> N
     assert f"--run_id {id_of(spoilt)} " in seen.get(f"/run/{id_of(spoilt)}/report").text, "how to make it again"
 
 
+def test_a_report_is_shown_whatever_became_of_the_files_beside_it(seen: Viewed, spoilt: Path) -> None:
+    (spoilt / "aggregate_report.md").write_text("other words\n")
+    assert seen.get(f"/run/{id_of(spoilt)}/report").status_code == 200
+
+
 def test_a_report_that_came_from_elsewhere_is_a_sandbox(seen: Viewed, spoilt: Path) -> None:
     (spoilt / "multi_trial_manifest.json").unlink()
     (spoilt / "report.html").write_text("<script>fetch('/run/r/stop', {method: 'POST'})</script>")

@@ -3703,9 +3703,23 @@ MUTANTS: Final = (
     Mutant(
         "reasons are recorded with their secrets",
         "jobs/recording.py",
-        'if event.reason is not None and event.status != "downloaded":',
+        "if event.reason is not None and not in_our_words:",
         "if False:",
         ("tests/unit/test_jobs_recording.py",),
+    ),
+    Mutant(
+        "costs take a criterion beyond the scale of a class in a file",
+        "phases/costs.py",
+        "    check_bounds(spec.config, scorers)\n",
+        "",
+        ("tests/e2e/test_bounds_of_scores.py",),
+    ),
+    Mutant(
+        "a look forgets what earlier looks have shown",
+        "phases/looking.py",
+        "looks = [*(look.endpoints for look in earlier), endpoints]",
+        "looks = [endpoints]",
+        ("tests/unit/test_phases_looking.py",),
     ),
     Mutant(
         "an attempt keeps the name of a job that was another's",

@@ -30,6 +30,16 @@ def test_no_secret_stands_in_a_reason(tmp_path: Path, way: str) -> None:
     assert SECRET not in repr(work.record)
 
 
+def test_no_secret_stands_in_the_reason_why_answers_that_were_here_are_gone(tmp_path: Path) -> None:
+    lab = Lab.make(tmp_path)
+    work = lab.work()[0]
+    events = EventLog(lab.clock.now, Redactor({"MY_KEY": SECRET}), lab.said.append)
+    recorder = Recorder(lab.clock, events, lambda _slug, _key: None)
+    recorder.record(work, "downloaded")
+    recorder.record_not_here(work, REASON, lost=True)
+    assert (work.record.status, work.record.reason) == ("downloaded", "the vendor repeats [redacted]")
+
+
 def test_why_answers_are_here_is_kept_in_the_words_that_are_read_again(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]

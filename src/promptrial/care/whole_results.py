@@ -32,7 +32,9 @@ def check_scores(found: ReadRun, trial: Trial) -> None:
     run = found.spec.run
     if not _is_made(found, trial, score.PHASE.stage):
         raise UsageError(f"run {run.run_id}: the answers of {trial.slug} are not scored yet", hint=wait_or_resume(run))
-    _check_whole(run, prepare.PHASE.manifest)
+    prepared = load_manifest(run.root / prepare.PHASE.manifest)
+    if prepared is not None:
+        check_files(run, prepared.receipt.artifacts)
     _check(found, trial, parse.PHASE.stage, score.PHASE.stage)
 
 
@@ -75,14 +77,17 @@ def check_finished(found: ReadRun, trial: Trial) -> None:
 
 
 def check_page(run: RunDir) -> None:
-    """Refuse to show ``report.html`` of a run unless it is as *report* left it.
+    """Refuse to show ``report.html`` of a run unless it is as *report* left it; without its record it is not known.
 
     Raises
     ------
     CorruptRecordError
         As ``check_scores``.
     """
-    _check_whole(run, report.PHASE.manifest)
+    made = load_manifest(run.root / report.PHASE.manifest)
+    name = run.relative(run.report_page)
+    if made is not None and name in made.receipt.artifacts:
+        check_files(run, {name: made.receipt.artifacts[name]})
 
 
 def is_finished(found: ReadRun, trial: Trial) -> bool:
@@ -94,13 +99,6 @@ def _is_made(found: ReadRun, trial: Trial, stage: str) -> bool:
     manifest = found.services.manifests.get(trial.slug)
     record = None if manifest is None else manifest.stage_status.get(stage)
     return record is not None and record.status == "completed"
-
-
-def _check_whole(run: RunDir, manifest: str) -> None:
-    """Check what the receipt in a manifest of the whole run names; without one there is nothing to check by."""
-    made = load_manifest(run.root / manifest)
-    if made is not None:
-        check_files(run, made.receipt.artifacts)
 
 
 def _check(found: ReadRun, trial: Trial, *stages: str) -> None:

@@ -1,4 +1,4 @@
-"""Of which kind golds and items are (short, long, numbers), and which scorers, endpoint and length fit them. Pure.
+"""What kind golds and items are of (short, long, numbers), and which scorers, endpoint and length fit them. Pure.
 
 Used where the configuration says nothing of scorers and states no format of a question file (``engine.resolving``).
 The rules are ``scoring.fitting_rules``.

@@ -169,14 +169,14 @@ def resume(opened: Opened, spec: RunSpec, services: Services, *, begins: bool = 
     ConfigDriftError
         If the run cannot grow as it is told to; nothing is changed then.
     PromptrialError
-        If a changed bound lies beyond the scale of its scores, or the items, or the ones that the run is to gain,
-        cannot be scored; nothing is changed then either.
+        If the configuration has changed and a bound lies beyond the scale of its scores, or the items, or the ones
+        that the run is to gain, cannot be scored; nothing is changed then either.
     """
     state, by, changes = opened.state, opened.configured, opened.changes
-    if state is None:
-        return start(opened, spec, services)
     if changes != Changes():
         check_bounds(spec.config, known_scales(spec.config))
+    if state is None:
+        return start(opened, spec, services)
     if changes.growth is not None:
         growing.check_sources(spec, state)
         prepare.check_questions(spec, services)

@@ -68,11 +68,15 @@ class Recorder:
             self.on_progress(work.folder.slug, work.part.resume_key)
 
     def _appended(self, work: PartWork, status: PartStatus, fields: Mapping[str, Any]) -> PartEvent:
-        return self._keep(work, PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields))
+        event = PartEvent(part=work.part.name, status=status, at=self.clock.now(), **fields)
+        return self._keep(work, event, in_our_words=status == "downloaded")
 
-    def _keep(self, work: PartWork, event: PartEvent) -> PartEvent:
-        """Put a change on record, durably, and return it as it stands there: no secret is in its reason."""
-        if event.reason is not None and event.status != "downloaded":  # then it is ours, and is read again
+    def _keep(self, work: PartWork, event: PartEvent, *, in_our_words: bool = False) -> PartEvent:
+        """Put a change on record, durably, and return it as it stands there: no secret is in its reason.
+
+        A reason ``in_our_words`` has none, and is kept as it is, for it is read again.
+        """
+        if event.reason is not None and not in_our_words:
             event = msgspec.structs.replace(event, reason=self.events.redact(event.reason))
         work.folder.journal.append(event)
         fold(work.manifest.parts, [event])

@@ -90,7 +90,7 @@ class JobWatch:
         self.awaited = status
         asked = self.services.recorder.events.redact(status.message)
         if self.work.record.reason != asked or self.work.record.status != "running":
-            self.services.recorder.record_attempt(self.work, "running", reason=asked)
+            self.services.recorder.record_attempt(self.work, "running", reason=status.message)
         if not (status.patient and self.patient):
             return FOR_A_PERSON
         steps = "".join(f"\n  {step}" for step in status.steps)

@@ -19,6 +19,7 @@ from promptrial.model.arms import ArmName
 from promptrial.phases import versions
 from promptrial.phases.base import Manifests, Phase, Produced
 from promptrial.phases.parsed import CACHE_COLUMNS
+from promptrial.phases.score_bounds import check_bounds
 from promptrial.phases.score_columns import scored_column
 from promptrial.phases.scorers import declared
 from promptrial.phases.services import Services
@@ -70,6 +71,7 @@ def _run(spec: RunSpec, services: Services, trial: Trial) -> Produced:
         for condition, arm in sums.items()
     }
     scorers = declared(results)
+    check_bounds(spec.config, scorers)
     chosen = spec.config.costs.criterion
     counted = chosen or criterion.default_criterion(scorers)
     document = amounts.cost_report(

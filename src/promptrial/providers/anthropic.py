@@ -185,7 +185,7 @@ class AnthropicProvider(AsksAnthropic):
             self._strangers.add((job.name, payload.key))
             raise
         except PermanentError as error:
-            if isinstance(error, RejectedError) and error.status in {401, 403}:  # another key may
+            if isinstance(error, RejectedError) and error.is_of_the_account:
                 raise
             raise ResultsGoneError(error.message, hint=error.hint) from error
 

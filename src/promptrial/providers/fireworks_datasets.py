@@ -199,7 +199,7 @@ class Datasets:
         except RejectedError as error:
             if error.code == FAILED_PRECONDITION:
                 raise UnfinishedError(error.message) from error
-            if error.status in {401, 403}:  # another key may
+            if error.is_of_the_account:
                 raise
             raise ResultsGoneError(error.message) from error
 

@@ -95,6 +95,11 @@ class RejectedError(PermanentError):
         self.code = code
         self.kind = kind
 
+    @property
+    def is_of_the_account(self) -> bool:
+        """Whether another key, a permission or credit would change the answer: what was asked for is still there."""
+        return self.status in {401, 402, 403} or self.code == _NO_CREDIT
+
 
 class NotFoundError(RejectedError):
     """The vendor does not know what the call is about (404), or not any more (410)."""

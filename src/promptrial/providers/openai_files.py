@@ -106,7 +106,7 @@ class Files:
         try:
             yield from self._http.own_lines(f"{_path(name)}/content", what=f"download {what}")
         except RejectedError as error:
-            if error.status in {401, 403}:  # another key may
+            if error.is_of_the_account:
                 raise
             raise ResultsGoneError(error.message) from error
         except PermanentError as error:

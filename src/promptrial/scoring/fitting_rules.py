@@ -1,4 +1,4 @@
-"""Which scorers fit which kind of golds and items: a table; of which kind they are is found by ``design.fitting``."""
+"""Which scorers fit which kind of golds and items: a table. ``design.fitting`` finds the kinds."""
 
 # ruff: noqa: RUF001 - scripts of every kind
 

@@ -1,8 +1,9 @@
 """The job journal: one durable line per change of a part, folded into the trial manifest from time to time.
 
-``engine/loop.py`` does that when a phase is done, stops or fails. A change costs one appended line however many parts
-the trial has. Loading a manifest folds the journal in, so nobody else has to read it. Folding is idempotent: a crash
-between saving the manifest and clearing the journal is harmless.
+``engine/loop.py`` does that when *submit* or *poll* is done and when any phase stops or fails, ``phases/judging.py``
+when judges are done. A change costs one appended line however many parts the trial has. Loading a manifest folds the
+journal in, so nobody else has to read it. Folding is idempotent: a crash between saving the manifest and clearing the
+journal is harmless.
 """
 
 from __future__ import annotations

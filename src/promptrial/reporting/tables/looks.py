@@ -39,7 +39,11 @@ def looks_table(significance: Significance) -> Table:
     return Table(
         f"Looks at the running trial: {label}",
         ("After", "Items", "Contrast", "Temp.", "Difference (valid interval)", "p", "Level", "Decision"),
-        tuple(_row(significance, look, each) for look in looks.taken for each in look.endpoints),
+        tuple(
+            _row(significance, look, each, _decision(looks, at, each))
+            for at, look in enumerate(looks.taken)
+            for each in look.endpoints
+        ),
         (
             _rule(looks),
             _asked(looks),
@@ -79,7 +83,10 @@ def _margin_words(looks: Looks, significance: Significance) -> str:
 def why_stopped(looks: Looks, significance: Significance) -> str:
     """Return that the rule stopped for futility, if it did so in a comparison; a difference is stated anyway."""
     last = looks.taken[-1].endpoints if looks.taken else ()
-    if looks.decision != "stop" or all(each.reason != "futility" for each in last):
+    ruled_out = [
+        each for each in last if each.reason == "futility" and not _was_shown(looks, len(looks.taken) - 1, each)
+    ]
+    if looks.decision != "stop" or not ruled_out:
         return ""
     return f" for futility ({_margin_words(looks, significance)} is ruled out)"
 
@@ -89,7 +96,19 @@ def _width(looks: Looks, significance: Significance) -> float:
     return high - low
 
 
-def _row(significance: Significance, look: LookRow, each: EndpointLookRow) -> tuple[str, ...]:
+def _was_shown(looks: Looks, at: int, row: EndpointLookRow) -> bool:
+    """Whether a look before the one at this place has shown the difference of a row."""
+    place = (row.contrast, row.temp)
+    earlier = (each for look in looks.taken[:at] for each in look.endpoints if each.reason == "efficacy")
+    return any((each.contrast, each.temp) == place for each in earlier)
+
+
+def _decision(looks: Looks, at: int, row: EndpointLookRow) -> str:
+    stays = row.reason != "efficacy" and _was_shown(looks, at, row)
+    return "a difference was shown before" if stays else _REASONS[row.reason]
+
+
+def _row(significance: Significance, look: LookRow, each: EndpointLookRow, decision: str) -> tuple[str, ...]:
     looks = significance.looks
     assert looks is not UNSET  # noqa: S101 - the row is one of theirs
     unit, width = score_unit(looks.metric), _width(looks, significance)
@@ -102,5 +121,5 @@ def _row(significance: Significance, look: LookRow, each: EndpointLookRow) -> tu
         effect(difference, each.ci_low / width, each.ci_high / width, unit),
         p_value(each.p, each.level),
         f"{each.level:.3g}",
-        _REASONS[each.reason],
+        decision,
     )
