@@ -891,13 +891,15 @@ def test_results_of_a_batch_that_is_gone_or_still_at_work_cannot_be_read(
         list(provider.results(JobRef("batch_1"), payload))
 
 
-def test_a_refused_key_while_results_are_read_is_no_loss_of_them(
-    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
+@pytest.mark.parametrize(("status", "advice"), [(401, "SOME_KEY"), (402, "add credit")])
+def test_a_refused_key_or_account_while_results_are_read_is_no_loss_of_them(
+    server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, status: int, advice: str
 ) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch("completed", output_file_id="file-o")))
-    server.on("GET", "/v1/files/file-o/content", refusal(401))
-    with pytest.raises(PermanentError, match="SOME_KEY") as caught:
+    server.on("GET", "/v1/files/file-o/content", refusal(status))
+    with pytest.raises(PermanentError) as caught:
         list(provider.results(JobRef("batch_1"), payload))
+    assert advice in str(caught.value.hint)
     assert not isinstance(caught.value, ResultsGoneError)
 
 

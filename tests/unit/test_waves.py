@@ -18,6 +18,7 @@ from promptrial.documents.looks import EndpointLookRow, LookRow, Looks
 from promptrial.documents.significance import StatsSettings
 from promptrial.errors import CorruptRecordError
 from promptrial.reporting.stopped import saved_usd, stopped_sentence
+from promptrial.reporting.tables.looks import looks_table, why_stopped
 from promptrial.stats.analysis import analyse
 from promptrial.stats.pairing import ScoreTable
 from promptrial.stats.under_looks import FAMILY, under_looks
@@ -160,6 +161,19 @@ def looks(*rows: EndpointLookRow, decision: Any = "stop") -> Looks:
         items=10 * len(rows), decision=decision,
         taken=tuple(LookRow(wave=wave, items=10 * wave, endpoints=(each,)) for wave, each in enumerate(rows, 1)),
     )  # fmt: skip
+
+
+def test_what_an_earlier_look_has_shown_is_neither_open_nor_ruled_out_in_the_table() -> None:
+    rows = [row(0.05, 0.4, 0.01), row(-0.1, 0.1, 0.5), row(-0.01, 0.01, 0.9)]
+    reasons: tuple[Any, ...] = ("efficacy", None, "futility")
+    found = looks(*(msgspec.structs.replace(each, reason=why) for each, why in zip(rows, reasons, strict=True)))
+    found = msgspec.structs.replace(found, futility=0.02)
+    significance = msgspec.structs.replace(analyse(TABLE, SETTINGS), looks=found)
+    decisions = [cells[-1] for cells in looks_table(significance).rows]
+    assert decisions == ["a difference is shown", *["a difference was shown before"] * 2]
+    assert why_stopped(found, significance) == ""
+    alone = msgspec.structs.replace(found, taken=found.taken[1:])
+    assert "for futility" in why_stopped(alone, significance)
 
 
 TABLE = table_of([0.0, 1.0] * 10, [1.0, 1.0] * 10)
