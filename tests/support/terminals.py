@@ -157,7 +157,9 @@ class Terminal:
             pass
 
     def _read(self, end: float) -> bool:
-        if not select.select([self.fd], [], [], max(0.0, end - time.monotonic()))[0]:
+        watched = select.poll()  # unlike select, it takes any number of a file
+        watched.register(self.fd, select.POLLIN)
+        if not watched.poll(max(0.0, end - time.monotonic()) * 1000):
             return False
         try:
             data = os.read(self.fd, 4096)
