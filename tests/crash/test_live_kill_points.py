@@ -38,6 +38,12 @@ def whole_rows(work: list[PartWork]) -> set[str]:
     return found
 
 
+def close(work: list[PartWork]) -> None:
+    """Close the journals of a life that is over: hundreds of them are lived in one process."""
+    for each in work:
+        each.folder.journal.close()
+
+
 def lab_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LiveLab, list[PartWork]]:
     lab = LiveLab.simulated(root, monkeypatch, in_flight=IN_FLIGHT, takes_s=uneven)
     work = lab.parts(rows=5)
@@ -73,6 +79,7 @@ def test_killed_anywhere_it_loses_at_most_what_was_in_flight_and_ends_with_the_s
         assert [answered_ids(each) for each in work] == [asked_ids(each) for each in work]
         assert [each.folder.part_results(each.part.name).read_bytes() for each in work] == expected
         assert not any(each.folder.part_rows(each.part.name).exists() for each in work)
+        close(work)
     assert points > 30
     assert jsonl.count(work[0].folder.part_results(work[0].part.name)) == 5
 
@@ -107,4 +114,5 @@ def test_killed_while_jobs_are_looked_at_and_fetched_beside_live_answers_it_ends
         assert not set(lab.live.asked() - before) & kept, f"{moment} operation {number}: asked again"
         assert set(lab.vendor.asked().values()) == {1}, f"{moment} operation {number}: another job"
         assert [part.folder.part_results(part.part.name).read_bytes() for part in parts] == expected
+        close(parts)
     assert number > 50

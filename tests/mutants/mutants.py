@@ -3708,6 +3708,13 @@ MUTANTS: Final = (
         ("tests/unit/test_jobs_recording.py",),
     ),
     Mutant(
+        "journals stay open behind a queue",
+        "phases/queues.py",
+        "            work.folder.journal.close()",
+        "            pass",
+        ("tests/e2e/test_files_left_open.py",),
+    ),
+    Mutant(
         "costs take a criterion beyond the scale of a class in a file",
         "phases/costs.py",
         "    check_bounds(spec.config, scorers)\n",

@@ -123,8 +123,11 @@ def _bring_home(spec: RunSpec, services: Services, judges: Mapping[str, RunJudge
     require_consent(spec, services, everything, judges_ahead=False)
     names = {part.name for part in parts}
     others = [part for part in judged if part.name not in names]
-    queue = queue_of(spec, services, parts, budget_of(spec, services, everything), others)
-    with services.progress.task("judge", RUN, sum(part.part.rows for part in parts), queue.finished()) as task:
+    rows = sum(part.part.rows for part in parts)
+    with (
+        queue_of(spec, services, parts, budget_of(spec, services, everything), others) as queue,
+        services.progress.task("judge", RUN, rows, queue.finished()) as task,
+    ):
         queue.submit(task)
         queue.collect(task)
 

@@ -24,12 +24,13 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     require_consent(spec, services, everything)  # for what is to be bought again: all else was agreed to by *submit*
     work = [each for each in open_work(spec, everything) if each.folder.slug in active]
     others = [each for each in everything if each.folder.slug not in active]
-    queue = queue_of(spec, services, work, budget_of(spec, services, everything), others)
-    for trial in spec.active:
-        for model in trial.models:
-            engine_for(spec, services, trial, model, work)
-    with services.progress.task("poll", RUN, sum(item.part.rows for item in work), queue.finished()) as task:
-        queue.collect(task)
+    rows = sum(item.part.rows for item in work)
+    with queue_of(spec, services, work, budget_of(spec, services, everything), others) as queue:
+        for trial in spec.active:
+            for model in trial.models:
+                engine_for(spec, services, trial, model, work)
+        with services.progress.task("poll", RUN, rows, queue.finished()) as task:
+            queue.collect(task)
     for trial in spec.active:
         if not over(spec, trial.slug):
             from promptrial.phases.looking import take_look  # which loads the statistics

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from promptrial.jobs.budget import Budget
 from promptrial.jobs.queue import QueueManager
@@ -14,17 +15,25 @@ from promptrial.phases.spec import RunSpec
 __all__ = ["queue_of"]
 
 
+@contextmanager
 def queue_of(
     spec: RunSpec, services: Services, parts: Sequence[PartWork], budget: Budget, others: Sequence[PartWork] = ()
-) -> QueueManager:
-    """Return the queue of some parts of a run; ``others`` are parts that are not worked on (see ``QueueManager``)."""
-    return QueueManager(
-        parts,
-        services.clock,
-        services.events,
-        services.stop,
-        services.part_done,
-        queue_settings(spec),
-        others,
-        budget,
-    )
+) -> Iterator[QueueManager]:
+    """Give the queue of some parts of a run; ``others`` are parts that are not worked on (see ``QueueManager``).
+
+    Side effects: the journals of all of them are closed behind it, so that a long process does not run out of files.
+    """
+    try:
+        yield QueueManager(
+            parts,
+            services.clock,
+            services.events,
+            services.stop,
+            services.part_done,
+            queue_settings(spec),
+            others,
+            budget,
+        )
+    finally:
+        for work in (*parts, *others):
+            work.folder.journal.close()

@@ -48,8 +48,10 @@ def _run(spec: RunSpec, services: Services) -> Produced:
         _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
     take_over(spec, services, work, engines)
     require_consent(spec, services, everything)
-    queue = queue_of(spec, services, work, budget)
-    with services.progress.task("submit", RUN, None) as task:
+    with (
+        queue_of(spec, services, work, budget) as queue,
+        services.progress.task("submit", RUN, None) as task,
+    ):
         queue.submit(task)
     return Produced({})
 
