@@ -302,7 +302,7 @@ class PermanentError(ProviderError):
 
 
 class UploadGoneError(PermanentError):
-    """The call was refused because what was uploaded for it is gone; uploaded again, it may be made anew."""
+    """The call was refused because what was uploaded for it is gone. After another upload it may work."""
 
 
 class NoSuchModelError(PermanentError):

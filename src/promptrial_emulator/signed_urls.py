@@ -1,4 +1,4 @@
-"""Signed URLs: whoever has one may read or write one object until it expires on the virtual clock; no key is needed.
+"""Signed URLs: anyone who has one may read or write one object until it expires on the virtual clock; no key is needed.
 
 The signature covers the method, the path, the query and the headers that it names, so that it cannot be used for
 anything else. The URL alone says all, and so outlives a restart.

@@ -40,8 +40,8 @@ def whole_rows(work: list[PartWork]) -> set[str]:
 
 def close(work: list[PartWork]) -> None:
     """Close the journals of a life that is over: hundreds of them are lived in one process."""
-    for each in work:
-        each.folder.journal.close()
+    for part in work:
+        part.folder.journal.close()
 
 
 def lab_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LiveLab, list[PartWork]]:

@@ -42,8 +42,9 @@ def lent_by(root: Path, clock: Lab, **size: int) -> list[LentPart]:
     return [as_lent(each) for each in work]
 
 
-def recorder_of(lab: Lab) -> Recorder:
-    events = EventLog(lab.clock.now, Redactor({}), lab.said.append)
+def recorder_of(lab: Lab, redact: Redactor | None = None) -> Recorder:
+    """Return what records changes of the parts of a lab; it keeps nothing secret unless it is told what."""
+    events = EventLog(lab.clock.now, redact or Redactor({}), lab.said.append)
     return Recorder(lab.clock, events, lambda _slug, _key: None)
 
 

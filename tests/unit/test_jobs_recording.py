@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.jobs.recording import Recorder
-from promptrial.runtime.events import EventLog, Redactor
+from promptrial.runtime.events import Redactor
 from tests.support.hosted_provider import Lab
+from tests.support.lending import recorder_of
 
 SECRET = "q7Xk2-of-mine"  # noqa: S105 - of nobody
 REASON = f"the vendor repeats {SECRET}"
@@ -23,8 +23,7 @@ WAYS = {
 def test_no_secret_stands_in_a_reason(tmp_path: Path, way: str) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]
-    events = EventLog(lab.clock.now, Redactor({"MY_KEY": SECRET}), lab.said.append)
-    WAYS[way](Recorder(lab.clock, events, lambda _slug, _key: None), work)
+    WAYS[way](recorder_of(lab, Redactor({"MY_KEY": SECRET})), work)
     (line,) = work.folder.journal.read()
     assert line.reason == "the vendor repeats [redacted]"
     assert SECRET not in repr(work.record)
@@ -33,8 +32,7 @@ def test_no_secret_stands_in_a_reason(tmp_path: Path, way: str) -> None:
 def test_no_secret_stands_in_the_reason_why_answers_that_were_here_are_gone(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]
-    events = EventLog(lab.clock.now, Redactor({"MY_KEY": SECRET}), lab.said.append)
-    recorder = Recorder(lab.clock, events, lambda _slug, _key: None)
+    recorder = recorder_of(lab, Redactor({"MY_KEY": SECRET}))
     recorder.record(work, "downloaded")
     recorder.record_not_here(work, REASON, lost=True)
     assert (work.record.status, work.record.reason) == ("downloaded", "the vendor repeats [redacted]")
@@ -43,7 +41,6 @@ def test_no_secret_stands_in_the_reason_why_answers_that_were_here_are_gone(tmp_
 def test_why_answers_are_here_is_kept_in_the_words_that_are_read_again(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]
-    events = EventLog(lab.clock.now, Redactor({}, {"shared": "${KIND}"}), lab.said.append)
-    recorder = Recorder(lab.clock, events, lambda _slug, _key: None)
+    recorder = recorder_of(lab, Redactor({}, {"shared": "${KIND}"}))
     recorder.record(work, "downloaded", reason="shared with another")
     assert work.record.reason == "shared with another"

@@ -106,7 +106,7 @@ class Recorder:
             billed=billed,
             intent_only=True,
         )
-        event = self._keep(work, event)
+        self._keep(work, event)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, rows=results.rows)
 
     def record_reused(
@@ -135,7 +135,7 @@ class Recorder:
             billed=billed,
             intent_only=True,
         )
-        event = self._keep(work, event)
+        self._keep(work, event)
         self.events.event("reused", trial=work.folder.slug, part=event.part, key=key, rows=results.rows)
 
     def record_late(self, work: PartWork, intent: Intent, job: str, billed: BilledTokens | None) -> None:
@@ -150,7 +150,7 @@ class Recorder:
             billed=billed,
             intent_only=True,
         )
-        event = self._keep(work, event)
+        self._keep(work, event)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, job=job)
 
     def record_lost(self, work: PartWork, key: str, reason: str, **facts: Any) -> None:  # noqa: ANN401 - of PartEvent
@@ -169,7 +169,7 @@ class Recorder:
             request_sha256=work.request_sha256,
             **facts,
         )
-        event = self._keep(work, event)
+        self._keep(work, event)
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=key, rows=event.rows)
 
     def record_not_here(self, work: PartWork, reason: str, *, lost: bool) -> None:

@@ -24,7 +24,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     require_consent(spec, services, everything)  # for what is to be bought again: all else was agreed to by *submit*
     work = [each for each in open_work(spec, everything) if each.folder.slug in active]
     others = [each for each in everything if each.folder.slug not in active]
-    rows = sum(item.part.rows for item in work)
+    rows = sum(part.part.rows for part in work)
     with queue_of(spec, services, work, budget_of(spec, services, everything), others) as queue:
         for trial in spec.active:
             for model in trial.models:

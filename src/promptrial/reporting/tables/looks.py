@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import UNSET
 
@@ -21,6 +21,7 @@ _RULES: Final = {
 _REASONS: Final = {
     "efficacy": "a difference is shown",
     "futility": "a difference as large as the margin is ruled out",
+    "before": "a difference was shown before",
     None: "open",
 }
 _ENDS: Final = {
@@ -40,7 +41,7 @@ def looks_table(significance: Significance) -> Table:
         f"Looks at the running trial: {label}",
         ("After", "Items", "Contrast", "Temp.", "Difference (valid interval)", "p", "Level", "Decision"),
         tuple(
-            _row(significance, look, each, _decision(looks, at, each))
+            _row(significance, look, each, _REASONS[_reason(looks, at, each)])
             for at, look in enumerate(looks.taken)
             for each in look.endpoints
         ),
@@ -83,10 +84,7 @@ def _margin_words(looks: Looks, significance: Significance) -> str:
 def why_stopped(looks: Looks, significance: Significance) -> str:
     """Return that the rule stopped for futility, if it did so in a comparison; a difference is stated anyway."""
     last = looks.taken[-1].endpoints if looks.taken else ()
-    ruled_out = [
-        each for each in last if each.reason == "futility" and not _was_shown(looks, len(looks.taken) - 1, each)
-    ]
-    if looks.decision != "stop" or not ruled_out:
+    if looks.decision != "stop" or all(_reason(looks, len(looks.taken) - 1, each) != "futility" for each in last):
         return ""
     return f" for futility ({_margin_words(looks, significance)} is ruled out)"
 
@@ -96,16 +94,11 @@ def _width(looks: Looks, significance: Significance) -> float:
     return high - low
 
 
-def _was_shown(looks: Looks, at: int, row: EndpointLookRow) -> bool:
-    """Whether a look before the one at this place has shown the difference of a row."""
-    place = (row.contrast, row.temp)
+def _reason(looks: Looks, at: int, row: EndpointLookRow) -> Literal["efficacy", "futility", "before"] | None:
+    """Return the reason of a row of the look at this place: ``before``, if an earlier look has shown a difference."""
     earlier = (each for look in looks.taken[:at] for each in look.endpoints if each.reason == "efficacy")
-    return any((each.contrast, each.temp) == place for each in earlier)
-
-
-def _decision(looks: Looks, at: int, row: EndpointLookRow) -> str:
-    stays = row.reason != "efficacy" and _was_shown(looks, at, row)
-    return "a difference was shown before" if stays else _REASONS[row.reason]
+    was_shown = (row.contrast, row.temp) in ((each.contrast, each.temp) for each in earlier)
+    return "before" if was_shown and row.reason != "efficacy" else row.reason
 
 
 def _row(significance: Significance, look: LookRow, each: EndpointLookRow, decision: str) -> tuple[str, ...]:
