@@ -7,10 +7,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO, Final
 
 from promptrial.design.plan import Fact
-from promptrial.engine import facts, loop, manifests, session
+from promptrial.engine import facts, loop, manifests, previewing
 from promptrial.jobs.work import PartWork
 from promptrial.phases.base import Phase
 from promptrial.phases.services import Services
@@ -20,6 +21,12 @@ from promptrial.store import atomic, journal, jsonl, lock
 from promptrial.store.part_records import FileRecord
 from promptrial.store.rundir import RunDir
 from tests.support.crash_vendor import Vendor
+
+
+def _put(module: ModuleType, name: str, value: object) -> None:
+    """Replace what a module has imported; what it does not use any more would plant no bug."""
+    getattr(module, name)
+    setattr(module, name, value)
 
 
 def write_in_place() -> None:
@@ -90,7 +97,7 @@ def existing_files_are_done() -> None:
             yield dataclasses.replace(fact, missing="") if proof.exists() else fact
 
     facts.facts_of = trusting
-    loop.facts_of = trusting  # type: ignore[attr-defined]
+    _put(loop, "facts_of", trusting)
 
 
 def kept_sentinel() -> None:
@@ -107,7 +114,7 @@ def kept_sentinel() -> None:
 def plan_that_repairs() -> None:
     """Set damaged manifests aside while only planning."""
     load = manifests.load_manifests
-    session.load_manifests = lambda spec, services, **_: load(spec, services)  # type: ignore[attr-defined]
+    _put(previewing, "load_manifests", lambda spec, services, **_: load(spec, services))
 
 
 def no_lock() -> None:
