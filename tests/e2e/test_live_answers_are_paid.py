@@ -105,3 +105,49 @@ def test_live_answers_need_consent_and_so_does_buying_them_again(live: HostedPro
     assert asked(live) == before
     assert live.run(*TO_PARSE, "--resume", "--rebuy", "--yes").code == 0
     assert asked(live) == before + rows
+
+
+# --- every record of what was asked is lost -------------------------------------------------------------------------
+
+
+def lose_every_record(live: HostedProject) -> None:
+    root = live.project.run_root()
+    for path in (root / "run_state.json", *root.glob("*/results/trial_manifest.json")):
+        path.unlink()
+
+
+def test_answers_are_not_asked_for_again_where_every_record_of_them_is_lost(live: HostedProject) -> None:
+    assert live.run(*TO_PARSE).code == 0
+    before = asked(live)
+    lose_every_record(live)
+    outcome = live.project.call("resume", "r", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert asked(live) == before
+
+
+def test_answers_that_do_not_even_say_it_themselves_are_asked_again_with_leave_alone(live: HostedProject) -> None:
+    assert live.run(*TO_PARSE).code == 0
+    before = asked(live)
+    lose_every_record(live)
+    for path in live.project.run_root().glob("*/results/*/asked.json"):  # as a run of an earlier version has none
+        path.unlink()
+    for again in (("resume", "r"), ("run", "--run_id", "r", "--resume", "--force")):
+        outcome = live.project.call(*again, "--yes", *TO_PARSE)
+        assert outcome.code == 2, outcome.err
+        assert "no record says to which requests the answers on disk are" in outcome.err
+        assert f"{before} requests (" in outcome.err
+    assert asked(live) == before
+    outcome = live.project.call("run", "--run_id", "r", "--resume", "--rebuy", "--yes", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert asked(live) == 2 * before
+
+
+def test_of_a_forced_change_that_was_not_asked_yet_a_lost_manifest_costs_no_other_answer(live: HostedProject) -> None:
+    assert live.run(*TO_PARSE).code == 0
+    before = asked(live)
+    (live.project.root / "config/treatment.txt").write_text("Something else.\n")
+    assert live.run("--resume", "--force", "--to_step", "build").code == 0
+    next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    outcome = live.run("--resume", "--yes", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert asked(live) == before + before // 2

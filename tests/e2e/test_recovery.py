@@ -308,6 +308,19 @@ def test_answers_to_an_earlier_prompt_are_not_taken_up_for_another_that_was_aske
     assert len(hosted.jobs()) == bought
 
 
+def test_answers_that_trials_share_are_not_bought_again_where_every_record_of_them_is_lost(
+    hosted: HostedProject,
+) -> None:
+    assert hosted.run("--prompt_sets", "main,other").code == 0
+    bought, before = hosted.rows_bought(), answers(hosted)
+    root = hosted.project.run_root()
+    for path in (root / "run_state.json", *root.glob("*/results/trial_manifest.json")):
+        path.unlink()
+    outcome = hosted.project.call("resume", "r", "--to_step", "parse")
+    assert outcome.code == 0, outcome.err
+    assert (hosted.rows_bought(), answers(hosted)) == (bought, before)
+
+
 # --- dry runs -------------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from promptrial.engine import space
 from promptrial.runtime.clock import SystemClock
@@ -286,3 +287,72 @@ def test_watching_ends_when_no_process_works_on_the_run(project: Project) -> Non
     outcome = project.call("status", "--run_id", "r", "--watch", "--json")
     assert outcome.code == 0
     assert [json.loads(line)["status"] for line in outcome.out.splitlines()] == ["finished"]
+
+
+# --- every record of what was asked is lost -------------------------------------------------------------------------
+
+OWN_COPY = "effective_config.yaml"
+OTHERS = [(), ("batch_inputs",), (OWN_COPY,), ("batch_inputs", OWN_COPY)]
+
+
+def lose_every_record(project: Project, *others: str) -> None:
+    """Remove the state, the manifests of all trials, and other files or folders of a run."""
+    root = project.run_root()
+    for path in (root / "run_state.json", *root.glob("*/results/trial_manifest.json"), *map(root.joinpath, others)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@pytest.mark.parametrize("others", OTHERS, ids=" and ".join)
+def test_answers_whose_every_record_is_lost_say_themselves_what_was_asked(
+    project: Project, others: tuple[str, ...]
+) -> None:
+    project.given_run()
+    before = data_of(project)
+    lose_every_record(project, *others)
+    fake_provider.CALLS.clear()
+    outcome = project.call("resume", "r", *(("--force",) if OWN_COPY in others else ()))
+    assert outcome.code == 0, outcome.err
+    assert not fake_provider.CALLS
+    assert data_of(project) == before
+
+
+@pytest.mark.parametrize("others", OTHERS, ids=" and ".join)
+def test_without_any_record_a_changed_prompt_is_asked_again_and_no_other(
+    project: Project, others: tuple[str, ...]
+) -> None:
+    project.given_run()
+    lose_every_record(project, *others)
+    (project.root / "config/treatment.txt").write_text("Something else.\n")
+    fake_provider.CALLS.clear()
+    outcome = project.call("resume", "r", "--config", "config/eval_config.yaml", "--force")
+    assert outcome.code == 0, outcome.err
+    assert {name.split("-")[-4] for name in fake_provider.CALLS} == {"t"}
+
+
+@pytest.mark.parametrize("lost", ["manifest", "every record"])
+def test_answers_of_another_model_are_never_taken_for_those_of_this_one(project: Project, lost: str) -> None:
+    project.given_run()
+    if lost == "manifest":
+        next(project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    else:
+        lose_every_record(project)
+    config = yaml.safe_load((project.root / "config/eval_config.yaml").read_text())
+    config["models"]["m1"]["id"] = "vendor/model-2"
+    (project.root / "config/eval_config.yaml").write_text(yaml.safe_dump(config))
+    fake_provider.CALLS.clear()
+    outcome = project.call("resume", "r", "--config", "config/eval_config.yaml", "--force")
+    assert outcome.code == 0, outcome.err
+    assert {name.split("-")[-4] for name in fake_provider.CALLS} == {"c", "t"}
+
+
+def test_the_digest_beside_answers_is_believed_only_if_it_is_one(project: Project) -> None:
+    project.given_run()
+    lose_every_record(project)
+    for path in project.run_root().glob("*/results/*/asked.json"):
+        path.write_text('{"request_sha256": "../../../away"}')
+    outcome = project.call("resume", "r")
+    assert outcome.code == 0, outcome.err
+    assert not list(project.root.rglob("*away*"))

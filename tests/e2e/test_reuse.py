@@ -244,8 +244,9 @@ def test_what_was_taken_over_stays_whole_in_an_archive_without_its_source(hosted
     assert '"run_id": "old"' in next(manifest).read_text()
 
 
+@pytest.mark.parametrize("with_its_state", [False, True])
 def test_a_run_whose_records_are_lost_still_knows_what_was_taken_over_and_buys_nothing_again(
-    hosted: HostedProject,
+    hosted: HostedProject, with_its_state: bool
 ) -> None:
     done(hosted.run("--limit_items", "2", run_id="old"))
     edit_prompt(hosted)
@@ -254,7 +255,11 @@ def test_a_run_whose_records_are_lost_still_knows_what_was_taken_over_and_buys_n
     shutil.rmtree(hosted.project.run_root("old"))
     table = hosted.table("new")
     (hosted.results("new") / "trial_manifest.json").unlink()
-    done(hosted.run("--resume", "--reuse", "none", "--to_step", "report", run_id="new"))
+    if with_its_state:
+        (hosted.project.run_root("new") / "run_state.json").unlink()
+        done(hosted.project.call("resume", "new", "--to_step", "report"))
+    else:
+        done(hosted.run("--resume", "--reuse", "none", "--to_step", "report", run_id="new"))
     assert hosted.rows_bought() == before
     assert hosted.table("new").equals(table)
     assert reused(hosted) == {"old": 4}

@@ -16,6 +16,7 @@ from promptrial.store.lock import RunLock
 from tests.support.crash_lab import wreck_problems
 from tests.support.run_machine_faults import Fault, spoilt
 from tests.support.run_machine_world import (
+    ASKED,
     CONFIG,
     LOCK,
     LOG,
@@ -165,9 +166,16 @@ class RunModel:
         return 1 if plan.blocked else 0
 
     def _kept(self) -> frozenset[str]:
-        """Return the answers that are whole on disk."""
-        known = (names for file, names in self.world.rows().items() if file not in self._spoilt)
+        """Return the answers that are whole on disk, and of which something is left that says what was asked."""
+        known = (
+            names
+            for file, names in self.world.rows().items()
+            if file not in self._spoilt and not (self._origin_lost and self._asked_of(file) in self._spoilt)
+        )
         return frozenset().union(*known)
+
+    def _asked_of(self, answers: str) -> str:
+        return f"{answers.rpartition('/')[0]}/{ASKED}"
 
     # --- what must hold afterwards --------------------------------------------------------------------------------
 

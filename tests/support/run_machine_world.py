@@ -27,6 +27,7 @@ __all__ = ["Called", "Planned", "World"]
 
 LOG: Final = "run.log"
 LOCK: Final = ".state.lock"
+ASKED: Final = "asked.json"
 SENTINEL: Final = "STOP_REQUESTED"
 STATE: Final = "run_state.json"
 CONFIG: Final = "effective_config.yaml"
@@ -184,7 +185,7 @@ class World:
 
     def origin_is_lost(self) -> bool:
         """Return whether the run has begun and no record says any more what it was started with."""
-        holders = [STATE, "batch_inputs/manifest.json", *(name for name in self.files() if name.endswith(OF_A_TRIAL))]
+        holders = [STATE, *(name for name in self.files() if name.endswith(OF_A_TRIAL))]
         return self.run.exists() and not any(_loads(self.run / name) for name in holders)
 
     def says_only(self, name: str, drift: str) -> bool:

@@ -18,6 +18,7 @@ from promptrial.jobs.work import PartWork
 from promptrial.providers.capabilities import ReadsDownloads
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, breadcrumbs, downloads, jsonl
+from promptrial.store.asked_files import leave_asked, read_asked
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord, Intent
 
@@ -148,7 +149,9 @@ def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
     asked, folder = work.record.request_sha256, _folder(work)
     if asked != work.request_sha256:
         if folder.exists():
-            _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
+            if asked is not None:  # nothing else will say it of them when they come back
+                leave_asked(folder, asked)
+            _move_apart(work, recorder, _free(_apart(work, asked or read_asked(folder) or "unknown")))
         if asked is not None:
             # They name the job of earlier requests, which is on record: it would claim the present answers for them.
             breadcrumbs.forget(work.folder.results, work.part.name)

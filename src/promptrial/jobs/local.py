@@ -22,6 +22,7 @@ from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.progress import Task
 from promptrial.store import atomic, jsonl
+from promptrial.store.asked_files import leave_asked
 from promptrial.store.part_records import FileRecord
 
 __all__ = ["LocalPart", "PartRows", "finished_rows", "name_job"]
@@ -50,6 +51,7 @@ class PartRows:
         work = self.work
         if not work.has_job or work.record.job is None:
             raise PermanentError("it was never submitted", hint="select the submit step too")
+        leave_asked(work.folder.part_results(work.part.name).parent, work.request_sha256)
         self._unseal()
         self.recorder.record(work, "running")
         return self.finished() | self.take_reused()

@@ -38,6 +38,7 @@ from promptrial.runtime.events import EventLog
 from promptrial.runtime.open_files import room_for
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
+from promptrial.store.asked_files import leave_asked
 from promptrial.store.atomic import AtomicFile
 
 __all__ = ["PartWork", "QueueManager", "QueueSettings"]
@@ -299,6 +300,7 @@ class QueueManager:
             if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
                 self._recorder.record(work, "pending", request_sha256=work.request_sha256)
             target = work.folder.part_results(work.part.name)
+            leave_asked(target.parent, work.request_sha256)
             with (
                 open_regular(source.folder.part_results(source.part.name)) as answers,
                 AtomicFile(target) as file,

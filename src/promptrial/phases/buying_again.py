@@ -1,4 +1,4 @@
-"""Leave to buy again: a setting of a resume that would ask what the run has asked, and paid for, already.
+"""Leave to buy again: a setting of a resume, or a loss, that would ask what the run has asked, and paid for, already.
 
 What another process of this run has decided on is no such setting: a run that was begun without sharing asks identical
 parts once for each trial, as it was told to.
@@ -11,6 +11,7 @@ from typing import Final
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
+from promptrial.phases.recovery import asked_before
 from promptrial.phases.settings import was_sent
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
@@ -23,6 +24,11 @@ _CUT_AGAIN: Final = (
     "the prompts of the arms below are unchanged, but their requests were split or selected differently since they "
     "were paid for, so all of them would be asked again"
 )
+_UNRECORDED: Final = (
+    "no record says to which requests the answers on disk are, so these would be put aside and all of them asked again"
+)
+_OTHER_SETTINGS: Final = "resume with the settings that the run was started with; or pay again, with these flags and"
+_PUT_BACK: Final = "put run_state.json and trial_manifest.json of the trial back, if you have copies; or pay again"
 
 
 def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
@@ -36,10 +42,14 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     if spec.rebuy or spec.dry_run:
         return
     paid = [each for each in work if each.paid]
-    for reason, again in ((_UNSHARED, _unshared(spec, paid)), (_CUT_AGAIN, _cut_again(spec, paid))):
+    for reason, again, instead in (
+        (_UNSHARED, _unshared(spec, paid), _OTHER_SETTINGS),
+        (_CUT_AGAIN, _cut_again(spec, paid), _OTHER_SETTINGS),
+        (_UNRECORDED, _unrecorded(paid), _PUT_BACK),
+    ):
         parts = list(again)
         if parts:
-            raise _refusal(spec, reason, parts)
+            raise _refusal(spec, reason, parts, instead)
 
 
 def _unshared(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
@@ -68,6 +78,15 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
             yield each
 
 
+def _unrecorded(work: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield parts with answers that neither a record nor a file beside them says anything of."""
+    for each in work:
+        if each.record.request_sha256 is None and not each.submitted and asked_before(each) is None:
+            folder = each.folder.part_results(each.part.name).parent
+            if any(path.stat().st_size for path in folder.glob("results*.jsonl")):
+                yield each
+
+
 def _has_live_rows(work: PartWork, name: str) -> bool:
     """Whether answers of a part are on disk that were asked for one by one, so that no ledger has a job of it."""
     return not work.hosted and (work.folder.part_rows(name).exists() or work.folder.part_results(name).exists())
@@ -92,7 +111,7 @@ def _unchanged_arms(spec: RunSpec, work: PartWork) -> set[str]:
     return {arm.name for arm in trial.arms if was_sent(sent.get(arm.name, {}), trial, arm)}
 
 
-def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork]) -> UsageError:
+def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork], instead: str) -> UsageError:
     rows = sum(each.part.rows for each in again)
     costs = [each.estimate_usd(each.part.rows, each.folder.requests(each.part.name).stat().st_size) for each in again]
     known = [usd for usd in costs if usd is not None]
@@ -100,6 +119,5 @@ def _refusal(spec: RunSpec, reason: str, again: Sequence[PartWork]) -> UsageErro
     names = ", ".join(each.name for each in again[:4]) + (f" and {len(again) - 4} more" if len(again) > 4 else "")
     return UsageError(
         f"{reason}: {rows} requests ({price}), in {names}",
-        hint="resume with the settings that the run was started with; or pay again, with these flags and: "
-        f"{spec.run.resume_command} --rebuy",
+        hint=f"{instead}: {spec.run.resume_command} --rebuy",
     )

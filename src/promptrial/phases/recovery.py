@@ -23,11 +23,12 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
 from promptrial.providers.base import BatchProvider, JobLookup
 from promptrial.store import breadcrumbs, jsonl
+from promptrial.store.asked_files import read_asked
 from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.part_records import Intent, PartRecord, PartStatus
 from promptrial.store.reused_files import read_reused
 
-__all__ = ["recover_parts"]
+__all__ = ["asked_before", "recover_parts"]
 
 _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "rebuilt from the files on disk: the manifest was missing"
@@ -44,8 +45,7 @@ def recover_parts(
     services : Services
     trials : tuple of Trial
     same_requests : bool
-        Whether the answers on disk are known to be of the requests as they are built now. If not, only those count of
-        which a file that was left beside them says so.
+        Whether answers of which no file beside them says it are known to be of the requests as they are built now.
 
     Returns
     -------
@@ -65,7 +65,8 @@ def recover_parts(
 
 def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001 - both kinds of parts are handed over in one table
     name = work.part.name
-    if not same_requests or not (work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()):
+    there = work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()
+    if not there or not _are_these(work, same_requests):
         return None
     found = (_reused(work, attempt, path) for attempt, path in sorted(_raw_files(work).items()))
     return PartRecord(
@@ -86,7 +87,7 @@ def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: 
     """
     crumb, raw = _breadcrumb(work), _raw_files(work)
     sealed = work.folder.part_results(work.part.name)
-    if crumb is None and not (same_requests and (raw or sealed.exists())):
+    if not _are_these(work, same_requests) or (crumb is None and not (raw or sealed.exists())):
         return None
     attempt = max(crumb.attempt if crumb is not None else 1, *raw, 1)
     if not raw and len(_ids([sealed])) == work.part.rows:
@@ -110,15 +111,34 @@ def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: 
     )
 
 
+def asked_before(work: PartWork) -> str | None:
+    """Return the digest of the requests that a part has answers to, or a job; None if no file beside them says it."""
+    asked, job = read_asked(_folder(work)), _job_file(work)
+    return asked if asked is not None or job is None else job.request_sha256
+
+
+def _are_these(work: PartWork, same_requests: bool) -> bool:  # noqa: FBT001 - as above
+    asked = asked_before(work)
+    return same_requests if asked is None else asked == work.request_sha256
+
+
+def _folder(work: PartWork) -> Path:
+    return work.folder.part_results(work.part.name).parent
+
+
 def _breadcrumb(work: PartWork) -> Breadcrumb | None:
     """Return what was left for people of the last job, if it is whole and was made for these very requests."""
-    crumb = breadcrumbs.read(work.folder.results / f"{work.part.name}{breadcrumbs.JOB_FILE}")
+    crumb = _job_file(work)
     return crumb if crumb is not None and crumb.request_sha256 == work.request_sha256 else None
+
+
+def _job_file(work: PartWork) -> Breadcrumb | None:
+    return breadcrumbs.read(work.folder.results / f"{work.part.name}{breadcrumbs.JOB_FILE}")
 
 
 def _raw_files(work: PartWork) -> dict[int, Path]:
     """Return the files of answers as they came, by attempt."""
-    folder = work.folder.part_results(work.part.name).parent
+    folder = _folder(work)
     matches = ((_RAW.fullmatch(path.name), path) for path in sorted(folder.glob("results.a*.jsonl")))
     return {int(match[1]): path for match, path in matches if match is not None}
 
@@ -155,7 +175,7 @@ def _intent(
 
 def _reused(work: PartWork, attempt: int, path: Path) -> Intent | None:
     """Return an attempt whose answers were taken over from another run, as a file beside them says."""
-    reused = read_reused(work.folder.part_results(work.part.name).parent, attempt)
+    reused = read_reused(_folder(work), attempt)
     if reused is None:
         return None
     return Intent(

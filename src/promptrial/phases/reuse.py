@@ -31,6 +31,7 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.stored_rows import StoredRows
 from promptrial.providers.request_rows import row_id
 from promptrial.store import jsonl
+from promptrial.store.asked_files import leave_asked
 from promptrial.store.part_records import Intent, ReusedAnswers, ReusedFrom
 from promptrial.store.reused_files import leave_reused
 
@@ -169,6 +170,7 @@ def take(
 
     _make_ready(work, recorder)
     attempt = damaged or 1 + max((intent.attempt for intent in work.intents), default=0)
+    leave_asked(answers.folder, work.request_sha256)
     file = answers.write(attempt, counted())
     sources = tuple(_source(part, count) for part, count in taken.items())
     reused = ReusedAnswers(at=recorder.clock.now(), sources=sources)

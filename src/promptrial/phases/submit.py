@@ -29,8 +29,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     from promptrial.phases.reuse import take_over
     from promptrial.phases.spending import budget_of
 
-    if spec.asked_by == "this":  # then requests that were built again are what they were
-        _recover(spec, services)
+    _recover(spec, services)
     active, everything = {trial.slug for trial in spec.active}, planned_work(spec, services, spec.trials)
     work = [each for each in open_work(spec, everything) if each.folder.slug in active]
     require_leave_to_buy_again(spec, everything)
@@ -80,7 +79,8 @@ def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict
 
 def _recover(spec: RunSpec, services: Services) -> None:
     """Take up what is here of parts that nothing could be said of before their requests were built."""
-    for slug, found in recover_parts(spec, services, spec.active, same_requests=True).items():
+    known = recover_parts(spec, services, spec.active, same_requests=spec.asked_by == "this")
+    for slug, found in known.items():
         services.events.warn(f"{slug}: its requests are unchanged; the files of {found} parts found on disk are kept")
 
 
