@@ -130,7 +130,7 @@ def test_files_by_hand_for_an_earlier_prompt_never_answer_a_new_one(lab: Lab) ->
         lab.collect([new])
     assert not new.downloaded
     apart = work.folder.results / "set_aside" / f"{work.part.name}.{work.request_sha256[:12]}"
-    assert sorted(path.name for path in apart.iterdir()) == ["by hand.jsonl", "results.jsonl"]
+    assert sorted(path.name for path in apart.iterdir()) == ["asked.json", "by hand.jsonl", "results.jsonl"]
     assert any("its requests have changed" in text and f"set_aside/{apart.name}" in text for text in lab.said)
 
 
@@ -189,7 +189,7 @@ def test_an_arm_whose_answers_are_shared_keeps_no_files_of_its_earlier_prompt(la
     first.duplicates[:] = [follower]
     lab.complete([first, follower])
     assert follower.downloaded
-    assert [path.name for path in folder.iterdir()] == ["results.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == ["asked.json", "results.jsonl"]
 
 
 @pytest.mark.parametrize("attempt", [1, 2])

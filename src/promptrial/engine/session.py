@@ -14,7 +14,7 @@ from promptrial.config.secrets import secret_values
 from promptrial.costs.price_book import PriceBook
 from promptrial.design.plan import Selection
 from promptrial.engine import kept_prices
-from promptrial.engine.opening import Opened, RunRequest, asked_by
+from promptrial.engine.opening import Opened, RunRequest, requests_unchanged
 from promptrial.engine.providers import Providers
 from promptrial.engine.reusing import lenders
 from promptrial.engine.sealing import sealed_plan
@@ -80,7 +80,7 @@ def spec_of(request: RunRequest, opened: Opened, prices: PriceBook | None = None
         trials=opened.trials,
         written=opened.loaded.placeholders,
         dry_run=opened.dry_run,
-        asked_by=asked_by(opened),
+        requests_unchanged=requests_unchanged(opened),
         code=TrustedCode(opened.trusted_code, opened.configured.config_file),
         history=_history(opened),
         terms=_terms_of(request, opened, prices),

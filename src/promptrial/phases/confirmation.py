@@ -243,6 +243,6 @@ def _begun_with(spec: RunSpec, everything: Iterable[PartWork], left: Iterable[Pa
     steps = [work.part.step for work in everything if work.paid and (work.submitted or work.intents)]
     if not steps:
         return []
-    if spec.asked_by != "this":
+    if not spec.requests_unchanged:
         return [spent]
     return [_with(spent, _bills(spec, (work for work in left if work.part.step <= max(steps))))]

@@ -34,9 +34,7 @@ _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "rebuilt from the files on disk: the manifest was missing"
 
 
-def recover_parts(
-    spec: RunSpec, services: Services, trials: tuple[Trial, ...], *, same_requests: bool
-) -> dict[str, int]:
+def recover_parts(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> dict[str, int]:
     """Put the parts of trials that were asked, and of which no record says what, into their manifests.
 
     Parameters
@@ -44,8 +42,6 @@ def recover_parts(
     spec : RunSpec
     services : Services
     trials : tuple of Trial
-    same_requests : bool
-        Whether answers of which no file beside them says it are known to be of the requests as they are built now.
 
     Returns
     -------
@@ -54,19 +50,18 @@ def recover_parts(
     """
     found: Counter[str] = Counter()
     for work in (*worklist(spec, services, trials), *judge_work(spec, services, trials)):
-        if work.record.request_sha256 is not None:
+        if work.record.request_sha256 is not None or not _are_known(work, spec):
             continue
-        record = _hosted(work, same_requests) if work.hosted else _local(work, same_requests)
+        record = _hosted(work) if work.hosted else _local(work)
         if record is not None:
             work.manifest.parts[work.part.name] = record
             found[work.folder.slug] += 1
     return dict(found)
 
 
-def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001 - both kinds of parts are handed over in one table
+def _local(work: PartWork) -> PartRecord | None:
     name = work.part.name
-    there = work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()
-    if not there or not _are_these(work, same_requests):
+    if not (work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()):
         return None
     found = (_reused(work, attempt, path) for attempt, path in sorted(_raw_files(work).items()))
     return PartRecord(
@@ -78,7 +73,7 @@ def _local(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: F
     )
 
 
-def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: FBT001 - both kinds of parts are handed over in one table
+def _hosted(work: PartWork) -> PartRecord | None:
     """Return a part with the job that it was given last, and with the answers of each attempt that are here.
 
     A job that no file names is known where its name is our key. Elsewhere the last attempt is in doubt, as after a
@@ -87,7 +82,7 @@ def _hosted(work: PartWork, same_requests: bool) -> PartRecord | None:  # noqa: 
     """
     crumb, raw = _breadcrumb(work), _raw_files(work)
     sealed = work.folder.part_results(work.part.name)
-    if not _are_these(work, same_requests) or (crumb is None and not (raw or sealed.exists())):
+    if crumb is None and not (raw or sealed.exists()):
         return None
     attempt = max(crumb.attempt if crumb is not None else 1, *raw, 1)
     if not raw and len(_ids([sealed])) == work.part.rows:
@@ -117,9 +112,10 @@ def asked_before(work: PartWork) -> str | None:
     return asked if asked is not None or job is None else job.request_sha256
 
 
-def _are_these(work: PartWork, same_requests: bool) -> bool:  # noqa: FBT001 - as above
+def _are_known(work: PartWork, spec: RunSpec) -> bool:
+    """Whether what is here of a part is known to be of its present requests."""
     asked = asked_before(work)
-    return same_requests if asked is None else asked == work.request_sha256
+    return spec.requests_unchanged if asked is None else asked == work.request_sha256
 
 
 def _folder(work: PartWork) -> Path:

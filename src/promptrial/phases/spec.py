@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.price_book import PriceBook
@@ -19,11 +19,7 @@ from promptrial.phases.longest_prompt import longest_prompt
 from promptrial.store.change_records import Consent, Correction, Growth, SpendingCaps
 from promptrial.store.rundir import RunDir
 
-__all__ = ["AskedBy", "RunSpec", "SampleHistory", "SealedPlan", "SpendingTerms", "TrustedCode"]
-
-AskedBy = Literal["this", "earlier", "unknown"]
-"""By which configuration the answers on disk were asked for: by the one that builds requests now, by the one that built
-those on disk, or perhaps by another."""
+__all__ = ["RunSpec", "SampleHistory", "SealedPlan", "SpendingTerms", "TrustedCode"]
 
 
 class TrustedCode(NamedTuple):
@@ -104,7 +100,8 @@ class RunSpec:
         Key path -> text of the configuration's values that hold ``${VAR}``.
     dry_run : bool
         Whether an emulator answers in the place of hosted providers.
-    asked_by : AskedBy
+    requests_unchanged : bool
+        Whether answers on disk that do not say it themselves are known to be to the requests as they are built now.
     code : TrustedCode
         Which code of the configuration may run here.
     history : SampleHistory
@@ -120,7 +117,7 @@ class RunSpec:
     active: tuple[Trial, ...] = ()
     written: Mapping[tuple[str | int, ...], str] = field(default_factory=dict)
     dry_run: bool = False
-    asked_by: AskedBy = "this"
+    requests_unchanged: bool = True
     code: TrustedCode = TrustedCode()  # noqa: RUF009 - it cannot change
     history: SampleHistory = SampleHistory()  # noqa: RUF009 - it cannot change
     terms: SpendingTerms = SpendingTerms()  # noqa: RUF009 - it cannot change

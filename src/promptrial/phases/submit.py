@@ -79,8 +79,7 @@ def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict
 
 def _recover(spec: RunSpec, services: Services) -> None:
     """Take up what is here of parts that nothing could be said of before their requests were built."""
-    known = recover_parts(spec, services, spec.active, same_requests=spec.asked_by == "this")
-    for slug, found in known.items():
+    for slug, found in recover_parts(spec, services, spec.active).items():
         services.events.warn(f"{slug}: its requests are unchanged; the files of {found} parts found on disk are kept")
 
 

@@ -3,7 +3,7 @@
 What is written when a run starts or is resumed is ``starting``'s. ``docs/opening.md`` has the table of all cases.
 """
 
-from promptrial.engine.opening.asked_before import asked_by
+from promptrial.engine.opening.asked_before import requests_unchanged
 from promptrial.engine.opening.entry import open_run
 from promptrial.engine.opening.found import Found, New, Older, OnRecord, Started, StateLost
 from promptrial.engine.opening.names import require_names
@@ -22,8 +22,8 @@ __all__ = [
     "RunRequest",
     "Started",
     "StateLost",
-    "asked_by",
     "new_run_ids",
     "open_run",
+    "requests_unchanged",
     "require_names",
 ]

@@ -1,4 +1,4 @@
-"""By which configuration the answers on disk were asked for, and whether any were."""
+"""Whether the answers on disk are to the requests of the present configuration, and whether there are any."""
 
 from __future__ import annotations
 
@@ -9,32 +9,29 @@ from promptrial.engine.opening.found import OnRecord
 from promptrial.engine.opening.opened import Opened
 from promptrial.engine.origin import holds_answers
 from promptrial.phases.base import Phase
-from promptrial.phases.spec import AskedBy
 
-__all__ = ["asked_by", "asked_nothing"]
+__all__ = ["asked_nothing", "requests_unchanged"]
 
 
-def asked_by(opened: Opened) -> AskedBy:
-    """Return by which configuration the answers on disk were asked for, as far as the state tells, or the trials.
+def requests_unchanged(opened: Opened) -> bool:
+    """Whether answers on disk are to the requests as they are built now, as far as the state tells, or the trials.
 
     Once a change was forced, requests may have been built that nobody has asked yet, beside answers to earlier ones;
     when all parts were submitted after that, the answers are to the requests on disk. Whether a change was ever forced
     is not known either where nothing says what the run was started with.
     """
-    state, origin, drift = opened.state, opened.origin, opened.changes.drift
-    if origin is None:
-        return "unknown"
+    state, origin = opened.state, opened.origin
+    if origin is None or opened.changes.drift:
+        return False
     forced = origin.drift
     if not forced:
-        return "earlier" if drift else "this"
+        return True
     if state is None:
-        return "unknown"
+        return False
     first = _first_to_ask()
     built = max(state.phases[name].updated_at or "" for name in first.reads)
     submitted = state.phases[first.name]
-    if submitted.status != "completed" or (submitted.updated_at or "") < built:
-        return "unknown"
-    return "earlier" if drift or built < forced[-1]["at"] else "this"
+    return submitted.status == "completed" and (submitted.updated_at or "") >= built >= forced[-1]["at"]
 
 
 def asked_nothing(found: OnRecord) -> bool:
