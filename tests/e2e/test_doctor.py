@@ -22,8 +22,8 @@ from tests.support.project import Outcome, Project
 
 SLUG: Final = "m1-main-tp1-tk50-mx64-64"
 RESUME: Final = "promptrial run --run_id r --resume"
-UNGUARDED: Final = ("run.log", ".state.lock")
-"""Files that nothing depends on; a lost log is no damage."""
+UNGUARDED: Final = ("run.log", ".state.lock", "asked.json")
+"""Files that nothing depends on, as long as another is whole; a lost log is no damage."""
 
 
 def results(project: Project) -> Path:

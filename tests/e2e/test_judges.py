@@ -182,6 +182,19 @@ def test_a_resume_or_another_label_asks_nobody_and_another_rubric_asks_the_judge
     assert not fake_provider.CALLS, "verdicts that are on disk are never bought again"
 
 
+@pytest.mark.parametrize("their_requests", [False, True])
+def test_verdicts_whose_every_record_is_lost_are_not_asked_for_again(fake: Path, their_requests: bool) -> None:
+    project = judged_project(fake, scorers={"em": {}, "quality": JUDGE})
+    done(project.run())
+    root = project.run_root()
+    records = [root / "run_state.json", *root.glob("*/results/trial_manifest.json")]
+    for path in records + (list(root.glob("*/judge/*.jsonl")) if their_requests else []):
+        path.unlink()
+    fake_provider.CALLS.clear()
+    done(project.call("resume", "r"))
+    assert not fake_provider.CALLS
+
+
 def test_a_larger_sample_has_its_new_answers_judged_alone(fake: Path) -> None:
     project = judged_project(fake, scorers={"em": {}, "quality": JUDGE}, limit_items=2)
     done(project.run())

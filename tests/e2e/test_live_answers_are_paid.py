@@ -142,6 +142,26 @@ def test_answers_that_do_not_even_say_it_themselves_are_asked_again_with_leave_a
     assert asked(live) == 2 * before
 
 
+@pytest.mark.parametrize("lost", ["manifest", "every record"])
+def test_answers_that_were_put_aside_come_back_where_the_record_of_them_is_lost(live: HostedProject, lost: str) -> None:
+    prompt = live.project.root / "config/treatment.txt"
+    first = prompt.read_bytes()
+    assert live.run(*TO_PARSE).code == 0
+    prompt.write_text("Something else.\n")
+    assert live.run("--resume", "--force", "--yes", *TO_PARSE).code == 0
+    before = asked(live)
+    prompt.write_bytes(first)
+    assert live.run("--resume", "--force", "--to_step", "build").code == 0
+    if lost == "manifest":
+        next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    else:
+        lose_every_record(live)
+    outcome = live.project.call("resume", "r", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert "the same requests were asked before; their answers are used again" in outcome.err
+    assert asked(live) == before
+
+
 def test_of_a_forced_change_that_was_not_asked_yet_a_lost_manifest_costs_no_other_answer(live: HostedProject) -> None:
     assert live.run(*TO_PARSE).code == 0
     before = asked(live)

@@ -188,6 +188,13 @@ def test_a_signal_while_the_program_starts_ends_it_without_a_traceback(
     assert (process.returncode, err) == (code, said)
 
 
+def wait_until_caught(pid: int, number: signal.Signals) -> None:
+    """Wait until a process catches a signal: before, it has not begun, and the system ends it."""
+    bit, status = 1 << (number - 1), Path(f"/proc/{pid}/status")
+    while not int(next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))[7:], 16) & bit:
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_at_any_moment_of_a_quick_command_leaves_no_traceback(
     tmp_path: Path, number: signal.Signals, code: int
@@ -197,6 +204,7 @@ def test_a_signal_at_any_moment_of_a_quick_command_leaves_no_traceback(
             [sys.executable, "-m", "promptrial", *LONG_RUN, "--run_id", f"r{tenths}"], cwd=tmp_path,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
         )  # fmt: skip
+        wait_until_caught(process.pid, number)
         time.sleep(tenths / 10)
         process.send_signal(number)
         _, err = process.communicate(timeout=30)

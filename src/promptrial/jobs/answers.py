@@ -22,7 +22,7 @@ from promptrial.store.asked_files import leave_asked, read_asked
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord, Intent
 
-__all__ = ["Answers", "row_ids", "set_other_answers_aside"]
+__all__ = ["Answers", "make_ready", "row_ids", "set_other_answers_aside"]
 
 _CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
 _APART: Final = "set_aside"
@@ -139,6 +139,17 @@ class Answers:
         return self.work.folder.run.record(target, jsonl.count(target))
 
 
+def make_ready(work: PartWork, recorder: Recorder) -> None:
+    """Leave nothing but answers to its present requests where those of a part are looked for; no others are mixed in.
+
+    Others that were paid for come back with their requests; those that this process has computed do not.
+    """
+    if not work.provider().local:
+        set_other_answers_aside(work, recorder)
+    elif (work.record.request_sha256 or read_asked(_folder(work))) != work.request_sha256:
+        recorder.set_aside(work, "answers to the previous requests")
+
+
 def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
     """Move what answers other requests out of the way, and bring back what had answered exactly these before.
 
@@ -146,18 +157,22 @@ def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
     Whatever stands in the folder belongs to the requests that are on record: it is emptied before that changes, and
     filled afterwards. So this may be cut off anywhere, and done again for these requests, or for the earlier ones.
     """
-    asked, folder = work.record.request_sha256, _folder(work)
-    if asked != work.request_sha256:
-        if folder.exists():
-            if asked is not None:  # nothing else will say it of them when they come back
-                leave_asked(folder, asked)
-            _move_apart(work, recorder, _free(_apart(work, asked or read_asked(folder) or "unknown")))
-        if asked is not None:
-            # They name the job of earlier requests, which is on record: it would claim the present answers for them.
-            breadcrumbs.forget(work.folder.results, work.part.name)
-            recorder.record(work, "pending", request_sha256=work.request_sha256)
-    ours = _apart(work, work.request_sha256)
-    if work.record.request_sha256 == work.request_sha256 and ours.exists() and not folder.exists():
+    on_record, present, folder = work.record.request_sha256, work.request_sha256, _folder(work)
+    ours = _apart(work, present)
+    # Where the record is lost, the folder says it. Of a job, its provider knows.
+    asked = on_record if on_record is not None or work.hosted else read_asked(folder)
+    if folder.exists() and asked != present:
+        if asked is not None:  # nothing else will say it of them when they come back
+            leave_asked(folder, asked)
+        _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
+    if on_record is None:
+        is_new = not work.hosted and (folder.exists() or ours.exists())
+    elif is_new := on_record != present:
+        # They name the job of earlier requests, which is on record: it would claim the present answers for them.
+        breadcrumbs.forget(work.folder.results, work.part.name)
+    if is_new:
+        recorder.record(work, "pending", request_sha256=present)
+    if work.record.request_sha256 == present and ours.exists() and not folder.exists():
         atomic.move(ours, folder)
         recorder.events.say(f"{work.name}: the same requests were asked before; their answers are used again")
 

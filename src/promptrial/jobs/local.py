@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Final
 
 from promptrial.errors import PermanentError, PromptrialError
-from promptrial.jobs.answers import Answers, set_other_answers_aside
+from promptrial.jobs.answers import Answers, make_ready
 from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
@@ -206,15 +206,9 @@ class LocalPart:
 
 
 def name_job(work: PartWork, recorder: Recorder) -> None:
-    """Name the job of a part that has none elsewhere; nothing is asked yet.
-
-    Results of other requests are set aside, never mixed in; those that were paid for come back with their requests.
-    """
+    """Name the job of a part that has none elsewhere; nothing is asked yet."""
     provider = work.provider()
-    if not provider.local:
-        set_other_answers_aside(work, recorder)
-    elif work.record.request_sha256 != work.request_sha256:
-        recorder.set_aside(work, "answers to the previous requests")
+    make_ready(work, recorder)
     recorder.record(work, "submitting", request_sha256=work.request_sha256, attempt=1)
     payload = PartRows(work, recorder).payload(frozenset())
     found = None if provider.lookup is JobLookup.NONE else provider.find(payload)

@@ -79,12 +79,14 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
 
 
 def _unrecorded(work: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield parts with answers that neither a record nor a file beside them says anything of."""
+    """Yield parts with answers that neither a record nor a file beside them says anything of.
+
+    The job of a hosted part is looked for at its provider first.
+    """
     for each in work:
-        if each.record.request_sha256 is None and not each.submitted and asked_before(each) is None:
-            folder = each.folder.part_results(each.part.name).parent
-            if any(path.stat().st_size for path in folder.glob("results*.jsonl")):
-                yield each
+        is_unknown = each.record.request_sha256 is None and not each.submitted and asked_before(each) is None
+        if is_unknown and _has_live_rows(each, each.part.name):
+            yield each
 
 
 def _has_live_rows(work: PartWork, name: str) -> bool:

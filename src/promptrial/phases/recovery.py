@@ -108,14 +108,14 @@ def _hosted(work: PartWork) -> PartRecord | None:
 
 def asked_before(work: PartWork) -> str | None:
     """Return the digest of the requests that a part has answers to, or a job; None if no file beside them says it."""
-    asked, job = read_asked(_folder(work)), _job_file(work)
-    return asked if asked is not None or job is None else job.request_sha256
+    asked = read_asked(_folder(work))
+    job = _job_file(work) if asked is None and work.hosted else None
+    return asked if job is None else job.request_sha256
 
 
 def _are_known(work: PartWork, spec: RunSpec) -> bool:
-    """Whether what is here of a part is known to be of its present requests."""
-    asked = asked_before(work)
-    return spec.requests_unchanged if asked is None else asked == work.request_sha256
+    """Whether what is here of a part is known to be of its present requests: no others were ever, or it says so."""
+    return spec.requests_unchanged or asked_before(work) == work.request_sha256
 
 
 def _folder(work: PartWork) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from promptrial import registry
 from promptrial.config.effective import canonical_json
-from promptrial.jobs.answers import Answers, set_other_answers_aside
+from promptrial.jobs.answers import Answers, make_ready
 from promptrial.jobs.billing import count_billed
 from promptrial.jobs.local import PartRows
 from promptrial.jobs.recording import Recorder
@@ -185,10 +185,7 @@ def take(
 
 def _make_ready(work: PartWork, recorder: Recorder) -> None:
     """Let the part's folder and record be those of the present requests, as whoever asks for them does."""
-    if not work.provider().local:
-        set_other_answers_aside(work, recorder)
-    elif work.record.request_sha256 != work.request_sha256:
-        recorder.set_aside(work, "answers to the previous requests")
+    make_ready(work, recorder)
     if work.record.request_sha256 != work.request_sha256:  # so that what is written counts as its own
         recorder.record(work, "pending", request_sha256=work.request_sha256)
 

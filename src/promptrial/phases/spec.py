@@ -101,7 +101,7 @@ class RunSpec:
     dry_run : bool
         Whether an emulator answers in the place of hosted providers.
     requests_unchanged : bool
-        Whether answers on disk that do not say it themselves are known to be to the requests as they are built now.
+        Whether answers on disk are known to be to the requests as they are built now, whatever stands beside them.
     code : TrustedCode
         Which code of the configuration may run here.
     history : SampleHistory

@@ -19,8 +19,11 @@ __all__ = ["ASKED_FILE", "leave_asked", "read_asked"]
 ASKED_FILE: Final = "asked.json"
 
 
+_MOST_BYTES: Final = 1000
+
+
 class _Asked(msgspec.Struct):
-    request_sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    request_sha256: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
 def leave_asked(folder: Path, request_sha256: str) -> None:
@@ -32,6 +35,6 @@ def leave_asked(folder: Path, request_sha256: str) -> None:
 def read_asked(folder: Path) -> str | None:
     """Return the digest of the requests to which the answers in a folder are; None if no readable file says so."""
     try:
-        return msgspec.json.decode(read_bytes(folder / ASKED_FILE), type=_Asked).request_sha256
+        return msgspec.json.decode(read_bytes(folder / ASKED_FILE, _MOST_BYTES), type=_Asked).request_sha256
     except (OSError, ValueError, RecursionError):
         return None
