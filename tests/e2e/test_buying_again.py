@@ -15,6 +15,9 @@ from typing import Any
 
 import pytest
 
+from promptrial.jobs import answers
+from promptrial.jobs.hosted import HostedPart
+from promptrial.phases import submit
 from promptrial.providers import access
 from promptrial.providers.http_service import Timeouts
 from promptrial.runtime.stop import SOFTLY
@@ -121,6 +124,37 @@ def test_another_prompt_asks_something_else_and_needs_no_leave(hosted: HostedPro
     outcome = hosted.run("--parts_per_dataset", "1", "--resume", "--force")
     assert outcome.code == 0, outcome.err
     assert len(hosted.jobs()) == jobs + 1
+
+
+class Killed(BaseException):
+    """What no handler of the program expects."""
+
+
+@pytest.mark.parametrize("moment", ["put aside", "described", "asked"])
+def test_another_prompt_needs_no_leave_wherever_a_kill_met_the_resume_that_began_to_ask_it(
+    hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    assert hosted.run().code == 0
+    bought = hosted.rows_bought()
+    (hosted.project.root / "config/treatment.txt").write_text("Something else.\n")
+    where, name = {
+        "put aside": (answers, "set_other_answers_aside"),
+        "described": (submit, "_describe"),
+        "asked": (HostedPart, "_adopt_earlier_job"),
+    }[moment]
+    real = getattr(where, name)
+
+    def last(*arguments: Any) -> None:
+        real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, name, last)
+        with pytest.raises(Killed):
+            hosted.run("--resume", "--force")
+    outcome = hosted.run("--resume", "--force")
+    assert outcome.code == 0, outcome.err
+    assert hosted.rows_bought() == bought + bought // 2
 
 
 def test_a_dry_run_pays_nothing_and_needs_no_leave(hosted: HostedProject) -> None:

@@ -69,7 +69,8 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
     """Yield parts without a job of arms whose prompt is the one on record, and whose earlier requests were paid for."""
     wanted = {each.request_sha256 for each in work}
     for each in work:
-        if each.submitted or each.intents or each.part.condition not in _unchanged_arms(spec, each):
+        is_let_through = each.record.request_sha256 == each.request_sha256
+        if is_let_through or each.submitted or each.intents or each.part.condition not in _unchanged_arms(spec, each):
             continue
         parts = [(name, of) for name, of in each.manifest.parts.items() if of.resume_key == each.part.resume_key]
         if any(_paid_otherwise(record, wanted) for _, record in parts) or any(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from promptrial.errors import TransientError
+from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec, Trial
 from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
@@ -24,8 +25,8 @@ __all__ = ["PHASE"]
 
 def _run(spec: RunSpec, services: Services) -> Produced:
     """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
-    from promptrial.phases.confirmation import require_consent
-    from promptrial.phases.queues import queue_of  # these two a plan does without
+    from promptrial.phases.confirmation import require_consent  # all of these a plan does without
+    from promptrial.phases.queues import queue_of
     from promptrial.phases.reuse import take_over
     from promptrial.phases.spending import budget_of
 
@@ -42,6 +43,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     for model in dict.fromkeys(model for trial in spec.active for model in trial.models):
         services.stop.check()
         _check(services, model)
+    _put_earlier_aside(services, work)
     for trial in spec.active:
         services.stop.check()
         _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
@@ -53,6 +55,22 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     ):
         queue.submit(task)
     return Produced({})
+
+
+def _put_earlier_aside(services: Services, work: Iterable[PartWork]) -> None:
+    """Let folder and record of each part that is paid for be those of its present requests, if it has had others.
+
+    Only when no part of an arm is on record with an earlier prompt, its trial may have the present one on record: a
+    resume could not tell otherwise, after a kill, which of the two was paid for.
+    """
+    from promptrial.jobs.answers import set_other_answers_aside
+    from promptrial.jobs.recording import Recorder
+
+    recorder = Recorder(services.clock, services.events, services.part_done)
+    for each in work:
+        if each.paid and each.record.request_sha256 not in {None, each.request_sha256}:
+            services.stop.check()
+            set_other_answers_aside(each, recorder)
 
 
 def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict[str, Any]]) -> None:
