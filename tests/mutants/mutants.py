@@ -60,6 +60,8 @@ _BESIDE: Final = (
 )
 _LIVE: Final = ("tests/unit/test_jobs_live.py", "tests/crash/test_live_kill_points.py")
 _CONSENT: Final = ("tests/unit/test_costs_consent.py",)
+_PAID_LIVE: Final = ("tests/e2e/test_live_answers_are_paid.py",)
+_LOST_RECORDS: Final = ("tests/e2e/test_repair.py",)
 _ASKED: Final = ("tests/unit/test_phases_confirmation.py",)
 _TERMINAL: Final = ("tests/e2e/test_consent_at_a_terminal.py",)
 _PILOT: Final = ("tests/e2e/test_pilot.py",)
@@ -2602,8 +2604,8 @@ MUTANTS: Final = (
     ),
     Mutant(
         "live answers to an earlier prompt are set aside for good",
-        "jobs/local.py",
-        "if not provider.local:",
+        "jobs/answers.py",
+        "if not work.provider().local:",
         "if False:",
         _LIVE,
     ),
@@ -4609,5 +4611,47 @@ MUTANTS: Final = (
         "if opened.dry_run and not was_dry(found):",
         "if opened.dry_run and not request.resume:",
         _OPENING,
+    ),
+    Mutant(
+        "answers do not say what was asked",
+        "jobs/local.py",
+        "        leave_asked(work.folder.part_results(work.part.name).parent, work.request_sha256)\n",
+        "",
+        _PAID_LIVE,
+    ),
+    Mutant(
+        "what answers say of themselves is believed of any requests",
+        "phases/recovery.py",
+        "return spec.requests_unchanged or asked_before(work) == work.request_sha256",
+        "return spec.requests_unchanged or asked_before(work) is not None",
+        _LOST_RECORDS,
+    ),
+    Mutant(
+        "answers of which nothing says what was asked are bought again",
+        "phases/buying_again.py",
+        "if is_unknown and _has_live_rows(each, each.part.name):",
+        "if is_unknown and each.intents:",
+        _PAID_LIVE,
+    ),
+    Mutant(
+        "answers that come back from a folder of others do not say what they are",
+        "jobs/answers.py",
+        "is_new = not work.hosted and (folder.exists() or ours.exists())",
+        "is_new = not work.hosted and folder.exists()",
+        _PAID_LIVE,
+    ),
+    Mutant(
+        "a prompt is on record before the parts that were asked with another are put aside",
+        "phases/submit.py",
+        "    _put_earlier_aside(services, work)\n",
+        "",
+        ("tests/e2e/test_buying_again.py",),
+    ),
+    Mutant(
+        "a change that was forced is not known of",
+        "engine/opening/asked_before.py",
+        "if origin is None or opened.changes.drift:",
+        "if origin is None:",
+        _LOST_RECORDS,
     ),
 )
