@@ -14,11 +14,9 @@ import msgspec
 from promptrial.documents.files import read_bytes
 from promptrial.store import atomic
 
-__all__ = ["ASKED_FILE", "leave_asked", "read_asked"]
+__all__ = ["leave_asked", "read_asked"]
 
-ASKED_FILE: Final = "asked.json"
-
-
+_FILE: Final = "asked.json"
 _MOST_BYTES: Final = 1000
 
 
@@ -29,12 +27,12 @@ class _Asked(msgspec.Struct):
 def leave_asked(folder: Path, request_sha256: str) -> None:
     """Write the digest of a part's requests into the folder of its answers, before there are any; durable on return."""
     if read_asked(folder) != request_sha256:
-        atomic.write_bytes(folder / ASKED_FILE, msgspec.json.encode(_Asked(request_sha256)) + b"\n")
+        atomic.write_bytes(folder / _FILE, msgspec.json.encode(_Asked(request_sha256)) + b"\n")
 
 
 def read_asked(folder: Path) -> str | None:
     """Return the digest of the requests to which the answers in a folder are; None if no readable file says so."""
     try:
-        return msgspec.json.decode(read_bytes(folder / ASKED_FILE, _MOST_BYTES), type=_Asked).request_sha256
+        return msgspec.json.decode(read_bytes(folder / _FILE, _MOST_BYTES), type=_Asked).request_sha256
     except (OSError, ValueError, RecursionError):
         return None
