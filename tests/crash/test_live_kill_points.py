@@ -38,9 +38,9 @@ def whole_rows(work: list[PartWork]) -> set[str]:
     return found
 
 
-def close(work: list[PartWork]) -> None:
+def close(parts: list[PartWork]) -> None:
     """Close the journals of a life that is over: hundreds of them are lived in one process."""
-    for part in work:
+    for part in parts:
         part.folder.journal.close()
 
 

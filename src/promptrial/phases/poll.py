@@ -22,13 +22,13 @@ def _run(spec: RunSpec, services: Services) -> Produced:
 
     active, everything = {trial.slug for trial in spec.active}, planned_work(spec, services, spec.trials)
     require_consent(spec, services, everything)  # for what is to be bought again: all else was agreed to by *submit*
-    work = [each for each in open_work(spec, everything) if each.folder.slug in active]
+    parts = [each for each in open_work(spec, everything) if each.folder.slug in active]
     others = [each for each in everything if each.folder.slug not in active]
-    rows = sum(part.part.rows for part in work)
-    with queue_of(spec, services, work, budget_of(spec, services, everything), others) as queue:
+    rows = sum(part.part.rows for part in parts)
+    with queue_of(spec, services, parts, budget_of(spec, services, everything), others) as queue:
         for trial in spec.active:
             for model in trial.models:
-                engine_for(spec, services, trial, model, work)
+                engine_for(spec, services, trial, model, parts)
         with services.progress.task("poll", RUN, rows, queue.finished()) as task:
             queue.collect(task)
     for trial in spec.active:

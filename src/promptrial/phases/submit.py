@@ -57,7 +57,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     return Produced({})
 
 
-def _put_earlier_aside(services: Services, work: Iterable[PartWork]) -> None:
+def _put_earlier_aside(services: Services, parts: Iterable[PartWork]) -> None:
     """Let folder and record of each part that is paid for be those of its present requests, if it has had others.
 
     Only when no part of an arm is on record with an earlier prompt, its trial may have the present one on record: a
@@ -67,10 +67,10 @@ def _put_earlier_aside(services: Services, work: Iterable[PartWork]) -> None:
     from promptrial.jobs.recording import Recorder
 
     recorder = Recorder(services.clock, services.events, services.part_done)
-    for each in work:
-        if each.paid and each.record.request_sha256 not in {None, each.request_sha256}:
+    for part in parts:
+        if part.paid and part.record.request_sha256 not in {None, part.request_sha256}:
             services.stop.check()
-            set_other_answers_aside(each, recorder)
+            set_other_answers_aside(part, recorder)
 
 
 def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict[str, Any]]) -> None:
