@@ -7,8 +7,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import BinaryIO, Final
+
+import pytest
 
 from promptrial.design.plan import Fact
 from promptrial.engine import facts, loop, manifests, previewing
@@ -21,12 +22,6 @@ from promptrial.store import atomic, journal, jsonl, lock
 from promptrial.store.part_records import FileRecord
 from promptrial.store.rundir import RunDir
 from tests.support.crash_vendor import Vendor
-
-
-def _put(module: ModuleType, name: str, value: object) -> None:
-    """Replace what a module has imported; what it does not use any more would plant no bug."""
-    getattr(module, name)
-    setattr(module, name, value)
 
 
 def write_in_place() -> None:
@@ -97,7 +92,7 @@ def existing_files_are_done() -> None:
             yield dataclasses.replace(fact, missing="") if proof.exists() else fact
 
     facts.facts_of = trusting
-    _put(loop, "facts_of", trusting)
+    pytest.MonkeyPatch().setattr(loop, "facts_of", trusting)
 
 
 def kept_sentinel() -> None:
@@ -114,7 +109,7 @@ def kept_sentinel() -> None:
 def plan_that_repairs() -> None:
     """Set damaged manifests aside while only planning."""
     load = manifests.load_manifests
-    _put(previewing, "load_manifests", lambda spec, services, **_: load(spec, services))
+    pytest.MonkeyPatch().setattr(previewing, "load_manifests", lambda spec, services, **_: load(spec, services))
 
 
 def no_lock() -> None:

@@ -38,7 +38,7 @@ class Answers:
     @property
     def folder(self) -> Path:
         """Where they are, and where a person may put some."""
-        return _folder(self.work)
+        return self.work.answers_folder
 
     def file(self, attempt: int) -> Path:
         """Return where the answers of an attempt are kept as they came."""
@@ -146,7 +146,7 @@ def make_ready(work: PartWork, recorder: Recorder) -> None:
     """
     if not work.provider().local:
         set_other_answers_aside(work, recorder)
-    elif (work.record.request_sha256 or read_asked(_folder(work))) != work.request_sha256:
+    elif _asked(work) != work.request_sha256:
         recorder.set_aside(work, "answers to the previous requests")
 
 
@@ -157,20 +157,17 @@ def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
     Whatever stands in the folder belongs to the requests that are on record: it is emptied before that changes, and
     filled afterwards. So this may be cut off anywhere, and done again for these requests, or for the earlier ones.
     """
-    on_record, present, folder = work.record.request_sha256, work.request_sha256, _folder(work)
-    ours = _apart(work, present)
-    # Where the record is lost, the folder says it. Of a job, its provider knows.
-    asked = on_record if on_record is not None or work.hosted else read_asked(folder)
-    if folder.exists() and asked != present:
+    on_record, present, folder = work.record.request_sha256, work.request_sha256, work.answers_folder
+    asked, ours = _asked(work), _apart(work, present)
+    if asked != present and folder.exists():
         if asked is not None:  # nothing else will say it of them when they come back
             leave_asked(folder, asked)
         _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
-    if on_record is None:
-        is_new = not work.hosted and (folder.exists() or ours.exists())
-    elif is_new := on_record != present:
+    if on_record is not None and on_record != present:
         # They name the job of earlier requests, which is on record: it would claim the present answers for them.
         breadcrumbs.forget(work.folder.results, work.part.name)
-    if is_new:
+        recorder.record(work, "pending", request_sha256=present)
+    elif on_record is None and not work.hosted and (folder.exists() or ours.exists()):
         recorder.record(work, "pending", request_sha256=present)
     if work.record.request_sha256 == present and ours.exists() and not folder.exists():
         atomic.move(ours, folder)
@@ -188,15 +185,20 @@ def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
 
 
 def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
-    atomic.move(_folder(work), target)
+    atomic.move(work.answers_folder, target)
     where = work.folder.run.relative(target)
     recorder.events.warn(
         f"{work.name}: its requests have changed; the answers to the previous requests are kept in {where}"
     )
 
 
-def _folder(work: PartWork) -> Path:
-    return work.folder.part_results(work.part.name).parent
+def _asked(work: PartWork) -> str | None:
+    """Return to which requests the answers in a part's folder are: where the record is lost, the folder says it.
+
+    What a hosted part has asked, its provider knows.
+    """
+    on_record = work.record.request_sha256
+    return on_record if on_record is not None or work.hosted else read_asked(work.answers_folder)
 
 
 def _apart(work: PartWork, asked: str) -> Path:

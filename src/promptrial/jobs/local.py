@@ -51,7 +51,7 @@ class PartRows:
         work = self.work
         if not work.has_job or work.record.job is None:
             raise PermanentError("it was never submitted", hint="select the submit step too")
-        leave_asked(work.folder.part_results(work.part.name).parent, work.request_sha256)
+        leave_asked(work.answers_folder, work.request_sha256)
         self._unseal()
         self.recorder.record(work, "running")
         return self.finished() | self.take_reused()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -61,6 +62,11 @@ class PartWork:
     def record(self) -> PartRecord:
         """What is known of the part now."""
         return self.manifest.parts.get(self.part.name) or PartRecord(resume_key=self.part.resume_key)
+
+    @property
+    def answers_folder(self) -> Path:
+        """The folder of the part's answers."""
+        return self.folder.part_results(self.part.name).parent
 
     @property
     def has_job(self) -> bool:

@@ -11,10 +11,10 @@ from typing import Final
 
 from promptrial.errors import UsageError
 from promptrial.jobs.work import PartWork
-from promptrial.phases.recovery import asked_before
 from promptrial.phases.settings import was_sent
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
+from promptrial.store.asked_files import read_asked
 from promptrial.store.part_records import IN_DOUBT, Intent, PartRecord
 
 __all__ = ["require_leave_to_buy_again"]
@@ -79,15 +79,15 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
             yield each
 
 
-def _unrecorded(work: Sequence[PartWork]) -> Iterator[PartWork]:
+def _unrecorded(parts: Sequence[PartWork]) -> Iterator[PartWork]:
     """Yield parts with answers that neither a record nor a file beside them says anything of.
 
     The job of a hosted part is looked for at its provider first.
     """
-    for each in work:
-        is_unknown = each.record.request_sha256 is None and not each.submitted and asked_before(each) is None
-        if is_unknown and _has_live_rows(each, each.part.name):
-            yield each
+    for part in parts:
+        is_off_record = part.record.request_sha256 is None and not part.submitted
+        if is_off_record and _has_live_rows(part, part.part.name) and read_asked(part.answers_folder) is None:
+            yield part
 
 
 def _has_live_rows(work: PartWork, name: str) -> bool:

@@ -28,7 +28,7 @@ from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.part_records import Intent, PartRecord, PartStatus
 from promptrial.store.reused_files import read_reused
 
-__all__ = ["asked_before", "recover_parts"]
+__all__ = ["recover_parts"]
 
 _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "rebuilt from the files on disk: the manifest was missing"
@@ -106,20 +106,16 @@ def _hosted(work: PartWork) -> PartRecord | None:
     )
 
 
-def asked_before(work: PartWork) -> str | None:
+def _asked_before(work: PartWork) -> str | None:
     """Return the digest of the requests that a part has answers to, or a job; None if no file beside them says it."""
-    asked = read_asked(_folder(work))
+    asked = read_asked(work.answers_folder)
     job = _job_file(work) if asked is None and work.hosted else None
     return asked if job is None else job.request_sha256
 
 
 def _are_known(work: PartWork, spec: RunSpec) -> bool:
     """Whether what is here of a part is known to be of its present requests: no others were ever, or it says so."""
-    return spec.requests_unchanged or asked_before(work) == work.request_sha256
-
-
-def _folder(work: PartWork) -> Path:
-    return work.folder.part_results(work.part.name).parent
+    return spec.requests_unchanged or _asked_before(work) == work.request_sha256
 
 
 def _breadcrumb(work: PartWork) -> Breadcrumb | None:
@@ -134,7 +130,7 @@ def _job_file(work: PartWork) -> Breadcrumb | None:
 
 def _raw_files(work: PartWork) -> dict[int, Path]:
     """Return the files of answers as they came, by attempt."""
-    folder = _folder(work)
+    folder = work.answers_folder
     matches = ((_RAW.fullmatch(path.name), path) for path in sorted(folder.glob("results.a*.jsonl")))
     return {int(match[1]): path for match, path in matches if match is not None}
 
@@ -171,7 +167,7 @@ def _intent(
 
 def _reused(work: PartWork, attempt: int, path: Path) -> Intent | None:
     """Return an attempt whose answers were taken over from another run, as a file beside them says."""
-    reused = read_reused(_folder(work), attempt)
+    reused = read_reused(work.answers_folder, attempt)
     if reused is None:
         return None
     return Intent(
