@@ -32,8 +32,9 @@ setup: $(VENV)/.ready-dev ## make .venv with everything
 demo: $(VENV)/.ready ## run a real trial on the embedded model and show the result
 	@$(BIN)/promptrial demo
 
-test: $(VENV)/.ready-dev ## run the tests (but for the slow ones), file by file in WORKERS processes (2)
-	@$(BIN)/python -m pytest -p tests.support.times -m "not slow" --numprocesses $(or $(WORKERS),2) --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.ready-dev ## run the tests (but for the slow ones), file by file in WORKERS processes (one more than cores, as tests wait too; at most 8)
+	@workers=$(or $(WORKERS),$$($(BIN)/python -c "import os; print(min(8, os.cpu_count() + 1))")); \
+		$(BIN)/python -m pytest -p tests.support.times -m "not slow" --numprocesses $$workers --dist loadfile --no-loadscope-reorder
 
 test-all: ## run the tests under each supported Python that is installed
 	@.ci/test-all
