@@ -27,7 +27,6 @@ __all__ = [
     "control_first",
     "is_judge",
     "judge_name",
-    "scorer_of",
 ]
 
 ArmName = str
@@ -64,17 +63,6 @@ def judge_name(scorer: str, digest: str) -> ArmName:
 def is_judge(name: str) -> bool:
     """Whether a name, where parts and records name an arm, stands for a judge."""
     return name.startswith(_JUDGE)
-
-
-def scorer_of(judge: ArmName) -> str:
-    """Return the scorer of a judge's name.
-
-    Examples
-    --------
-    >>> scorer_of("judge-quality-6f1c88")
-    'quality'
-    """
-    return judge.removeprefix(_JUDGE).rpartition("-")[0]
 
 
 class Contrast(NamedTuple):
