@@ -13,14 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptrial.config.typed import SettingsError
-from promptrial.scoring.numbers import last_number, numbers_in
+from promptrial.scoring.numbers import DecimalMark, Number, _number, _pattern, _plain, read_number
 from promptrial.scoring.types.numeric import Numeric
 from tests.support.processor_time import at_most
 from tests.support.scoring import item_of, score_of, scorer_of
 
 
-def values(text: str, decimal: str = ".") -> list[str]:
-    return [f"{each.value}{'%' if each.percent else ''}" for each in numbers_in(text, decimal)]  # type: ignore[arg-type]
+def numbers_in(text: str, decimal: DecimalMark = ".") -> list[Number]:
+    """Return all numbers of a text, in order, where the program reads the last one."""
+    return [_number(match) for match in _pattern(decimal).finditer(_plain(text))]
+
+
+def values(text: str, decimal: DecimalMark = ".") -> list[str]:
+    return [written(each) for each in numbers_in(text, decimal)]
+
+
+def written(number: Number) -> str:
+    return f"{number.value}{'%' if number.percent else ''}"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +39,7 @@ def values(text: str, decimal: str = ".") -> list[str]:
         ("5.", ["5"]), (".5", ["1/2"]), ("0.1 + 0.2", ["1/10", "1/5"]), ("no.5", ["5"]), ("007", ["7"]),
         ("$1,234.50", ["2469/2"]), ("1,00,000", ["100000"]), ("1,2,3", ["1", "2", "3"]), ("1,2345", ["1", "2345"]),
         ("1'000", ["1000"]), ("1’000", ["1000"]), ("1_000_000", ["1000000"]), ("1\u202f000", ["1000"]),
-        ("12 345", ["12", "345"]), ("1{,}000", ["1000"]), ("1\\,000", ["1000"]),
+        ("12 345 m", ["12", "345"]), ("1{,}000", ["1000"]), ("1\\,000", ["1000"]),
         ("-5", ["-5"]), ("−5", ["-5"]), ("–5", ["-5"]), ("+5", ["5"]), ("10-20", ["10", "20"]), ("Covid-19", ["19"]),
         ("-$5", ["-5"]), ("$-5", ["-5"]), ("€5", ["5"]), ("5 €", ["5"]), ("x=-3", ["-3"]), ("(-3)", ["-3"]),
         ("20%", ["20%"]), ("20 %", ["20%"]), ("20 percent", ["20%"]), ("20\\%", ["20%"]), ("20 percentile", ["20"]),
@@ -69,8 +78,8 @@ def values(text: str, decimal: str = ".") -> list[str]:
 )  # fmt: skip
 def test_numbers_are_read_as_they_are_written(text: str, found: list[str]) -> None:
     assert values(text) == found
-    last = last_number(text)
-    assert (None if last is None else f"{last.value}{'%' if last.percent else ''}") == (found[-1] if found else None)
+    last = read_number(text)
+    assert (None if last is None else written(last)) == (found[-1] if found else None)
 
 
 @pytest.mark.parametrize(
@@ -79,6 +88,9 @@ def test_numbers_are_read_as_they_are_written(text: str, found: list[str]) -> No
 )
 def test_a_decimal_comma_is_chosen(text: str, found: list[str]) -> None:
     assert values(text, ",") == found
+    last = read_number(text, ",")
+    assert last is not None
+    assert written(last) == found[-1]
 
 
 @pytest.mark.parametrize(
@@ -97,7 +109,7 @@ def test_plain_spaces_part_thousands_where_nothing_else_stands(gold: str, answer
 def test_every_decimal_number_is_read_exactly_with_or_without_groups(number: object) -> None:
     value = Fraction(str(number))
     for text in (f"{number}", f"is {number:,}.", f"{number:,}".replace(",", "X").replace(".", ",").replace("X", ".")):
-        found = last_number(text, "," if text.count(",") and text.rfind(",") > text.rfind(".") else ".")
+        found = read_number(text, "," if text.count(",") and text.rfind(",") > text.rfind(".") else ".")
         assert found is not None
         assert found.value == value
 

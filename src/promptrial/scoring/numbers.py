@@ -11,7 +11,7 @@ from fractions import Fraction
 from functools import cache
 from typing import Final, Literal
 
-__all__ = ["DecimalMark", "Number", "last_number", "numbers_in", "read_number", "whole_number"]
+__all__ = ["DecimalMark", "Number", "read_number", "whole_number"]
 
 DecimalMark = Literal[".", ","]
 _MOST_DIGITS: Final = 400
@@ -77,19 +77,6 @@ class Number:
     percent: bool = False
 
 
-def last_number(text: str, decimal: DecimalMark = ".") -> Number | None:
-    """Return the last number of a text; None if it has none.
-
-    Examples
-    --------
-    >>> last_number("12 / 3 = 4 an hour, and 4 * 5 = 1,020.50.")
-    Number(value=Fraction(2041, 2), percent=False)
-    >>> last_number("about 1.234,5 %", decimal=",")
-    Number(value=Fraction(2469, 2), percent=True)
-    """
-    return _last(_plain(text), decimal)
-
-
 def whole_number(text: str, decimal: DecimalMark = ".") -> Number | None:
     """Return the number that a text is, a full stop and white space aside; None if it is anything else.
 
@@ -107,13 +94,7 @@ Number(value=Fraction(1234, 1), percent=False))
 
 
 def read_number(text: str, decimal: DecimalMark = ".") -> Number | None:
-    """Return the number that a text is, else the last one in it; None if it has none."""
-    plain = _plain(text)
-    return _whole(plain, decimal) or _last(plain, decimal)
-
-
-def numbers_in(text: str, decimal: DecimalMark = ".") -> list[Number]:
-    """Return the numbers of a text in order.
+    """Return the number that a text is, else the last one in it; None if it has none.
 
     A number is one of: digits, with thousands in groups (``1,000``, ``1'000``, ``1_000``, no-break spaces), a decimal
     part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``, ``10⁶``); a fraction (``3/4``), also behind a
@@ -127,8 +108,16 @@ def numbers_in(text: str, decimal: DecimalMark = ".") -> list[Number]:
     text : str
     decimal : {".", ","}
         The decimal mark. The other one parts thousands.
+
+    Examples
+    --------
+    >>> read_number("12 / 3 = 4 an hour, and 4 * 5 = 1,020.50.")
+    Number(value=Fraction(2041, 2), percent=False)
+    >>> read_number("about 1.234,5 %", decimal=",")
+    Number(value=Fraction(2469, 2), percent=True)
     """
-    return [_number(match) for match in _pattern(decimal).finditer(_plain(text))]
+    plain = _plain(text)
+    return _whole(plain, decimal) or _last(plain, decimal)
 
 
 def _last(plain: str, decimal: DecimalMark) -> Number | None:

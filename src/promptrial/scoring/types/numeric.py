@@ -33,7 +33,7 @@ class Numeric(Scorer):
 
     So worked answers need no marker: of "12 / 3 = 4 an hour, and 4 * 5 = 20" the number is 20. In a text that is
     nothing but a number, plain spaces part thousands too ("1 000"). Numbers are compared exactly, as fractions. What is
-    read as a number, and what is not, stands in ``scoring.numbers.numbers_in``. Items none of whose accepted answers
+    read as a number, and what is not, stands in ``scoring.numbers.read_number``. Items none of whose accepted answers
     has a number are left out; an abstention scores as for exact match.
 
     Attributes
