@@ -28,7 +28,6 @@ __all__ = [
     "all_subset_sums",
     "bootstrap_means",
     "joint_sign_sums",
-    "sign_flip_sums",
     "subset_sums",
 ]
 
@@ -79,27 +78,6 @@ def bootstrap_means(totals: ClusterTotals, n_resamples: int, rng: np.random.Gene
             total += _sums_of_draws(block, counts[:, column], rng, buffer)
         means.append(total / (counts * cell_sizes).sum(axis=1))
     return np.concatenate(means)
-
-
-def sign_flip_sums(magnitudes: FloatArray, n_resamples: int, rng: np.random.Generator) -> FloatArray:
-    """Draw sums of the magnitudes under independent random signs.
-
-    Parameters
-    ----------
-    magnitudes : ndarray of float, shape (n,)
-    n_resamples : int
-
-    Returns
-    -------
-    ndarray of float, shape (n_resamples,)
-
-    Notes
-    -----
-    O(n_resamples) memory beside the magnitudes.
-    """
-    positive = subset_sums(magnitudes.astype(np.complex128), n_resamples, rng).real
-    sums: FloatArray = 2 * positive - magnitudes.sum()
-    return sums
 
 
 def subset_sums(values: ComplexArray, n_resamples: int, rng: np.random.Generator) -> ComplexArray:
