@@ -88,14 +88,6 @@ class SignFlips:
         beyond = int(np.count_nonzero(self.high <= value))
         return (len(self.low) + beyond + 1) / (2 * len(self.low))
 
-    def p_less(self, delta0: float = 0.0) -> float:
-        """Return the one-sided p-value of "the mean is ``delta0`` or more"; small if it is less."""
-        value = round(delta0, self.decimals)
-        if value > self.mean:
-            return self.p_value(delta0) / 2
-        beyond = int(np.count_nonzero(self.low >= value))
-        return (len(self.low) + beyond + 1) / (2 * len(self.low))
-
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the two-sided limits: the values whose p is above ``1 - confidence``. NaN where p cannot get there."""
         return self.lower_limit((1 - confidence) / 2), self.upper_limit((1 - confidence) / 2)
@@ -105,7 +97,7 @@ class SignFlips:
         return self._limit(self.low, self.mean, alpha)
 
     def upper_limit(self, alpha: float) -> float:
-        """Return the one-sided upper limit at level ``1 - alpha``: ``p_less`` is above alpha up to there."""
+        """Return the one-sided upper limit at level ``1 - alpha``: the negative of the lower one with arms exchanged."""
         return -self._limit(-self.high, -self.mean, alpha) + 0.0
 
     def standard_error(self, p: float) -> float:
