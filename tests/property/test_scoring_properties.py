@@ -17,9 +17,10 @@ from promptrial.scoring.contract import Response
 from promptrial.scoring.normalize import NQ_OPEN, SQUAD_V1, SQUAD_V2, TRIVIAQA, EvaluationRules, without_articles
 from promptrial.scoring.panel import score_answer
 from promptrial.scoring.refusals import is_abstention, refusal_form
+from promptrial.scoring.support import has_share
 from promptrial.scoring.types.exact_match import exact_match
 from promptrial.scoring.types.token_f1 import token_f1
-from promptrial.scoring.types.unsupported import Unsupported, token_support
+from promptrial.scoring.types.unsupported import Unsupported
 from tests.reference.official_evaluation import NORMALIZERS, official_scores
 
 Casing = Callable[[str], str]
@@ -100,7 +101,8 @@ def test_support_is_the_share_of_tokens_in_the_passages_token_set(
 ) -> None:
     tokens, passage_tokens = rule.tokens(answer), set(rule.tokens(passage))
     expected = sum(token in passage_tokens for token in tokens) / len(tokens) if tokens else 1.0
-    assert token_support(tokens, rule.haystack(passage)) == expected
+    assert has_share(tokens, rule.haystack(passage), expected)
+    assert expected == 1 or not has_share(tokens, rule.haystack(passage), math.nextafter(expected, 1))
 
 
 @given(

@@ -19,7 +19,8 @@ from promptrial.scoring.base import Gold, PreparedAnswer, ScoringSettings, load_
 from promptrial.scoring.contract import Declaration, Response, Scorer
 from promptrial.scoring.normalize import SQUAD_V2
 from promptrial.scoring.panel import score_answer, worst_scores
-from promptrial.scoring.types.unsupported import Unsupported, contains, token_support
+from promptrial.scoring.support import has_share
+from promptrial.scoring.types.unsupported import Unsupported, contains
 
 PASSAGE = "The Normans gave their name to Normandy. Their leader was Rollo, the Duke of Normandy."
 ANSWERABLE = Item(id="1", dataset="s", question="Who?", answers=("Rollo", "Duke Rollo"), context=PASSAGE)
@@ -291,7 +292,7 @@ def test_the_overlap_threshold_is_the_settings() -> None:
 def test_support_finds_the_same_tokens_whichever_way_the_passage_was_prepared() -> None:
     passage = "The dukes–the\nfirst – ruled “a” land."
     tokens = SQUAD_V2.tokens(passage)
-    assert token_support(tokens, SQUAD_V2.haystack(passage)) == 1
+    assert has_share(tokens, SQUAD_V2.haystack(passage), 1.0)
     assert contains(tokens, f" {SQUAD_V2.normalize(passage)} ")
 
 

@@ -120,7 +120,7 @@ def test_words_are_parted_at_punctuation_and_numbers_keep_together() -> None:
 def test_a_text_of_punctuation_is_no_span_and_its_words_are_all_found() -> None:
     passage = Passage("Rollo – the duke.")
     assert not passage.holds("–")
-    assert passage.share([]) == 1
+    assert passage.has_share([], 1.0)
     assert passage.in_order([])
 
 

@@ -103,12 +103,8 @@ class Passage:
         form = _trimmed(form)
         return bool(form) and any(_stands_apart(self.form, start, form) for start in _places(form, self.form))
 
-    def share(self, words: list[str]) -> float:
-        """Return the share of the words that are in the passage, from 0.0 to 1.0; 1.0 for no words."""
-        return sum([f" {word} " in self.parted for word in words]) / len(words) if words else 1.0
-
     def has_share(self, words: list[str], least: float) -> bool:
-        """Tell whether that share is at least so large, without looking for more words than it takes to tell."""
+        """Tell whether at least a share of the words is in the passage; see ``has_share``."""
         return has_share(words, self.parted, least)
 
     def in_order(self, words: list[str]) -> bool:
@@ -151,6 +147,8 @@ class Passages:
 
 def has_share(words: list[str], text: str, least: float) -> bool:
     """Tell whether at least a share of some words stands in a text, a space on either side of each; true of no words.
+
+    It looks for no more words than it takes to tell.
 
     Examples
     --------

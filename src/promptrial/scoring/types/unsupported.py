@@ -28,7 +28,7 @@ from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Scorer
 from promptrial.scoring.support import Claim, claim_of, claims_of, has_share
 
-__all__ = ["Unsupported", "contains", "token_support"]
+__all__ = ["Unsupported", "contains"]
 
 
 def contains(tokens: list[str], passage: str) -> bool:
@@ -44,20 +44,6 @@ def contains(tokens: list[str], passage: str) -> bool:
     False
     """
     return f" {' '.join(tokens)} " in passage if tokens else True
-
-
-def token_support(tokens: list[str], haystack: str) -> float:
-    """Return the share of the tokens that occur in the passage, from 0.0 to 1.0; 1.0 for no tokens.
-
-    ``haystack`` is what ``EvaluationRules.haystack`` makes of the passage.
-
-    Examples
-    --------
-    >>> from promptrial.scoring.normalize import SQUAD_V2
-    >>> token_support(["duke", "rollo", "of", "norway"], SQUAD_V2.haystack("Rollo became the Duke of Normandy."))
-    0.75
-    """
-    return sum([f" {token} " in haystack for token in tokens]) / len(tokens) if tokens else 1.0
 
 
 @dataclass(frozen=True)
