@@ -162,7 +162,7 @@ def test_each_official_data_set_is_fetched_from_its_own_repository_and_read(
     location = locate(dataset_format.hub, repo=dataset_format.hub.repo)
     publish(server, {ONE: parquet(row), "train-00000-of-00001.parquet": parquet(row, row)}, location)
     source = hub.fetch(location)
-    (item,) = dataset_format.read_parquet(source.paths, "mine")
+    ((_, item),) = dataset_format.placed(source.paths, "mine")
     assert (item.dataset, item.question, item.answers) == ("mine", "Q", ("x",))
     assert source.commit == COMMIT
     assert not [path for path in server.paths if "train" in path]
@@ -176,7 +176,7 @@ def test_two_shards_are_fetched_in_order_with_progress(server: Server, hub: Hub)
     publish(server, bodies)
     seen: list[tuple[int, int]] = []
     source = hub.fetch(NQ, progress=lambda done, total: seen.append((done, total)))
-    assert [item.question for item in nq_open.FORMAT.read_parquet(source.paths, "nq")] == ["a", "b", "c"]
+    assert [item.question for _, item in nq_open.FORMAT.placed(source.paths, "nq")] == ["a", "b", "c"]
     total = sum(map(len, bodies.values()))
     assert seen[-1] == (total, total)
     assert seen == sorted(seen)

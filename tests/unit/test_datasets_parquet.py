@@ -41,7 +41,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def failure(name: str, *paths: Path) -> str:
     with pytest.raises(DataError) as caught:
-        list(official(name).read_parquet(paths, "mine"))
+        list(official(name).placed(paths, "mine"))
     return caught.value.message.replace(str(paths[0].parent), "DIR")
 
 
@@ -61,7 +61,7 @@ def test_squad_rows_without_answers_are_unanswerable(tmp_path: Path) -> None:
     path = write(tmp_path / "s.parquet", [SQUAD_ROW, empty])
     first = Item(id="a", dataset="mine", question="Where?", answers=("Norway",), context="Oslo is in Norway.")
     expected = [first, msgspec.structs.replace(first, id="b", answers=(), is_unanswerable=True)]
-    assert list(official("squad_v2").read_parquet([path], "mine")) == expected
+    assert [item for _, item in official("squad_v2").placed([path], "mine")] == expected
     assert list(official("squad_v2").read(path, "mine")) == expected
 
 
@@ -85,7 +85,7 @@ def test_shards_are_read_in_turn_and_an_id_may_not_stand_in_two(tmp_path: Path) 
     first = write(tmp_path / "s-0.parquet", [SQUAD_ROW, SQUAD_ROW | {"id": "b"}])
     second = write(tmp_path / "s-1.parquet", [SQUAD_ROW | {"id": "c"}, SQUAD_ROW | {"id": "b"}])
     third = write(tmp_path / "s-2.parquet", [SQUAD_ROW | {"id": "d"}])
-    assert [item.id for item in official("squad_v2").read_parquet([first, third], "mine")] == ["a", "b", "d"]
+    assert [item.id for _, item in official("squad_v2").placed([first, third], "mine")] == ["a", "b", "d"]
     assert failure("squad_v2", first, second) == "DIR/s-1.parquet:2: duplicate id 'b', first at DIR/s-0.parquet:2"
 
 

@@ -195,18 +195,6 @@ class DatasetFormat:
         """
         return _noticed(self.placed([path], dataset, reading), notice)
 
-    def read_parquet(
-        self, paths: Sequence[Path], dataset: str, notice: Notice = ignore, reading: Reading = _AS_RECOGNISED
-    ) -> Iterator[Item]:
-        """Yield the items of one or more Parquet files with the columns of the hub, as one data set.
-
-        Raises
-        ------
-        DataError
-            At the first thing wrong; the message begins with ``file:row:``.
-        """
-        return _noticed(self.placed(paths, dataset, reading), notice)
-
     def placed(self, paths: Sequence[Path], dataset: str, reading: Reading = _AS_RECOGNISED) -> Placed:
         """Yield the items of one or more files as one data set, each with its place.
 

@@ -39,7 +39,7 @@ class HubSource:
 
     @property
     def paths(self) -> list[Path]:
-        """The local files, ready for ``DatasetFormat.read_parquet``."""
+        """The local files, ready for ``DatasetFormat.placed``."""
         return [self.folder / file.name for file in self.files]
 
 
