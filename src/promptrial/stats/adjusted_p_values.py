@@ -71,6 +71,8 @@ def benjamini_hochberg(p_values: Sequence[float] | FloatArray) -> FloatArray:
 def benjamini_yekutieli(p_values: Sequence[float] | FloatArray) -> FloatArray:
     """Adjust p-values as ``benjamini_hochberg`` does, times ``1 + 1/2 + ... + 1/m``: valid under any dependence.
 
+    No family of the program is corrected so. It is for analyses of your own, where dependence may be of any kind.
+
     References
     ----------
     Benjamini, Y., Yekutieli, D. (2001). The control of the false discovery rate in multiple testing under dependency.

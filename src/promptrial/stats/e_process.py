@@ -143,7 +143,8 @@ def beta_binomial_log_e(gains: int, losses: int) -> float:
     """Return the log of the e-value of discordant pairs against "a gain is as likely as a loss", as context.
 
     ``E = 2^(b + c) B(b + 1, c + 1)``: a bet on each discordant pair, with all probabilities of a gain mixed evenly.
-    Only for 0/1 scores of items that share no cluster.
+    Only for 0/1 scores of items that share no cluster. No look decides by it, and no report has it: it is for analyses
+    of your own, beside the e-value of ``EProcess``.
 
     Parameters
     ----------

@@ -1,4 +1,9 @@
-"""How many items a comparison needs, and what it could detect: Miller, Connor, exact McNemar, and the t-test."""
+"""How many items a comparison needs, and what it could detect: Miller, Connor, exact McNemar, and the t-test.
+
+The program itself calls ``minimum_detectable_effect`` alone: ``design.power`` plans with the tests that will decide.
+The other functions are for plans of your own in Python. They are published formulas that results of the program are
+compared with in tests.
+"""
 
 from __future__ import annotations
 

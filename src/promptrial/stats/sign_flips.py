@@ -97,7 +97,7 @@ class SignFlips:
         return self._limit(self.low, self.mean, alpha)
 
     def upper_limit(self, alpha: float) -> float:
-        """Return the one-sided upper limit at level ``1 - alpha``: the negative of the lower one with arms exchanged."""
+        """Return the one-sided upper limit at level ``1 - alpha``: the lower one with arms exchanged, negated."""
         return -self._limit(-self.high, -self.mean, alpha) + 0.0
 
     def standard_error(self, p: float) -> float:
