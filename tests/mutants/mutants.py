@@ -1840,10 +1840,10 @@ MUTANTS: Final = (
         ("tests/unit/test_worker_processes.py",),
     ),
     Mutant(
-        "a part is scored alone with answers of another arm",
-        "phases/scored.py",
-        "if row[2:4] == arm and row[:2] in own)",
-        "if row[:2] in own)",
+        "a worker scores a part with answers of another arm",
+        "phases/score_parts.py",
+        '        & pc.equal(batch.column("condition"), part.condition).to_numpy(zero_copy_only=False)\n',
+        "",
         ("tests/unit/test_run_spec.py",),
     ),
     Mutant(

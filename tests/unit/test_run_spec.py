@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,21 +16,25 @@ from promptrial.engine.opening import RunRequest, open_run
 from promptrial.engine.providers import Providers
 from promptrial.engine.session import Invocation, services_of, spec_of
 from promptrial.model.units import Unit
-from promptrial.phases import score, scored
+from promptrial.phases import score, score_parts
 from promptrial.phases.base import Phase
+from promptrial.phases.sample import parts_in_table_order
+from promptrial.phases.score_parts import ShardTask
+from promptrial.phases.scored import ShardScorer
+from promptrial.phases.scorers import make_scorers
 from promptrial.phases.services import Services
+from promptrial.phases.shards import RunScorers
 from promptrial.phases.spec import RunSpec
-from promptrial.phases.work import parts_of
 from promptrial.runtime.clock import FakeClock
 from tests.support.project import Project
 
-SCORE_A_PART = """
+SCORE_SHARDS = """
 import pickle, sys
 from pathlib import Path
-from promptrial.phases.scored import score_part
-spec_file, slug, part, stem = sys.argv[1:]
-spec = pickle.loads(Path(spec_file).read_bytes())
-score_part(spec, spec.trial(slug), part, Path(stem))
+from promptrial.phases.scored import ShardScorer
+spec, tasks = pickle.loads(Path(sys.argv[1]).read_bytes())
+score = ShardScorer(spec, spec.trials[0])
+sys.stdout.buffer.write(b"".join(rows.csv for task in tasks for rows in score(task).rows))
 """
 
 
@@ -49,28 +54,28 @@ def lines(table: Path) -> bytes:
     return table.read_bytes().partition(b"\n")[2]
 
 
-def scored_elsewhere(spec_file: Path, slug: str, part: str) -> bytes:
-    """Let a process of its own score a part, and return the lines that it wrote, without the header."""
-    stem = spec_file.with_name(part)
-    subprocess.run([sys.executable, "-c", SCORE_A_PART, spec_file, slug, part, stem], check=True)
-    return lines(stem.with_name(f"{part}.csv"))
+def shard_tasks(project: Project, spec: RunSpec) -> list[ShardTask]:
+    """Return what worker processes are given to score a run of one trial."""
+    (trial,) = spec.trials
+    shards = (list(shard) for _, shard in groupby(parts_in_table_order(spec, trial), key=lambda part: part.start))
+    columns = RunScorers.of(spec, make_scorers(spec, lambda: None)).read
+    table = project.trial_folder() / "results/predictions.parquet"
+    return list(score_parts._tasks(spec, shards, score_parts._Predictions(table, columns)))
 
 
 def test_a_process_that_is_handed_a_run_scores_its_parts_to_the_same_bytes(project: Project, tmp_path: Path) -> None:
     project.write_config({"samples_per_item": 2})
     assert project.run("--to_step", "score").code == 0
     spec, _ = opened_run(project)
-    spec_file = tmp_path / "spec.pickle"
-    spec_file.write_bytes(pickle.dumps(spec))
-    (trial,) = spec.trials
-    parts = [part.name for part in parts_of(spec, trial)]
-    assert len(parts) == 4
-    by_part = [scored_elsewhere(spec_file, trial.slug, part) for part in parts]
-    assert all(by_part)
-    assert b"".join(by_part) == lines(whole_table(project))
+    tasks = shard_tasks(project, spec)
+    assert [len(task.parts) for task in tasks] == [2, 2]
+    handed = tmp_path / "handed.pickle"
+    handed.write_bytes(pickle.dumps((spec, tasks)))
+    scored = subprocess.run([sys.executable, "-c", SCORE_SHARDS, handed], check=True, stdout=subprocess.PIPE).stdout
+    assert scored == lines(whole_table(project))
 
 
-def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(project: Project, tmp_path: Path) -> None:
+def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(project: Project) -> None:
     assert project.run("--to_step", "parse").code == 0
     predictions = project.trial_folder() / "results/predictions.parquet"
     table = pq.read_table(predictions, memory_map=False)
@@ -79,11 +84,10 @@ def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(proje
     spec, services = opened_run(project)
     (trial,) = spec.trials
     score.PHASE.run(spec, services, Unit(trial.slug))
-    tables = {
-        part.name: scored.score_part(spec, trial, part.name, tmp_path / part.name) for part in parts_of(spec, trial)
-    }
-    assert sum(record.rows or 0 for table in tables.values() for record in table.values()) == 2 * 28
-    assert b"".join(lines(tmp_path / f"{name}.csv") for name in tables) == lines(whole_table(project))
+    scorer = ShardScorer(spec, trial)
+    rows = [rows for task in shard_tasks(project, spec) for rows in scorer(task).rows]
+    assert sum(len(each.table) for each in rows) == 28
+    assert b"".join(each.csv for each in rows) == lines(whole_table(project))
 
 
 def test_a_run_specification_comes_back_from_a_pickle_as_it_was(project: Project) -> None:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from promptrial.documents import scorers as documents
 from promptrial.documents.scorers import Declaration, RecordedScorer
 from promptrial.model import Part, Trial
-from promptrial.phases.judge_scores import judge_trial
 from promptrial.phases.predictions import (
     ANSWER_COLUMNS,
     Answers,
     PredictionRow,
     TrialAnswers,
-    answer_rows,
     answers_in,
     check_none_left,
     held_answers,
     parse_again,
-    prediction_rows,
     stored_answers,
 )
 from promptrial.phases.sample import parts_in_table_order
@@ -32,40 +28,17 @@ from promptrial.phases.shards import PartScores, RunScorers, ShardReader, score_
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.waves import is_kept
 from promptrial.scoring.contract import RESPONSE_COLUMNS
-from promptrial.store.part_records import FileRecord
-from promptrial.store.tables import Column, TableWriter, made_of, table_of_columns
+from promptrial.store.tables import Column, made_of, table_of_columns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from promptrial.scoring.types.judge import Lookup
 
-__all__ = ["READ", "Scored", "ShardScorer", "score_part", "score_rows", "scores_on_disk"]
+__all__ = ["READ", "Scored", "ShardScorer", "score_rows", "scores_on_disk"]
 
 READ: Final = (*ANSWER_COLUMNS, *RESPONSE_COLUMNS)
 """The columns of the predictions that any scorer may need."""
-
-
-def score_part(spec: RunSpec, trial: Trial, name: str, stem: Path) -> dict[Path, FileRecord]:
-    """Score one part into a table of its own, ``<stem>.parquet`` and ``<stem>.csv``, and return what was written.
-
-    It needs nothing but the specification, so any process can do it. The rows are those that the phase itself writes of
-    this part; those of all parts, in order, are its table.
-    """
-    part = next(part for part in parts_in_table_order(spec, trial) if part.name == name)
-    scorers = RunScorers.of(spec, make_scorers(spec, lambda: None), judge_trial(spec, trial).lookups)
-    reader = ShardReader(spec, is_kept(spec.run, trial.slug), most_replicates(trial))
-    own = {(item.dataset, item.id) for items in reader.batches(part.start, part.stop) for item in items}
-    arm = part.condition, repr(part.temp)
-    rows = enumerate(prediction_rows(spec, trial, scorers.read))
-    found = ((number, row) for number, row in rows if row[2:4] == arm and row[:2] in own)
-    answers = TrialAnswers(lambda *_: answer_rows(found), parse_again(spec))
-    batches = reader.batches(part.start, part.stop)
-    with TableWriter(stem, scorers.columns) as table:
-        for scores in score_shard(spec, [part], batches, lambda _: answers.of(*arm), scorers, lambda: None):
-            table.append_table(scores.table)
-        answers.check_empty()
-    return table.records()
 
 
 def scores_on_disk(
