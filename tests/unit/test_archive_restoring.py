@@ -15,7 +15,7 @@ from promptrial.archive import restoring
 from promptrial.archive.addresses import place_to_write
 from promptrial.archive.manifest import DIGEST, MANIFEST, ArchivedFile, ArchiveManifest, digest_line, encode
 from promptrial.archive.packing import Member
-from promptrial.archive.places import LocalFolder, PackedFile
+from promptrial.archive.places import LocalFolder, PackedFile, Place
 from promptrial.archive.restoring import restore
 from promptrial.errors import CorruptRecordError, DiskSpaceError, RunLockedError, UsageError
 from promptrial.runtime.clock import SystemClock
@@ -179,18 +179,22 @@ def test_a_link_in_a_packed_archive_writes_nothing_outside(tmp_path: Path) -> No
     assert manifest.files
 
 
-def test_a_file_is_announced_before_it_is_written_and_an_error_there_leaves_nothing(
-    tmp_path: Path, kept: PackedFile
+def test_an_interruption_between_two_files_leaves_nothing(
+    tmp_path: Path, kept: PackedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[None] = []
+    written: list[Path] = []
+    write = restoring._write
 
-    def each() -> None:
-        calls.append(None)
-        if len(calls) == 12:
+    def interrupted(place: Place, path: Path, member: Member, file: ArchivedFile) -> None:
+        if len(written) == 2:
             raise KeyboardInterrupt
+        write(place, path, member, file)
+        written.append(path)
 
+    monkeypatch.setattr(restoring, "_write", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        restore(kept, tmp_path / "new", None, CLOCK, each)
+        restore(kept, tmp_path / "new", None, CLOCK)
+    assert len(written) == 2
     assert list((tmp_path / "new").iterdir()) == []
 
 

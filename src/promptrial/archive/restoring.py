@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -44,10 +43,8 @@ class Restored:
     manifest_sha256: str
 
 
-def restore(
-    place: Place, experiments: Path, run_id: str | None, clock: Clock, each: Callable[[], None] = lambda: None
-) -> Restored:
-    """Make ``experiments/run_<RID>`` from an archive, under its own id or another; ``each`` is called before each file.
+def restore(place: Place, experiments: Path, run_id: str | None, clock: Clock) -> Restored:
+    """Make ``experiments/run_<RID>`` from an archive, under its own id or another.
 
     Raises
     ------
@@ -65,7 +62,7 @@ def restore(
     Side effects: unpacks into a hidden folder beside the run's, and renames that at the end; the run's lock is held.
     Removes such folders that killed processes left.
     """
-    seen = verify(place, each)
+    seen = verify(place)
     if seen.differences:
         raise CorruptRecordError(
             f"{place.shown}: does not match its manifest: {'; '.join(map(str, seen.differences[:_SHOWN]))}",
@@ -78,7 +75,7 @@ def restore(
     staging = atomic.new_folder_beside(run.root)
     try:
         with RunLock(staging / run.lock_path.name, since=clock.now(), clock=clock):
-            _fill(staging, run, place, seen.manifest, each)
+            _fill(staging, run, place, seen.manifest)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -92,9 +89,9 @@ def _exists(run: RunDir, place: Place) -> UsageError:
     )
 
 
-def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
+def _fill(staging: Path, run: RunDir, place: Place, manifest: ArchiveManifest) -> None:
     _check_room(staging, manifest.size)
-    _unpack(place, staging, manifest, each)
+    _unpack(place, staging, manifest)
     _adapt_records(staging, run.run_id)
     try:
         atomic.publish(staging, run.root)
@@ -141,11 +138,10 @@ def _check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _unpack(place: Place, folder: Path, manifest: ArchiveManifest, each: Callable[[], None]) -> None:
+def _unpack(place: Place, folder: Path, manifest: ArchiveManifest) -> None:
     """Write the files of the run, each exactly as the manifest has it, and leave out what is no part of a run."""
     wanted = {file.path: file for file in manifest.files if not _is_left_out(file.path)}
     for member in place.members():
-        each()
         if not _is_left_out(member.path):
             file = wanted.pop(member.path, None)
             if file is None:

@@ -92,11 +92,10 @@ def layout_format(
     variants: tuple[Variant, ...],
     type_: ItemType | None = None,
     scorers: tuple[str, ...] = (),
-    takes_columns: bool = False,
     orders_choices: bool = False,
 ) -> DatasetFormat:
-    """Return the format of files whose rows are of a layout."""
-    layout = Layout(about, variants, takes_columns, orders_choices)
+    """Return the format of files whose rows are of a layout, with keys that no configuration can rename."""
+    layout = Layout(about, variants, orders_choices=orders_choices)
     return DatasetFormat(
         name=name,
         type=type_,
@@ -109,8 +108,7 @@ def layout_format(
 
 def _table_items(name: str, layout: Layout, path: Path, dataset: str, reading: Reading) -> Placed:
     _refuse_first_choice(name, path, reading)
-    if not layout.takes_columns:
-        _refuse_columns(name, path, reading)
+    _refuse_columns(name, path, reading)
     yield from layout.items(open_table(path, reading.encoding, NAMES, reading.sheet).rows(), dataset, reading)
 
 

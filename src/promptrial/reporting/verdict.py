@@ -120,9 +120,7 @@ def comparison_verdict(
     return _verdict(findings, names, warnings, dry=bool(dry))
 
 
-def scores_verdict(
-    significance: Significance, names: Mapping[ArmName, str], first: Sequence[Warned], clusters: str = CLUSTER
-) -> Verdict:
+def scores_verdict(significance: Significance, names: Mapping[ArmName, str], first: Sequence[Warned]) -> Verdict:
     """Return the verdict on scores that were made elsewhere.
 
     Parameters
@@ -133,11 +131,9 @@ def scores_verdict(
         What each arm is called.
     first : sequence of Warned
         What is said before the warnings about the effects.
-    clusters : str
-        What a cluster of its items is called.
     """
-    findings = _findings(significance, names, clusters, several=False)
-    return _verdict(findings, names, (*first, *effect_warnings(significance, names, clusters)), dry=False)
+    findings = _findings(significance, names, CLUSTER, several=False)
+    return _verdict(findings, names, (*first, *effect_warnings(significance, names, CLUSTER)), dry=False)
 
 
 def _findings(

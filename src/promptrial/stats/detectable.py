@@ -34,8 +34,8 @@ def smallest_p_value(sample: PairedSample) -> float:
     return max(by_flips, effective.p_value())
 
 
-def detectable_difference(sample: PairedSample, se: float, df: float, alpha: float, power: float = POWER) -> float:
-    """Return the difference that a test at level ``alpha`` detects with this power; NaN where none can be named.
+def detectable_difference(sample: PairedSample, se: float, df: float, alpha: float) -> float:
+    """Return the difference that a test at level ``alpha`` detects with power ``POWER``; NaN where none can be named.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def detectable_difference(sample: PairedSample, se: float, df: float, alpha: flo
         return math.nan
     flips = None if decided_by_score(sample) else flips_that_reject(sample.n_clusters, alpha)
     if flips is None:
-        effect = minimum_detectable_effect(se, df, alpha=alpha, power=power)
+        effect = minimum_detectable_effect(se, df, alpha=alpha)
     else:
-        effect = distance_found(sample.n_clusters, flips, power) * se
+        effect = distance_found(sample.n_clusters, flips, POWER) * se
     return effect if effect <= sample.largest_difference else math.nan

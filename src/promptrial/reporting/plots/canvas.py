@@ -106,10 +106,9 @@ class Canvas:
             f'stroke-width="{width:g}"{dashes}/>'
         )
 
-    def rect(self, x: float, y: float, width: float, height: float, colour: str, *, hollow: bool = False) -> None:
-        """Draw a rectangle, filled or only its edge."""
-        fill = f'fill="none" stroke="{colour}" stroke-width="1.5"' if hollow else f'fill="{colour}"'
-        self._parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" {fill}/>')
+    def rect(self, x: float, y: float, width: float, height: float, colour: str) -> None:
+        """Draw a filled rectangle."""
+        self._parts.append(f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>')
 
     def circle(self, x: float, y: float, radius: float, colour: str, *, hollow: bool = False) -> None:
         """Draw a disc, or a ring with the page behind it."""
