@@ -138,10 +138,6 @@ def test_a_mean_that_cannot_be_estimated_says_why_and_odd_input_is_refused() -> 
     assert prediction_powered_mean(labels, np.zeros(4)).reason == "2 labelled clusters: an estimate needs at least 3"
     with pytest.raises(ValueError, match="prediction is missing"):
         prediction_powered_mean(labels, np.array([0.0, 1.0, np.nan, 0.0]))
-    with pytest.raises(ValueError, match="probability"):
-        prediction_powered_mean(labels, np.zeros(4), probability=np.array([0.5, 0.0, 0.5, 0.5]))
-    with pytest.raises(ValueError, match="probability"):
-        prediction_powered_mean(labels, np.zeros(4), probability=np.array([0.5, 0.5, 1.0, 0.5]))
 
 
 def test_judges_who_err_together_are_one_and_independent_ones_are_many() -> None:

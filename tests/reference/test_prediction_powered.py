@@ -83,24 +83,22 @@ def test_a_tuning_of_0_leaves_the_labels_alone() -> None:
     assert (found.low, found.high) == pytest.approx(tuple(t), rel=0.002)
 
 
-def test_probabilities_weigh_and_clusters_add_up_as_a_plain_loop_says() -> None:
+def test_clusters_add_up_as_a_plain_loop_says() -> None:
     labels = np.array([1.0, 0.0, 1.0, 1.0, 0.0, np.nan, np.nan, np.nan, np.nan])
     predictions = np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0])
     cluster = np.array([4, 4, 7, 9, 9, 11, 11, 12, 13])
-    probability = np.array([0.5, 0.5, 0.2, 0.8, 0.8, 0.5, 0.5, 0.2, 0.8])
     tuning = 0.6
-    found = prediction_powered_mean(labels, predictions, cluster, probability, tuning=tuning)
-    w_in, w_out = 1 / probability[:5], 1 / (1 - probability[5:])
+    found = prediction_powered_mean(labels, predictions, cluster, tuning=tuning)
     rest = labels[:5] - tuning * predictions[:5]
-    labelled_mean, others_mean = (w_in * rest).sum() / w_in.sum(), (w_out * predictions[5:]).sum() / w_out.sum()
+    labelled_mean, others_mean = rest.mean(), predictions[5:].mean()
     assert found.estimate == pytest.approx(tuning * others_mean + labelled_mean)
     variance = 0.0
-    for values, weights, codes, centre, factor in (
-        (rest, w_in, cluster[:5], labelled_mean, 1.0),
-        (predictions[5:], w_out, cluster[5:], others_mean, tuning),
+    for values, codes, centre, factor in (
+        (rest, cluster[:5], labelled_mean, 1.0),
+        (predictions[5:], cluster[5:], others_mean, tuning),
     ):
-        sums = [(weights * (values - centre))[codes == code].sum() for code in set(codes)]
-        variance += factor**2 * len(sums) / (len(sums) - 1) * sum(s * s for s in sums) / weights.sum() ** 2
+        sums = [(values - centre)[codes == code].sum() for code in set(codes)]
+        variance += factor**2 * len(sums) / (len(sums) - 1) * sum(s * s for s in sums) / len(values) ** 2
     one_more = 1.0 * 3 / 2 / 25
     assert found.se == pytest.approx(np.sqrt(variance + one_more))
 

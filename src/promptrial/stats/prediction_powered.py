@@ -53,7 +53,6 @@ def prediction_powered_difference(
     labels: FloatArray,
     predictions: FloatArray,
     cluster: IntArray | None = None,
-    probability: FloatArray | None = None,
     *,
     confidence: float = 0.95,
     tuning: float | None = None,
@@ -78,7 +77,6 @@ def prediction_powered_difference(
         labels[1] - labels[0],
         predictions[1] - predictions[0],
         cluster,
-        probability,
         confidence=confidence,
         tuning=tuning,
         width=width,
@@ -89,7 +87,6 @@ def prediction_powered_mean(
     labels: FloatArray,
     predictions: FloatArray,
     cluster: IntArray | None = None,
-    probability: FloatArray | None = None,
     *,
     confidence: float = 0.95,
     tuning: float | None = None,
@@ -98,21 +95,18 @@ def prediction_powered_mean(
     """Estimate the mean of labels over items like these.
 
     With Y the labels, f the measure, L the labelled items and U the others, the estimate is
-    ``T mean_U(f) + mean_L(Y - T f)``, means being weighted by the inverse of the probability to be in L or in U. Its
-    variance is the sum over clusters of squared influences, ``V_L + V_U`` where no cluster is in both, with the factor
-    m / (m - 1) for the m clusters of each part. The tuning T minimises it (PPI++) and is kept within 0 and 1.
+    ``T mean_U(f) + mean_L(Y - T f)``. Its variance is the sum over clusters of squared influences, ``V_L + V_U`` where
+    no cluster is in both, with the factor m / (m - 1) for the m clusters of each part. The tuning T minimises it
+    (PPI++) and is kept within 0 and 1.
 
     Parameters
     ----------
     labels : ndarray of float, shape (n_items,)
-        NaN where an item has no label. The labelled items have to be a random sample.
+        NaN where an item has no label. The labelled items have to be a random sample, each as probable as the others.
     predictions : ndarray of float, shape (n_items,)
         The measure, finite for every item.
     cluster : ndarray of int, shape (n_items,), optional
         Non-negative codes; without it every item is its own cluster.
-    probability : ndarray of float, shape (n_items,), optional
-        The probability of each item to be labelled, above 0, and below 1 for items without a label. Without it they
-        were equal.
     confidence : float
         In (0, 1).
     tuning : float, optional
@@ -128,7 +122,7 @@ def prediction_powered_mean(
     Raises
     ------
     ValueError
-        If a prediction is not finite, or a probability is out of its range.
+        If a prediction is not finite.
 
     Notes
     -----
@@ -152,7 +146,7 @@ def prediction_powered_mean(
     >>> result.estimate  # 3/4 + 1/4
     1.0
     """
-    parts = _Parts.of(labels, predictions, cluster, probability)
+    parts = _Parts.of(labels, predictions, cluster)
     m = parts.clusters_in(parts.labelled)
     if m < FEWEST_LABELLED_CLUSTERS:
         why = f"{m} labelled clusters: an estimate needs at least {FEWEST_LABELLED_CLUSTERS}"
@@ -186,43 +180,34 @@ def _tuning(y: FloatArray, f: FloatArray, g: FloatArray) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Parts:
-    """The items in two parts, with and without labels; ``weight`` is the inverse of the probability of its part."""
+    """The items in two parts, with and without labels."""
 
     labelled: BoolArray
     cluster: IntArray
-    weight: FloatArray
 
     @property
     def others(self) -> BoolArray:
         return ~self.labelled
 
     @classmethod
-    def of(
-        cls, labels: FloatArray, predictions: FloatArray, cluster: IntArray | None, probability: FloatArray | None
-    ) -> _Parts:
+    def of(cls, labels: FloatArray, predictions: FloatArray, cluster: IntArray | None) -> _Parts:
         if not np.isfinite(predictions).all():
             raise ValueError("a prediction is missing: leave such items out, and count them")
-        labelled = np.isfinite(labels)
         codes = np.arange(len(labels)) if cluster is None else np.unique(cluster, return_inverse=True)[1]
-        if probability is None:
-            return cls(labelled, codes, np.ones(len(labels)))
-        chance = np.where(labelled, probability, 1 - probability)
-        if not ((chance > 0) & (chance <= 1)).all():
-            raise ValueError("a probability is not within 0 and 1, or makes impossible what was drawn")
-        return cls(labelled, codes, 1 / chance)
+        return cls(np.isfinite(labels), codes)
 
     def clusters_in(self, part: BoolArray) -> int:
         return int(np.count_nonzero(np.bincount(self.cluster[part])))
 
     def mean(self, values: FloatArray, part: BoolArray) -> float:
-        return float((self.weight[part] * values[part]).sum() / self.weight[part].sum())
+        return float(values[part].sum() / np.count_nonzero(part))
 
     def influence(self, values: FloatArray, part: BoolArray) -> FloatArray:
         """Return what each cluster adds to the error of the mean of a part, scaled so that squares add up."""
         m = self.clusters_in(part)
         if m < 2:
             return np.zeros(int(self.cluster.max()) + 1)
-        terms = np.where(part, self.weight * (values - self.mean(values, part)), 0.0) / self.weight[part].sum()
+        terms = np.where(part, values - self.mean(values, part), 0.0) / np.count_nonzero(part)
         return np.asarray(np.bincount(self.cluster, weights=terms) * math.sqrt(m / (m - 1)), dtype=np.float64)
 
 
