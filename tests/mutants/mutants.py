@@ -3086,7 +3086,7 @@ MUTANTS: Final = (
     Mutant(
         "a task that waits for a person takes a place",
         "jobs/schedule.py",
-        "                self._forget(begun)\n                self.parked.append",
+        "                self._forget(started)\n                self.parked.append",
         "                self.parked.append",
         _SCHEDULE,
     ),
@@ -3569,7 +3569,7 @@ MUTANTS: Final = (
     Mutant(
         "a task is not told that it was left at a stop",
         "jobs/schedule.py",
-        "            begun.task.left_off()\n",
+        "            started.task.left_off()\n",
         "",
         _SCHEDULE,
     ),

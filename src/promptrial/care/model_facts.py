@@ -97,7 +97,7 @@ def look_at(models: Iterable[ModelSpec], around: Surroundings, wait_s: float) ->
     asked: dict[str, Future[dict[ModelSpec, ModelFacts]]] = {}
     for name in dict.fromkeys(facts.instance.name for facts in known):
         own = [facts for facts in known if facts.instance.name == name]
-        asked[name] = _begun(own, around)
+        asked[name] = _asking(own, around)
     wait(asked.values(), wait_s)
     late = f"no answer within {wait_s:g} s"
     return [
@@ -123,8 +123,8 @@ def _price_said(prices: PriceBook, model: ModelSpec) -> str:
     return price_said(prices, model)
 
 
-def _begun(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[ModelSpec, ModelFacts]]:
-    """Begin to ask one server, on a thread that the process does not wait for at its end."""
+def _asking(known: Sequence[ModelFacts], around: Surroundings) -> Future[dict[ModelSpec, ModelFacts]]:
+    """Start to ask one server, on a thread that the process does not wait for at its end."""
     future: Future[dict[ModelSpec, ModelFacts]] = Future()
 
     def work() -> None:

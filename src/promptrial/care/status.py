@@ -18,7 +18,7 @@ from promptrial.store.awaited import awaited_by
 from promptrial.store.lock import Holder, holder
 from promptrial.store.part_records import PartStatus, set_or_none
 from promptrial.store.records import Manifest, PhaseStatus, RunState, TrialManifest
-from promptrial.store.rundir import RUN_ID_PATTERN, RunDir, check_begun
+from promptrial.store.rundir import RUN_ID_PATTERN, RunDir, check_holds_run
 
 __all__ = [
     "Progress",
@@ -108,7 +108,7 @@ def find_run(experiments: Path, run_id: str) -> RunDir:
         If there is no run of that name, or its folder holds nothing of one.
     """
     run = find_folder(experiments, run_id)
-    check_begun(run)
+    check_holds_run(run)
     return run
 
 
@@ -138,7 +138,7 @@ def read_status(run: RunDir, clock: Clock | None = None) -> RunStatus:
     try:
         state = records.load(run.state_path, RunState)
     except FileNotFoundError:
-        check_begun(run)
+        check_holds_run(run)
         raise UsageError(
             f"run {run.run_id}: {run.state_path} does not exist",
             hint=f"rebuild it from the other files and resume: {run.rebuild_command}",

@@ -260,7 +260,7 @@ class LivePart:
     """Rows that came and are not on disk yet."""
     unsaved: int = field(default=0, init=False)
     """Rows that came and could not be written."""
-    _is_begun: bool = field(default=False, init=False)
+    _is_started: bool = field(default=False, init=False)
     _requests: Iterator[RequestRow] = field(default_factory=lambda: iter(()), init=False)
 
     @property
@@ -288,8 +288,8 @@ class LivePart:
             self.queue.services.failures[self.work.name] = self._rows_here.note_failure(error)
 
     def left_off(self) -> None:
-        """Put on record that nothing of it is in flight, if that is so and its requests were begun."""
-        if self._is_begun and not (self.outstanding or self.unsaved):
+        """Put on record that nothing of it is in flight, if that is so and its requests were started."""
+        if self._is_started and not (self.outstanding or self.unsaved):
             self._rows_here.pause()
 
     def count_unsure(self) -> bool:
@@ -321,7 +321,7 @@ class LivePart:
         left = self.work.part.rows - len(finished)
         if left > 0:
             part.begin(len(finished), self.queue.pace.most)
-            self._is_begun = True
+            self._is_started = True
             self._requests, self.unsent = part.payload(finished).requests(), left
             try:
                 is_whole = yield from self._asked(left)

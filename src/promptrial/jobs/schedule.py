@@ -1,7 +1,7 @@
 """Many tasks at once in one thread: each runs until it has to wait, and continues when its wait is over.
 
 A task is a generator that yields how many seconds it wants to wait: the one way of waiting. It stands in a lane until
-it is begun; from then on it runs or waits, until it ends. The order in which tasks continue depends on their waits
+it is started; from then on it runs or waits, until it ends. The order in which tasks continue depends on their waits
 alone, so that a run does the same each time; only a task that waits for another thread is woken before its time. Each
 lane has a limit of its own, so that no kind of work waits for a place of another. A task that yields ``FOR_A_PERSON``
 is parked: it takes no place, and continues once no other does, for one more look.
@@ -58,14 +58,14 @@ _Task = TypeVar("_Task", bound=PartTask)
 
 
 class Lane(Generic[_Task]):
-    """Tasks that share a limit, in the order in which they are begun.
+    """Tasks that share a limit, in the order in which they are started.
 
     Parameters
     ----------
     tasks : iterable of PartTask
-        Taken one ahead of the one that is begun.
+        Taken one ahead of the one that is started.
     has_room : callable
-        Called with how many of them are at work and the next one; returns whether that may be begun.
+        Called with how many of them are at work and the next one; returns whether that may be started.
     """
 
     def __init__(self, tasks: Iterable[_Task], has_room: Callable[[int, _Task], bool]) -> None:
@@ -81,18 +81,18 @@ class Lane(Generic[_Task]):
 
     @property
     def has_next(self) -> bool:
-        """Whether a task is left that was not begun."""
+        """Whether a task is left that was not started."""
         return self._next is not None
 
     def take(self) -> _Task | None:
-        """Return the next task if it may be begun now."""
+        """Return the next task if it may be started now."""
         if self._next is None or not self._has_room(self.at_work, self._next):
             return None
         taken, self._next = self._next, next(self._tasks, None)
         return taken
 
     def drop(self) -> None:
-        """Leave what was not begun."""
+        """Leave what was not started."""
         self._next = None
 
 
@@ -124,7 +124,7 @@ class Wakes:
 
 
 @dataclass(slots=True, eq=False)
-class _BegunTask:
+class _StartedTask:
     task: PartTask
     steps: Steps[None]
     lane: Lane[Any] | None
@@ -140,7 +140,7 @@ class Schedule:
     ----------
     clock : Clock
     stop : StopToken
-        Once set, no task is begun, and one that is not in flight is left where it is.
+        Once set, no task is started, and one that is not in flight is left where it is.
     on_stop : callable
         Called once with the tasks in flight, if a stop was asked for while there were some.
     wakes : Wakes
@@ -160,8 +160,8 @@ class Schedule:
     parked: list[tuple[PartTask, Steps[None]]] = field(default_factory=list, init=False)
     current: PartTask = field(init=False)
     _others_went_on: bool = False
-    _begun: dict[int, _BegunTask] = field(default_factory=dict)
-    _waits: list[tuple[float, int, _BegunTask]] = field(default_factory=list)
+    _started: dict[int, _StartedTask] = field(default_factory=dict)
+    _waits: list[tuple[float, int, _StartedTask]] = field(default_factory=list)
     _wait_numbers: Iterator[int] = field(default_factory=itertools.count)
     _said_what_is_in_flight: bool = False
 
@@ -172,15 +172,15 @@ class Schedule:
         begin. After a stop it returns when nothing is in flight any more; the caller then looks at the token. Tasks
         that wait for a person are left parked, and tasks left that no lane has room for though nothing is at work.
         """
-        while self._begun or any(lane.has_next for lane in lanes) or self._resume_parked():
+        while self._started or any(lane.has_next for lane in lanes) or self._resume_parked():
             stopping = self.stop.is_set()
             if stopping:
                 for lane in lanes:
                     lane.drop()
                 self._keep_what_is_in_flight()
             else:
-                self._begin(lanes)
-                if not self._begun:
+                self._start_from(lanes)
+                if not self._started:
                     for lane in lanes:
                         lane.drop()
             if leave_in_flight and not self.stop.is_set() and self._all_in_flight(lanes):
@@ -192,11 +192,11 @@ class Schedule:
     def drain(self, tasks: Iterator[PartTask]) -> None:
         """Bring tasks that are in flight to their end after a stop was asked for; all of them at once."""
         for task in tasks:
-            self._start(task, None)
+            self._start_task(task, None)
         self.run(())
 
-    def _begin(self, lanes: Sequence[Lane[Any]]) -> None:
-        """Begin what may be begun, in turn through the lanes."""
+    def _start_from(self, lanes: Sequence[Lane[Any]]) -> None:
+        """Start what may be started, in turn through the lanes."""
         waiting = list(lanes)
         while waiting:
             for lane in list(waiting):
@@ -204,33 +204,33 @@ class Schedule:
                 if task is None:
                     waiting.remove(lane)
                 else:
-                    self._start(task, lane)
+                    self._start_task(task, lane)
 
-    def _start(self, task: PartTask, lane: Lane[Any] | None) -> None:
+    def _start_task(self, task: PartTask, lane: Lane[Any] | None) -> None:
         if lane is not None:
             lane.at_work += 1
-        self._resume(_BegunTask(task, task.steps(), lane))
+        self._resume(_StartedTask(task, task.steps(), lane))
 
-    def _resume(self, begun: _BegunTask) -> None:
-        self._begun[id(begun.task)] = begun
-        self._run_until_it_waits(begun)
+    def _resume(self, started: _StartedTask) -> None:
+        self._started[id(started.task)] = started
+        self._run_until_it_waits(started)
 
-    def _run_until_it_waits(self, begun: _BegunTask) -> None:
-        self.current = begun.task
+    def _run_until_it_waits(self, started: _StartedTask) -> None:
+        self.current = started.task
         try:
-            seconds = next(begun.steps)
+            seconds = next(started.steps)
         except StopIteration:
-            self._forget(begun)
+            self._forget(started)
         except Exception as error:  # noqa: BLE001 - the edge of a task: noted, and the others continue
-            self._forget(begun)
-            begun.task.failed(error)
+            self._forget(started)
+            started.task.failed(error)
         else:
             if seconds == FOR_A_PERSON:
-                self._forget(begun)
-                self.parked.append((begun.task, begun.steps))
+                self._forget(started)
+                self.parked.append((started.task, started.steps))
                 return
-            begun.wait_number = next(self._wait_numbers)
-            heapq.heappush(self._waits, (self.clock.monotonic() + seconds, begun.wait_number, begun))
+            started.wait_number = next(self._wait_numbers)
+            heapq.heappush(self._waits, (self.clock.monotonic() + seconds, started.wait_number, started))
 
     def _resume_parked(self) -> bool:
         """Let parked tasks look again if others went on meanwhile; return whether one of them goes on."""
@@ -238,23 +238,23 @@ class Schedule:
             return False
         self._others_went_on, parked, self.parked = False, self.parked, []
         for task, steps in parked:
-            self._resume(_BegunTask(task, steps, None))
-        return bool(self._begun)
+            self._resume(_StartedTask(task, steps, None))
+        return bool(self._started)
 
-    def _forget(self, begun: _BegunTask) -> None:
-        del self._begun[id(begun.task)]
-        begun.wait_number = -1
-        if begun.lane is not None:
-            begun.lane.at_work -= 1
+    def _forget(self, started: _StartedTask) -> None:
+        del self._started[id(started.task)]
+        started.wait_number = -1
+        if started.lane is not None:
+            started.lane.at_work -= 1
 
     def _continue_what_is_due(self, *, stopping: bool) -> None:
         """Continue what was woken, and one task whose wait is over; without either, wait for the first."""
         woken = self.wakes.take()
         for task in woken:
-            begun = self._begun.get(id(task))
-            if begun is not None:
+            started = self._started.get(id(task))
+            if started is not None:
                 self._others_went_on = True
-                self._run_until_it_waits(begun)
+                self._run_until_it_waits(started)
         if woken and stopping:
             self._keep_what_is_in_flight()
         self._drop_ended_waits()
@@ -270,16 +270,16 @@ class Schedule:
             heapq.heappop(self._waits)
 
     def _all_in_flight(self, lanes: Sequence[Lane[Any]]) -> bool:
-        return not any(lane.has_next for lane in lanes) and all(each.task.in_flight for each in self._begun.values())
+        return not any(lane.has_next for lane in lanes) and all(each.task.in_flight for each in self._started.values())
 
     def _keep_what_is_in_flight(self) -> None:
-        for begun in [each for each in self._begun.values() if not each.task.in_flight]:
-            begun.steps.close()
-            begun.task.left_off()
-            self._forget(begun)
-        if self._begun and not self._said_what_is_in_flight:
+        for started in [each for each in self._started.values() if not each.task.in_flight]:
+            started.steps.close()
+            started.task.left_off()
+            self._forget(started)
+        if self._started and not self._said_what_is_in_flight:
             self._said_what_is_in_flight = True
-            self.on_stop([each.task for each in self._begun.values()])
+            self.on_stop([each.task for each in self._started.values()])
 
     def _wait_until(self, moment: float, *, stopping: bool) -> bool:
         """Wait; return whether the moment has come, and neither a stop nor a wake. Once asked for, no stop wakes us."""

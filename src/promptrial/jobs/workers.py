@@ -21,7 +21,7 @@ _NO_ROOM: Final = "the system has no room for another thread (ulimit -u, or the 
 class Workers:
     """As many threads as there were calls at the same time, up to a limit.
 
-    Calls are taken in the order in which they were begun.
+    Calls are taken in the order in which they were given.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Workers:
         self._most = math.inf if most is None else most
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._begun = 0
+        self._unfinished = 0
         self._threads = 0
 
     def begin(self, call: Callable[[], None]) -> None:
@@ -50,12 +50,12 @@ class Workers:
             If there is no thread and none can be started; the call is not made.
         """
         with self._lock:
-            if self._threads < min(self._begun + 1, self._most):
-                self._start()
-            self._begun += 1
+            if self._threads < min(self._unfinished + 1, self._most):
+                self._start_thread()
+            self._unfinished += 1
         self._calls.put(call)
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         try:
             threading.Thread(target=self._work, name=self._name, daemon=True).start()
         except RuntimeError as error:
@@ -73,4 +73,4 @@ class Workers:
         while (call := self._calls.get()) is not None:
             call()
             with self._lock:
-                self._begun -= 1
+                self._unfinished -= 1

@@ -19,7 +19,7 @@ from promptrial.model.arms import arm_of
 from promptrial.store import records
 from promptrial.store.part_records import FileRecord, Intent, PartRecord, ReusedAnswers, listed
 from promptrial.store.records import Manifest, RunState, TrialManifest
-from promptrial.store.rundir import RunDir, TrialDir, digest_of, is_begun
+from promptrial.store.rundir import RunDir, TrialDir, digest_of, holds_run
 
 __all__ = ["LentPart", "check_lender", "lent_parts"]
 
@@ -135,7 +135,7 @@ def _without(lender: RunDir, borrower: RunDir) -> str:
     try:
         remembered = lender.run_id in listed(records.load(borrower.state_path, RunState).reuse)
     except (FileNotFoundError, CorruptRecordError):  # the trials may remember it
-        remembered = is_begun(borrower)
+        remembered = holds_run(borrower)
     return f"resume without its answers: {borrower.resume_command} --reuse none" if remembered else "remove --reuse"
 
 
@@ -215,7 +215,7 @@ def _state_of(lender: RunDir, without: str) -> RunState:
     try:
         return records.load(lender.state_path, RunState)
     except FileNotFoundError:
-        if not is_begun(lender):
+        if not holds_run(lender):
             raise UsageError(
                 f"--reuse: run {lender.run_id} is no longer in {lender.root.parent}",
                 hint=f"put its folder back, or {without}",

@@ -30,10 +30,10 @@ __all__ = [
     "RunDir",
     "TrialDir",
     "changed_inputs",
-    "check_begun",
+    "check_holds_run",
     "check_run_id",
     "digest_of",
-    "is_begun",
+    "holds_run",
     "known_runs",
     "run_folders",
 ]
@@ -81,13 +81,16 @@ def known_runs(experiments: Path) -> list[str]:
     return [name for name in names if RUN_ID_PATTERN.fullmatch(name)]
 
 
-def is_begun(run: RunDir) -> bool:
-    """Whether the folder of a run is there and holds anything of one."""
+def holds_run(run: RunDir) -> bool:
+    """Whether the folder of a run is there and holds anything of one, prepared items and requests included.
+
+    Whether a run was started there is another question: ``engine.origin.is_started``.
+    """
     made = (run.state_path, run.config_path, run.prepared, run.batch_inputs)
     return any(path.exists() for path in made) or any(run.root.glob("*/results"))
 
 
-def check_begun(run: RunDir) -> None:
+def check_holds_run(run: RunDir) -> None:
     """Refuse a folder that has the name of a run and holds nothing of one.
 
     Raises
@@ -95,7 +98,7 @@ def check_begun(run: RunDir) -> None:
     UsageError
         Says how to start a run there.
     """
-    if not is_begun(run):
+    if not holds_run(run):
         raise UsageError(
             f"{run.root} holds no run: it has no state, no configuration and no results",
             hint=f"remove the folder, or start a run of this name: {run.command('run')}",

@@ -10,7 +10,7 @@ from promptrial.engine.opening.found import Older
 from promptrial.engine.opening.opened import Opened
 from promptrial.errors import ConfigDriftError, ConfigError, PromptrialError, ResumeError, RunExistsError, UsageError
 from promptrial.store.change_records import Seal
-from promptrial.store.rundir import RunDir, is_begun
+from promptrial.store.rundir import RunDir, holds_run
 
 __all__ = [
     "already_exists",
@@ -42,7 +42,7 @@ def nothing_to_resume(run: RunDir) -> ResumeError:
         hint=(
             f"{rebuilt}: python -m scripts.resume_run --run_id {run.run_id}{run.place}; "
             f"or look with: {run.command('run')} --plan_only"
-            if is_begun(run)
+            if holds_run(run)
             else f"start it without --resume, or look with: {run.command('run')} --plan_only"
         ),
     )
