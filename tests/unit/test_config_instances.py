@@ -154,14 +154,14 @@ class TestWhatIsRecorded:
         one, two = (loaded(tmp_path, changes, {"T": f"token{n}", "P": f"word{n}"}) for n in (1, 2))
         assert tree_of(one)["providers"]["mine"]["headers"] == {"Authorization": "Bearer ${T}"}
         assert tree_of(one) == tree_of(two)
-        assert tree_of(one.filled_in()) == tree_of(two.filled_in()), "a new token is no drift"
-        assert "token1" not in to_yaml(tree_of(one.filled_in())).decode()
+        assert tree_of(one.with_values()) == tree_of(two.with_values()), "a new token is no drift"
+        assert "token1" not in to_yaml(tree_of(one.with_values())).decode()
 
     def test_an_address_from_the_environment_stays_as_it_is_written_and_may_not_change(self, tmp_path: Path) -> None:
         changes = {"provider": "mine", "providers": {"mine": {"type": "vllm", "base_url": "http://${H}/v1"}}}
         one, two = (loaded(tmp_path, changes, {"H": f"host{n}.example"}) for n in (1, 2))
         assert tree_of(one)["providers"]["mine"]["base_url"] == "http://${H}/v1"
-        assert tree_of(one.filled_in()) != tree_of(two.filled_in())
+        assert tree_of(one.with_values()) != tree_of(two.with_values())
 
     def test_it_reads_back_to_the_same_values(self, tmp_path: Path) -> None:
         entry = AZURE | {"headers": {"X-A": "${A}"}, "max_bytes": 9}

@@ -95,7 +95,7 @@ def _rows(
     units = [place * sides.n_items + int(item) for item in items]
     answers = dict(zip(units, sides.answers_of(units), strict=True))
     texts = {unit: sides.item(unit) for unit in sorted(units)}
-    ids = {place: id_ for id_, place in answer_ids(sides).items()}
+    ids = {at: id_ for id_, at in answer_ids(sides).items()}
     for number, (unit, order) in enumerate(zip(units, orders, strict=True), start=1):
         item = texts[unit]
         for letter, arm in zip(_letters(len(order)), order, strict=True):

@@ -63,7 +63,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _asked_about(args: argparse.Namespace, env: Mapping[str, str]) -> tuple[list[ModelSpec], Surroundings]:
     from promptrial.care.model_facts import Surroundings
-    from promptrial.config.loading import filled_in, load_config
+    from promptrial.config.loading import load_config, placeholder_of_value
     from promptrial.config.secrets import secret_values
     from promptrial.design.trials import model_specs
     from promptrial.engine.kept_prices import list_book
@@ -75,7 +75,7 @@ def _asked_about(args: argparse.Namespace, env: Mapping[str, str]) -> tuple[list
         return models, Surroundings({}, list_book({}, {}, models, env, now), env, Redactor(env))
     loaded = load_config(path, env, unused_may_lack=True)
     config, placeholders = loaded.experiment, loaded.placeholders
-    redact = Redactor(env, filled_in(placeholders, env), secret_values(config.providers, placeholders, env))
+    redact = Redactor(env, placeholder_of_value(placeholders, env), secret_values(config.providers, placeholders, env))
     known = model_specs(config, placeholders, str(loaded.folder))
     models = [_named(name, known, config.providers) for name in args.names or known]
     prices = list_book(config.providers, config.pricing, models, env, now)

@@ -30,7 +30,7 @@ from promptrial.errors import ConfigError, ConfigProblemsError
 from promptrial.model.arms import PAIR, SECOND_ASK
 from promptrial.model.templates import KINDS
 
-__all__ = ["KeyPath", "LoadedConfig", "environment", "filled_in", "load_config"]
+__all__ = ["KeyPath", "LoadedConfig", "environment", "load_config", "placeholder_of_value"]
 
 _SHOWN: Final = 20
 _TEXTS_OF_AN_ARM: Final[frozenset[KeyPath]] = frozenset(
@@ -57,8 +57,8 @@ class LoadedConfig:
     placeholders: Mapping[KeyPath, str]
     carried: frozenset[str] = frozenset()
 
-    def filled_in(self) -> LoadedConfig:
-        """Return it with the values of ``${VAR}`` to be written down, but for those that may be secret."""
+    def with_values(self) -> LoadedConfig:
+        """Return it as it is to be written down: with the values of ``${VAR}``, but for those that may be secret."""
         return replace(self, placeholders=hidden(self.placeholders))
 
 
@@ -148,7 +148,7 @@ def _of_second_ask(placeholders: Mapping[KeyPath, str]) -> dict[KeyPath, str]:
     }
 
 
-def filled_in(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
+def placeholder_of_value(placeholders: Mapping[KeyPath, str], env: Mapping[str, str]) -> dict[str, str]:
     """Return the value of each text that holds ``${VAR}``, mapped to the text."""
     return {VARIABLE.sub(lambda match: env[match[1]], text): text for text in placeholders.values()}
 

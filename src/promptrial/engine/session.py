@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from promptrial.config.loading import filled_in
+from promptrial.config.loading import placeholder_of_value
 from promptrial.config.secrets import secret_values
 from promptrial.costs.price_book import PriceBook
 from promptrial.design.plan import Selection
@@ -123,7 +123,7 @@ def services_of(opened: Opened, env: Mapping[str, str], invocation: Invocation, 
     """
     loaded = opened.loaded
     secrets = secret_values(loaded.experiment.providers, loaded.placeholders, env)
-    redactor = Redactor(env, filled_in(loaded.placeholders, env), secrets)
+    redactor = Redactor(env, placeholder_of_value(loaded.placeholders, env), secrets)
     return Services(
         clock=invocation.clock,
         stop=StopToken(clock=invocation.clock, when=invocation.stop_when),

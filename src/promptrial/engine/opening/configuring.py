@@ -124,7 +124,7 @@ def _configured(found: Found, file: Path, overrides: dict[str, Any], reading: Re
     used_models, used_sets = models_used(trials), {trial.prompt_set for trial in trials}
     tree = effective(loaded, used_models, used_sets)
     # Values of the environment in keys that ask nothing may change: what is scored says so itself.
-    resolved = rescoring.without(effective(loaded.filled_in(), used_models, used_sets))
+    resolved = rescoring.without(effective(loaded.with_values(), used_models, used_sets))
     return Configured(
         config_file=file,
         overrides=overrides,
