@@ -89,8 +89,7 @@ def program_digest(folder: Path, words: Sequence[str], files: Sequence[str], env
         If it does, and as ``command_digest``.
     """
     for file in (*words, *files):
-        if lies_in_a_run(folder / file):
-            raise ConfigError(f"{file} is in the folder of a run; copy it to a folder of your own, and read it")
+        _check_in_no_run(folder / file, file)
     return command_digest(folder, words, files, env)
 
 
@@ -132,6 +131,12 @@ def lies_in_a_run(path: Path) -> bool:
     return any(os.path.lexists(folder / name) for folder in folders for name in _OF_A_RUN)
 
 
+def _check_in_no_run(path: Path, file: str) -> None:
+    """Refuse a file in the folder of a run, which may be somebody else's."""
+    if lies_in_a_run(path):
+        raise ConfigError(f"{file} is in the folder of a run; read it, then copy it to a folder of your own")
+
+
 def _read(configuration: Path, file: str) -> str:
     if lies_in_a_run(configuration):
         raise ConfigError(f"the text of {file} is missing from the run's own copy, which is damaged")
@@ -141,8 +146,7 @@ def _read(configuration: Path, file: str) -> str:
         real = path.resolve(strict=True)
         if outside or not real.is_relative_to(folder.resolve(strict=True)):
             raise ConfigError(f"{file} is outside the folder of the configuration; it must be below it")
-        if lies_in_a_run(path):
-            raise ConfigError(f"{file} is in the folder of a run; copy it to a folder of your own, and read it")
+        _check_in_no_run(path, file)
         text = read_text(real, _MAX_BYTES)
     except FileNotFoundError:
         raise ConfigError(f"{path}: file not found") from None
