@@ -8,7 +8,7 @@ wait for a person, and is never created twice: its file has our key as its name.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -17,14 +17,13 @@ from msgspec import UNSET
 
 from promptrial.config.presets import PRESETS, Preset
 from promptrial.errors import AlreadyThereError, ConfigError, PermanentError, ResultsGoneError
-from promptrial.model import Completion, ModelSpec, Sampling
-from promptrial.model.completions import CompletionColumns
+from promptrial.model import ModelSpec, Sampling
 from promptrial.model.instances import RUN_FOLDER, Instance, Limits
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.batch_answers import Answered, read_answers
 from promptrial.providers.batch_folder import BatchFolder, FileJob
 from promptrial.providers.batch_rehearsal import Rehearsal
-from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.chat_reader import ReadsChatRows
 from promptrial.providers.openai_models import check_model, check_sampling, sent_of
 from promptrial.providers.openai_rows import RowShape, openai_line, row_overhead
 from promptrial.providers.request_rules import CHAT_KEYS, check_extra_body
@@ -82,7 +81,7 @@ def _on_one_line(path: Path) -> str:
     return "".join(each if each.isprintable() else "?" for each in str(path))
 
 
-class BatchFileProvider:
+class BatchFileProvider(ReadsChatRows):
     """Files of requests in one folder.
 
     Parameters
@@ -283,18 +282,6 @@ class BatchFileProvider:
         """Return the address at which the emulator answers a file, as a person would have it answered."""
         options = {name: value for name, value in instance.options if name not in {"folder", "wait"}}
         return replace(instance, options=tuple(options.items())), {_REHEARSAL: url}
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row of OpenAI's batch output, or of vLLM's."""
-        return parse_chat_row(line)
-
-    @staticmethod
-    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
-        """Read many rows."""
-        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
-
-        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Close the connections of a dry run."""

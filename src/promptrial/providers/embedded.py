@@ -12,18 +12,17 @@ import hashlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 import msgspec
 
 from promptrial.documents.files import open_regular
-from promptrial.model import Completion, Message, ModelSpec, Sampling
-from promptrial.model.completions import CompletionColumns
+from promptrial.model import Message, ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.base import JobRef, PartPayload
-from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.chat_reader import ReadsChatRows
 from promptrial.providers.embedded_engine import N_CTX, Engine, RequestRefusedError, identity
 from promptrial.providers.embedded_weights import require_engine, weights_path
 from promptrial.providers.live import AnswersDirectly, error_row
@@ -43,7 +42,7 @@ _AHEAD_PER_ENGINE: Final = 2
 """Requests begun ahead of the row being read, so that no engine waits while rows are written in order."""
 
 
-class EmbeddedProvider(AnswersDirectly):
+class EmbeddedProvider(ReadsChatRows, AnswersDirectly):
     """llama.cpp behind the same Protocol as the hosted providers.
 
     A model is loaded when it is first needed and stays until ``close``. A request that does not fit the context
@@ -141,24 +140,6 @@ class EmbeddedProvider(AnswersDirectly):
     ) -> tuple[Instance, Mapping[str, str]]:
         """Return the instance and an empty environment: nothing is asked outside this process."""
         return instance, {}
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row of ``results``.
-
-        Raises
-        ------
-        ValueError
-            If it is not one.
-        """
-        return parse_chat_row(line)
-
-    @staticmethod
-    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
-        """Read many rows."""
-        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
-
-        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Finish the current requests and free every model."""

@@ -8,7 +8,7 @@ an HTTP outcome means in ``http``.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -26,13 +26,12 @@ from promptrial.errors import (
     ResultsTornError,
     TransientError,
 )
-from promptrial.model import Completion, ModelSpec
-from promptrial.model.completions import CompletionColumns
+from promptrial.model import ModelSpec
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown
-from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.chat_reader import ReadsChatRows
 from promptrial.providers.fireworks_account import (
     OWN_MODELS,
     account_slug,
@@ -65,7 +64,7 @@ _NO_SUCH_CALL: Final = "Not Found"
 """What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that is not there."""
 
 
-class FireworksProvider:
+class FireworksProvider(ReadsChatRows):
     """Batches of one Fireworks account. May be used by several threads.
 
     Parameters
@@ -329,18 +328,6 @@ class FireworksProvider:
         """Return the three variables that ``open`` reads."""
         env = {"FIREWORKS_API_BASE": url, "FIREWORKS_API_KEY": key, "FIREWORKS_ACCOUNT_ID": account}
         return replace(instance, base_url="", key="", account=""), env
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row: ``response`` is the chat completion itself."""
-        return parse_chat_row(line)
-
-    @staticmethod
-    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
-        """Read many rows."""
-        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
-
-        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Close the connections."""

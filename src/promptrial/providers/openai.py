@@ -8,7 +8,7 @@ what a model takes in ``openai_models``, and what an HTTP outcome means in ``htt
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -26,13 +26,12 @@ from promptrial.errors import (
     TransientError,
     UploadGoneError,
 )
-from promptrial.model import Completion, ModelSpec, Sampling
-from promptrial.model.completions import CompletionColumns
+from promptrial.model import ModelSpec, Sampling
 from promptrial.model.instances import Instance, Limits
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobLookup, JobRef, JobState, JobStatus, PartPayload, Staged
 from promptrial.providers.capabilities import Shown
-from promptrial.providers.chat_rows import parse_chat_row
+from promptrial.providers.chat_reader import ReadsChatRows
 from promptrial.providers.curl import fetch_commands, stop_command
 from promptrial.providers.hidden_names import HiddenNames
 from promptrial.providers.http import HttpClient
@@ -60,7 +59,7 @@ _EMULATOR_KEY: Final = "PROMPTRIAL_EMULATOR_KEY"
 _TELLING_HEADERS: Final = ("OpenAI-Organization", "OpenAI-Project")
 
 
-class OpenAIProvider:
+class OpenAIProvider(ReadsChatRows):
     """Batches of one key. May be used by several threads.
 
     Parameters
@@ -283,18 +282,6 @@ class OpenAIProvider:
         options = tuple((name, value) for name, value in instance.options if name != "endpoint_prefix")
         there = replace(instance, base_url=f"{url}/v1", key=_EMULATOR_KEY, auth="bearer", options=options)
         return there, {_EMULATOR_KEY: key}
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row: ``response.body`` is the chat completion, or the response."""
-        return parse_chat_row(line)
-
-    @staticmethod
-    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
-        """Read many rows."""
-        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
-
-        return parse_chat_rows(lines)
 
     @staticmethod
     def plain_rows(

@@ -7,7 +7,7 @@ What kinds of servers take and tell is in ``chat_servers``, the rows in ``chat_r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Self
 
@@ -20,14 +20,13 @@ from promptrial.errors import (
     TransientError,
     UncertainError,
 )
-from promptrial.model import Completion, ModelSpec, Sampling
-from promptrial.model.completions import CompletionColumns
+from promptrial.model import ModelSpec, Sampling
 from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of, timeouts_of
 from promptrial.providers.base import JobRef, PartPayload
 from promptrial.providers.capabilities import Shown
+from promptrial.providers.chat_reader import ReadsChatRows
 from promptrial.providers.chat_replies import ChatReply, answer_of
-from promptrial.providers.chat_rows import parse_chat_row
 from promptrial.providers.chat_servers import KINDS, ServerFacts, facts_of, require_loaded
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_outcomes import Call, NotFoundError, RejectedError, printable
@@ -76,7 +75,7 @@ class _Tokens(msgspec.Struct):
     tokens: list[Any]
 
 
-class OpenAICompatibleProvider(AnswersDirectly):
+class OpenAICompatibleProvider(ReadsChatRows, AnswersDirectly):
     """One server or vendor. May be used by several threads.
 
     Parameters
@@ -221,24 +220,6 @@ class OpenAICompatibleProvider(AnswersDirectly):
         elif instance.option("top_k") == "refused":  # a vendor whose models are known by their names
             check_model(model)
         return check_sampling(model, sampling, instance)
-
-    @staticmethod
-    def parse_row(line: bytes) -> Completion:
-        """Read one row of ``results``.
-
-        Raises
-        ------
-        ValueError
-            If it is not one.
-        """
-        return parse_chat_row(line)
-
-    @staticmethod
-    def parse_rows(lines: Sequence[bytes]) -> CompletionColumns:
-        """Read many rows."""
-        from promptrial.providers.chat_columns import parse_chat_rows  # plan can do without it
-
-        return parse_chat_rows(lines)
 
     def close(self) -> None:
         """Close all connections."""
