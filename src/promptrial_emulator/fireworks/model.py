@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -90,6 +90,15 @@ class Job(msgspec.Struct, kw_only=True):
         return Injected(self.faults)
 
 
+_Object = TypeVar("_Object", Dataset, Job)
+
+
+def _visible(found: _Object | None, now: float) -> _Object:
+    if found is None or found.visible_from > now:
+        raise refused(404, "resource not found")
+    return found
+
+
 class Fireworks:
     """The objects of the one account."""
 
@@ -107,10 +116,7 @@ class Fireworks:
         ApiError
             404 if there is none, or it is not to be seen yet.
         """
-        found = self.datasets.find(name)
-        if found is None or found.visible_from > now:
-            raise refused(404, "resource not found")
-        return found
+        return _visible(self.datasets.find(name), now)
 
     def job(self, name: str, now: float) -> Job:
         """Return a job.
@@ -120,10 +126,7 @@ class Fireworks:
         ApiError
             404 if there is none, or it is not to be seen yet.
         """
-        found = self.jobs.find(name)
-        if found is None or found.visible_from > now:
-            raise refused(404, "resource not found")
-        return found
+        return _visible(self.jobs.find(name), now)
 
     def shown_dataset(self, dataset: Dataset, now: float) -> dict[str, Any]:
         """Return a data set as JSON."""
