@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-__all__ = ["ANY", "Api", "OperationKind", "Trait", "fits"]
+__all__ = ["ANY", "Api", "OperationKind", "Trait"]
 
 Trait = Literal[
     "applied",  # it changes or computes something, which stays done when the answer is lost

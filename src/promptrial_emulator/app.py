@@ -19,7 +19,7 @@ from promptrial_emulator.core import Core
 from promptrial_emulator.requests_seen import Recorder, Requests
 from promptrial_emulator.serving import ServedApi, routes
 
-__all__ = ["LOOPBACK", "make_app"]
+__all__ = ["make_app"]
 
 LOOPBACK: Final = "127.0.0.1"
 # A page in a browser that has its own name resolve to this machine is not a caller.

@@ -7,7 +7,7 @@ from typing import Final
 
 from promptrial_emulator.database import Database
 
-__all__ = ["EPOCH", "LATEST_S", "VirtualClock", "timestamp"]
+__all__ = ["EPOCH", "VirtualClock", "timestamp"]
 
 EPOCH: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """When every emulator begins."""

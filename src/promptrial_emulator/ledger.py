@@ -13,7 +13,7 @@ import msgspec
 from promptrial_emulator.clock import timestamp
 from promptrial_emulator.database import Database
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Ledger"]
 
 
 class Entry(msgspec.Struct, frozen=True):

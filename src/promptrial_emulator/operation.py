@@ -26,7 +26,7 @@ from promptrial_emulator.requests_seen import PRIVATE_HEADERS
 from promptrial_emulator.stored_file import StoredFile
 from promptrial_emulator.wire import Reset
 
-__all__ = ["Admit", "ApiError", "Body", "Call", "Handler", "Handling", "LateCalls", "Operation", "Reader", "whole_body"]
+__all__ = ["Admit", "ApiError", "Body", "Call", "Handler", "Handling", "LateCalls", "Operation", "Reader"]
 
 
 class ApiError(Exception):

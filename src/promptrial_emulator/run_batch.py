@@ -11,7 +11,7 @@ import msgspec
 from promptrial_emulator.chat_completion import chat_completion
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal
 
-__all__ = ["CHAT", "run_batch"]
+__all__ = ["run_batch"]
 
 CHAT: Final = "/v1/chat/completions"
 _CREATED: Final = 1_767_225_600  # the clock's epoch: an answer does not depend on when it was made

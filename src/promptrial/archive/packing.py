@@ -18,7 +18,7 @@ from promptrial.archive.contents import Content
 from promptrial.documents.files import path_problem
 from promptrial.errors import CorruptRecordError, MissingDependencyError
 
-__all__ = ["CHUNK", "EXPANSION", "EXPANSION_FREE", "Member", "pack", "require_zstd", "unpack"]
+__all__ = ["CHUNK", "Member", "pack", "require_zstd", "unpack"]
 
 CHUNK: Final = 1 << 20
 _LEVEL: Final = 3

@@ -26,14 +26,7 @@ from promptrial.model.arms import PAIR, ArmName
 if TYPE_CHECKING:
     from promptrial.config.loading import KeyPath, LoadedConfig
 
-__all__ = [
-    "CONFIG_NAME",
-    "MOST_COUNTED",
-    "Given",
-    "NewFiles",
-    "new_files",
-    "sample_prompts",
-]
+__all__ = ["CONFIG_NAME", "Given", "NewFiles", "new_files", "sample_prompts"]
 
 CONFIG_NAME: Final = "eval_config.yaml"
 _QUESTIONS: Final = PurePosixPath("questions.csv")

@@ -17,17 +17,7 @@ from promptrial.phases.accounts import read_ledger
 from promptrial.runtime.clock import Clock
 from promptrial.store.rundir import RunDir
 
-__all__ = [
-    "Follower",
-    "Look",
-    "Speed",
-    "current_phase",
-    "look_at",
-    "pause_after",
-    "projected_usd",
-    "require_there",
-    "speed_between",
-]
+__all__ = ["Follower", "Look", "Speed", "look_at", "pause_after", "projected_usd", "require_there", "speed_between"]
 
 _WINDOW_S: Final = 60.0
 """Speeds are means over the last minute."""

@@ -22,7 +22,7 @@ from promptrial.phases.labelled import answer_digest, answer_ids, clusters_of, s
 from promptrial.phases.side_by_side import SideBySide
 from promptrial.stats.streams import stream
 
-__all__ = ["Sheet", "draw_sheet", "temperature_place", "written"]
+__all__ = ["Sheet", "draw_sheet", "written"]
 
 
 @dataclass(frozen=True, slots=True)

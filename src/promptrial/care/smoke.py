@@ -25,7 +25,7 @@ from promptrial.errors import StopRequested, UsageError
 from promptrial.runtime.clock import Clock
 from promptrial.store.rundir import RunDir
 
-__all__ = ["POINTS", "UNINTERRUPTED", "Smoke", "StopPoint", "Trip"]
+__all__ = ["Smoke", "Trip"]
 
 UNINTERRUPTED: Final = "none"
 _RESUMED_WITHIN_S: Final = 60

@@ -22,7 +22,7 @@ from promptrial.runtime.progress import Progress, Task, rate_text, task_name
 from promptrial.runtime.terminal import print_result
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Counts", "Panel", "run_panel", "watch_panel"]
+__all__ = ["run_panel", "watch_panel"]
 
 
 class Counts:

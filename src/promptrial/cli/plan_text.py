@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from promptrial.engine.growing import Outlook
     from promptrial.engine.previewing import Planned
 
-__all__ = ["SECTIONS", "WIDTH", "as_text", "gate_text"]
+__all__ = ["WIDTH", "as_text", "gate_text"]
 
 WIDTH: Final = 80
 """Columns of a terminal. A line is wider only where one word of it is, as a path may be."""

@@ -15,7 +15,7 @@ from promptrial.runtime.progress import LineProgress, NoProgress, Progress, Task
 from promptrial.runtime.terminal import say_to_stderr, takes_controls
 from promptrial.store.rundir import RunDir
 
-__all__ = ["Display", "EventProgress", "display_for", "message_event", "say_event"]
+__all__ = ["Display", "display_for", "message_event", "say_event"]
 
 _EVENT_EVERY_S: Final = 1.0
 

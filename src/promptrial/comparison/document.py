@@ -13,7 +13,6 @@ from promptrial.documents.verdict import VerdictDocument
 from promptrial.model.arms import ArmName
 
 __all__ = [
-    "SCHEMA_VERSION",
     "Agreement",
     "AspectName",
     "Changes",

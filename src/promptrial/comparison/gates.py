@@ -21,7 +21,7 @@ from promptrial.registry import DEFAULT_PACK
 from promptrial.stats.margins import PairsNeeded, margin_notes, margin_test, pairs_needed
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["GRAMMAR", "Gate", "Verdict", "decide", "parse_gate", "parse_gates", "resolved", "subset_text"]
+__all__ = ["Gate", "Verdict", "decide", "parse_gate", "parse_gates", "resolved", "subset_text"]
 
 GRAMMAR: Final = (
     "MEASURE >= NUMBER or MEASURE <= NUMBER, where the number is a difference; MEASURE@SUBSET for a data set, open or "

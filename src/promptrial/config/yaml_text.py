@@ -15,7 +15,7 @@ import yaml
 
 from promptrial.documents.files import read_bytes
 
-__all__ = ["MAX_BYTES", "MAX_LEVELS", "MAX_VALUES", "SafeLoader", "YamlError", "load", "load_file"]
+__all__ = ["MAX_BYTES", "SafeLoader", "YamlError", "load", "load_file"]
 
 MAX_BYTES: Final = 16 << 20
 """The largest file of YAML that is read."""

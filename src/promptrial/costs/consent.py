@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 
 from promptrial.costs.bands import NOTHING, Band
 
-__all__ = ["Amount", "ByWhat", "Leave", "ModelBill", "consent_to", "question", "together"]
+__all__ = ["Amount", "ByWhat", "Leave", "ModelBill", "consent_to", "question"]
 
 ByWhat = Literal["terminal", "flag", "cap", "unattended", "threshold"]
 """How a run was allowed to spend: at a terminal, by ``--yes``, by a cap, by a command that never asks, or because the

@@ -28,7 +28,7 @@ from promptrial.datasets.value_texts import has_values
 from promptrial.errors import DataError
 from promptrial.model import Item
 
-__all__ = ["FORMAT", "SHEETS", "items_of_table"]
+__all__ = ["FORMAT", "items_of_table"]
 
 SHEETS: Final = frozenset({"separated", "xlsx"})
 """The kinds of tables whose cells hold single values, under a header."""

@@ -22,7 +22,7 @@ from promptrial.datasets.place import SEE_FORMATS, Place
 from promptrial.datasets.suggesting import as_yaml, check_answers
 from promptrial.errors import DataError
 
-__all__ = ["CUSTOM", "Recognised", "recognise", "recognise_rows"]
+__all__ = ["Recognised", "recognise", "recognise_rows"]
 
 CUSTOM: Final = "custom"
 """The format of tables with columns of one's own."""

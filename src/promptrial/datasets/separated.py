@@ -19,7 +19,7 @@ from promptrial.errors import DataError
 if TYPE_CHECKING:
     from _csv import Reader as CsvReader
 
-__all__ = ["SEPARATORS", "Row", "check_repeats", "recognise_separator", "records", "rows"]
+__all__ = ["SEPARATORS", "Row", "check_repeats", "recognise_separator", "rows"]
 
 Row = tuple[Place, dict[str, object]]
 """A row: its place, and column -> value."""

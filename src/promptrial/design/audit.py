@@ -32,13 +32,7 @@ from promptrial.scoring import selftest
 from promptrial.scoring.base import ScoringSettings
 from promptrial.scoring.refusals import is_abstention
 
-__all__ = [
-    "FILLER",
-    "Counter",
-    "audit",
-    "estimated_tokens",
-    "refusals_in",
-]
+__all__ = ["Counter", "audit", "estimated_tokens", "refusals_in"]
 
 _ITEMS: Final = 1000
 FILLER: Final = "length_matched"

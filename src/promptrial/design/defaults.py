@@ -20,7 +20,7 @@ from promptrial.scoring.normalize import CUSTOM, rules_for
 if TYPE_CHECKING:
     from promptrial.design.fitting import Fitted
 
-__all__ = ["FITTED", "LOCAL", "TEMPLATES", "Default", "gives", "local_prices", "scoring_defaults", "stop_sequences"]
+__all__ = ["Default", "gives", "local_prices", "scoring_defaults", "stop_sequences"]
 
 KeyPath = tuple[str, ...]
 FITTED: Final = "chosen for the questions"

@@ -27,7 +27,6 @@ __all__ = [
     "PowerRow",
     "assumptions_of",
     "designs_of",
-    "family_size",
     "margin_problem",
     "power_rows",
 ]

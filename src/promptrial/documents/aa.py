@@ -10,17 +10,7 @@ from promptrial.documents import schemas
 from promptrial.documents.verdict import WarningDocument
 from promptrial.model.arms import ArmName
 
-__all__ = [
-    "SCHEMA_VERSION",
-    "AACheck",
-    "AAEndpoint",
-    "AAGate",
-    "AAResult",
-    "AATrial",
-    "Alarms",
-    "encode",
-    "json_schema",
-]
+__all__ = ["AACheck", "AAEndpoint", "AAGate", "AAResult", "AATrial", "Alarms", "encode", "json_schema"]
 
 SCHEMA_VERSION: Final = 1
 AASource = Literal["replicates", "second_ask"]

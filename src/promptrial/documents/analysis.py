@@ -16,7 +16,7 @@ from promptrial.documents.significance import Significance
 from promptrial.documents.verdict import VerdictDocument
 from promptrial.model.arms import ArmName
 
-__all__ = ["SCHEMA_VERSION", "Analysis", "AnalysisGate", "GroupMean", "Input", "Measure", "encode", "json_schema"]
+__all__ = ["Analysis", "AnalysisGate", "GroupMean", "Input", "Measure", "encode", "json_schema"]
 
 SCHEMA_VERSION: Final = 1
 

@@ -15,7 +15,6 @@ from promptrial.documents.files import read_bytes
 
 __all__ = [
     "FILE",
-    "SCHEMA_VERSION",
     "ArmJudged",
     "JudgeRecord",
     "JudgeSummary",

@@ -15,7 +15,7 @@ from promptrial.documents import schemas
 from promptrial.documents.amounts import Count
 from promptrial.documents.cost_report import Price
 
-__all__ = ["SCHEMA_VERSION", "KeptPrice", "KeptPrices", "PriceTier", "decode", "encode", "json_schema"]
+__all__ = ["KeptPrice", "KeptPrices", "PriceTier", "decode", "encode", "json_schema"]
 
 SCHEMA_VERSION: Final = 1
 _LONGEST: Final = 300

@@ -21,8 +21,6 @@ from promptrial.errors import DataError, UsageError
 __all__ = [
     "COLUMNS",
     "LARGEST_CELL",
-    "SCHEMA_VERSION",
-    "KeptLabels",
     "LabelRow",
     "LabelSheet",
     "decode",

@@ -16,7 +16,6 @@ from promptrial.documents.verdict import WarningDocument
 from promptrial.model.arms import ArmName
 
 __all__ = [
-    "SCHEMA_VERSION",
     "Agreement",
     "ArmAgreement",
     "Coefficient",

@@ -14,7 +14,7 @@ import msgspec
 from promptrial.documents import schemas
 from promptrial.model.arms import ArmName
 
-__all__ = ["SCHEMA_VERSION", "ArmSpending", "Fate", "Ledger", "LedgerLine", "Tokens", "Usd", "json_schema"]
+__all__ = ["ArmSpending", "Fate", "Ledger", "LedgerLine", "Tokens", "Usd", "json_schema"]
 
 SCHEMA_VERSION: Final = 1
 

@@ -16,7 +16,6 @@ from promptrial.documents import schemas
 __all__ = [
     "NARROWEST_RANGE",
     "ROLES",
-    "SCHEMA_VERSION",
     "Declaration",
     "Direction",
     "ExtractCount",
@@ -29,7 +28,6 @@ __all__ = [
     "checked",
     "decode",
     "encode",
-    "json_schema",
     "with_role",
 ]
 

@@ -17,15 +17,7 @@ from promptrial.model import Item
 from promptrial.phases.sources import question_file
 from promptrial.phases.subgroups import check_columns
 
-__all__ = [
-    "Source",
-    "all_items",
-    "check_subgroup_columns",
-    "is_there",
-    "read_items",
-    "recognised_source",
-    "recorded_source",
-]
+__all__ = ["Source", "check_subgroup_columns", "is_there", "read_items", "recognised_source", "recorded_source"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from promptrial.store.change_records import Correction, SpendingCaps
 from promptrial.store.part_records import listed, set_or_none
 from promptrial.store.records import Manifest, Origin, PhaseState, RunState
 
-__all__ = ["look_at_questions", "resume", "start"]
+__all__ = ["look_at_questions", "resume"]
 
 _NOT_ON_RECORD: Final = (
     "the configuration that the run was started with is not recorded, so forced changes are not listed"

@@ -36,7 +36,7 @@ from promptrial.stats.difference import deciding_test
 from promptrial.stats.prediction_powered import PredictionPowered, prediction_powered_difference
 from promptrial.stats.score_table import FloatArray, IntArray
 
-__all__ = ["FEWEST_CLUSTERS", "FEWEST_ITEMS", "agreement_of", "label_report"]
+__all__ = ["FEWEST_ITEMS", "agreement_of", "label_report"]
 
 FEWEST_ITEMS: Final = 50
 """Labelled items below which no effect is corrected: what is known of its coverage begins there."""

@@ -20,7 +20,7 @@ from promptrial.phases.spec import RunSpec
 from promptrial.phases.subgroups import check_subgroups
 from promptrial.store.change_records import CorrectedSource
 
-__all__ = ["Found", "corrected", "counted", "find"]
+__all__ = ["Found", "counted", "find"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from promptrial.scoring.types.judge import Judge
 from promptrial.scoring.types.pairwise_judge import PairwiseJudge
 from promptrial.store.part_records import PartRecord
 
-__all__ = ["judge_label", "judge_quotes"]
+__all__ = ["judge_quotes"]
 
 _BYTES_OF_TOKEN: Final = 6
 """Bytes that a token of an answer is taken to have at most, in the reserve."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from promptrial.stats.pairing import PairedSample, ScoreTable
     from promptrial.stats.stopping import LookPlan
 
-__all__ = ["decide_by_hand", "look_plan", "take_look"]
+__all__ = ["decide_by_hand", "take_look"]
 
 _COLUMNS: Final = tuple(name for name, _ in (*PREDICTION_COLUMNS, *FURTHER_COLUMNS))
 _PLACES: Final = [_COLUMNS.index(name) for name in READ]

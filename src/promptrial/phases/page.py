@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["MOST_ITEMS", "run_pages", "trial_page"]
+__all__ = ["MOST_ITEMS", "run_pages"]
 
 MOST_ITEMS: Final = 20_000
 """Items of a trial on the page; ``promptrial view`` shows any number."""

@@ -30,7 +30,7 @@ from promptrial.store.tables import read_batches
 if TYPE_CHECKING:
     from promptrial.design.spread import Estimated
 
-__all__ = ["PlannedPower", "planned_endpoints", "planned_power", "planned_scores"]
+__all__ = ["PlannedPower", "planned_power", "planned_scores"]
 
 _COLUMNS: Final = ("item_key", "condition", "temp", "n_samples")
 

@@ -28,7 +28,6 @@ __all__ = [
     "held_answers",
     "parse_again",
     "prediction_rows",
-    "rows_in",
     "stored_answers",
 ]
 

@@ -26,7 +26,6 @@ from promptrial.store.part_records import FileRecord
 from promptrial.store.rundir import RunDir
 
 __all__ = [
-    "WAVES_FILE",
     "asked_keys",
     "asked_steps",
     "has_waves",

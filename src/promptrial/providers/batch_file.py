@@ -30,7 +30,7 @@ from promptrial.providers.request_rules import CHAT_KEYS, check_extra_body
 from promptrial.runtime.clock import Clock, SystemClock
 from promptrial.store import atomic
 
-__all__ = ["FOLDER", "BatchFileProvider"]
+__all__ = ["BatchFileProvider"]
 
 FOLDER: Final = "batch_files"
 """The folder of the files within that of the run, unless the instance says another one."""

@@ -20,7 +20,7 @@ from promptrial.providers.reply_failures import require_no_failure
 from promptrial.providers.request_rows import RequestRow
 from promptrial.providers.wire import read_json
 
-__all__ = ["ChatReply", "answer_of", "fewest_tokens"]
+__all__ = ["ChatReply", "answer_of"]
 
 _ANY: Final = msgspec.json.Decoder()
 

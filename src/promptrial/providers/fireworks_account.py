@@ -16,16 +16,7 @@ from promptrial.model.instances import Instance
 from promptrial.providers.access import service_of
 from promptrial.providers.http_service import Service, is_loopback
 
-__all__ = [
-    "API_BASE",
-    "OWN_MODELS",
-    "account_slug",
-    "address_of",
-    "api_path",
-    "dataset_name",
-    "model_name",
-    "service",
-]
+__all__ = ["OWN_MODELS", "account_slug", "address_of", "api_path", "dataset_name", "model_name", "service"]
 
 API_BASE: Final = "https://api.fireworks.ai"
 _KEY: Final = "FIREWORKS_API_KEY"

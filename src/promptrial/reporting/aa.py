@@ -24,7 +24,7 @@ from promptrial.reporting.cells import (
 from promptrial.reporting.findings import where_words
 from promptrial.reporting.tables.words import metric_text, score_unit
 
-__all__ = ["LIMITS", "aa_gate_lines", "aa_lines", "aa_tables", "floor_text", "result_lines"]
+__all__ = ["aa_lines", "aa_tables", "result_lines"]
 
 LIMITS = (
     "All splits are of the same answers. They show how noisy these answers are and how the test treats that, not what "

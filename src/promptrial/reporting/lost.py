@@ -12,7 +12,7 @@ from promptrial.reporting.cells import count, effect_in_words
 from promptrial.reporting.tables.missing import rule_text
 from promptrial.reporting.tables.words import listing, metric_text, score_unit
 
-__all__ = ["MOST_LOST", "lost_answers", "lost_by", "lost_sentence"]
+__all__ = ["lost_answers", "lost_by", "lost_sentence"]
 
 MOST_LOST: Final = 0.1
 """The share of its answers that an arm may lack, while the other lacks fewer, before a finding begins with that."""

@@ -10,7 +10,7 @@ from promptrial.reporting.cells import count
 from promptrial.reporting.facts import ReuseFacts
 from promptrial.reporting.tables.words import listing
 
-__all__ = ["OLD_DAYS", "reuse_sentences", "reuse_warnings"]
+__all__ = ["reuse_sentences", "reuse_warnings"]
 
 OLD_DAYS: Final = 1
 """Answers of one arm that were asked for so many days ago are warned of: a model may have changed since."""

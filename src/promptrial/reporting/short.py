@@ -22,7 +22,7 @@ from promptrial.reporting.tables.missing import sensitivity_notes
 from promptrial.reporting.tables.words import metric_text, score_unit
 from promptrial.reporting.verdict import state_of
 
-__all__ = ["LEAD", "effects_in_short"]
+__all__ = ["effects_in_short"]
 
 LEAD: Final = "lead: "
 """Begins what is shown on an exploratory measure."""

@@ -24,18 +24,15 @@ from promptrial.reporting.warned import (
     Warned,
     comparison_warnings,
     effect_warnings,
-    run_warnings,
     trial_warnings,
 )
 
 __all__ = [
     "Finding",
-    "State",
     "Verdict",
     "Warned",
     "all_arms",
     "comparison_verdict",
-    "run_warnings",
     "scores_verdict",
     "state_of",
     "trial_verdict",

@@ -31,7 +31,6 @@ __all__ = [
     "WarningKind",
     "comparison_warnings",
     "effect_warnings",
-    "run_warnings",
     "trial_warnings",
     "unfinished_warning",
 ]

@@ -17,7 +17,6 @@ from promptrial.errors import OutputError, ReaderGoneError
 
 __all__ = [
     "Colour",
-    "encodable",
     "print_pieces",
     "print_result",
     "result_width",

@@ -35,7 +35,6 @@ from promptrial.runtime.arrow import settle_without_pandas
 from promptrial.runtime.program import bare_environment
 
 __all__ = [
-    "Crew",
     "WorkerFailedError",
     "Workers",
     "cores",

@@ -19,7 +19,7 @@ from promptrial.model.templates import LETTERS
 from promptrial.scoring.support import claim_words
 from promptrial.scoring.whole_numbers import SIGNS, with_equal_numbers
 
-__all__ = ["MARKS", "Choices", "bare", "choices_of", "named", "plain", "words_of"]
+__all__ = ["MARKS", "Choices", "bare", "choices_of", "named", "plain"]
 
 MARKS: Final = " \t\r\n*_`~\"'“”‘’«».:,;!。．：，"
 """What may stand around the text of a choice. A dollar sign is a mark of TeX or a part of the text."""

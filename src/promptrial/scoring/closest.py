@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from promptrial.scoring.base import Gold, PreparedAnswer
 
-__all__ = ["as_exact_match", "closest"]
+__all__ = ["closest"]
 
 
 def as_exact_match(gold: Gold, answer: PreparedAnswer) -> float | None:

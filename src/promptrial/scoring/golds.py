@@ -12,7 +12,7 @@ from promptrial.scoring.contract import Scorer
 from promptrial.scoring.normalize import EvaluationRules
 from promptrial.scoring.refusals import is_abstention
 
-__all__ = ["GoldCheck", "RefusalGold", "UnusableGolds"]
+__all__ = ["GoldCheck", "UnusableGolds"]
 
 _SHOWN = 3
 

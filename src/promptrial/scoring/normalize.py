@@ -22,7 +22,6 @@ from promptrial.scoring.characters import NUL, split_unspaced
 __all__ = [
     "CUSTOM",
     "EXACT",
-    "LETTERS",
     "NQ_OPEN",
     "RULES",
     "SQUAD_V1",
@@ -30,11 +29,7 @@ __all__ = [
     "TRIVIAQA",
     "EvaluationRules",
     "Tokens",
-    "as_it_stands",
-    "nq_open_bare",
     "rules_for",
-    "squad_bare",
-    "triviaqa_bare",
     "without_articles",
 ]
 

@@ -32,7 +32,7 @@ from promptrial.model import Item
 from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.contract import Declaration, Response, Scorer
 
-__all__ = ["FunctionScorer", "function_scorer", "unsaid_truth"]
+__all__ = ["function_scorer", "unsaid_truth"]
 
 _VALUES: Final[Mapping[str, Callable[[Item, Response], object]]] = {
     "answer": lambda _item, response: response.text,

@@ -8,7 +8,7 @@ from typing import Self
 from promptrial.model import Item
 from promptrial.scoring.letters import LetterCheck
 
-__all__ = ["RepeatCheck", "WholeSetCheck"]
+__all__ = ["WholeSetCheck"]
 
 
 class RepeatCheck:

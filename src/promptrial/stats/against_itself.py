@@ -26,7 +26,6 @@ from promptrial.stats.pairing import Arm, FloatArray, IntArray, PairedSample, Pa
 from promptrial.stats.streams import stream
 
 __all__ = [
-    "SPLITS",
     "Asked",
     "Splits",
     "alarms",

@@ -12,7 +12,7 @@ from promptrial.stats.difference import DifferenceTest, decided_by_score
 from promptrial.stats.fewest import clusters_needed, counted_clusters
 from promptrial.stats.pairing import PairedSample
 
-__all__ = ["DOMINANT_SHARE", "FEW_CLUSTERS", "cautions", "largest_cluster", "still_true"]
+__all__ = ["cautions", "largest_cluster", "still_true"]
 
 FEW_CLUSTERS: Final = 10
 DOMINANT_SHARE: Final = 0.2

@@ -30,7 +30,7 @@ from promptrial.stats.resampling import all_joint_sign_sums, joint_sign_sums
 from promptrial.stats.sign_flips import FEWEST_FLIPS
 from promptrial.stats.streams import stream
 
-__all__ = ["LARGEST_ENUMERATION", "JointFlips", "MaxT", "counted_statistics", "joint_flips", "max_t", "step_down"]
+__all__ = ["JointFlips", "MaxT", "counted_statistics", "joint_flips", "max_t", "step_down"]
 
 LARGEST_ENUMERATION: Final = 14
 """Up to so many clusters with a difference, every flip is looked at: 8,192 at the most."""

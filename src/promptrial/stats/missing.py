@@ -14,15 +14,7 @@ from promptrial.documents.significance import Estimate
 from promptrial.stats.pairing import Arm, FloatArray, IntArray, PairedSample, Pairing, one_each
 from promptrial.stats.score_table import is_nothing, nothing
 
-__all__ = [
-    "ANSWERED",
-    "WORST_UNKNOWN",
-    "answered_shares",
-    "attrition_test",
-    "count_as_failures",
-    "under_rule",
-    "worst_is_known",
-]
+__all__ = ["WORST_UNKNOWN", "answered_shares", "attrition_test", "count_as_failures", "under_rule", "worst_is_known"]
 
 ANSWERED: Final = "answered"
 """The metric of ``answered_shares``."""

@@ -18,7 +18,7 @@ from promptrial.stats.score_table import FloatArray
 from promptrial.stats.statistic import floor_p_value
 from promptrial.stats.t_inference import t_inference
 
-__all__ = ["FEWEST_FOR_RANDOM_EFFECTS", "Pooled", "pool"]
+__all__ = ["Pooled", "pool"]
 
 FEWEST_FOR_RANDOM_EFFECTS: Final = 5
 """From so many data sets on, the spread of their effects can be estimated."""

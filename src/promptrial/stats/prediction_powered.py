@@ -15,7 +15,7 @@ import numpy as np
 from promptrial.stats.score_table import BoolArray, FloatArray, IntArray
 from promptrial.stats.t_inference import t_inference
 
-__all__ = ["FEWEST_LABELLED_CLUSTERS", "PredictionPowered", "prediction_powered_difference", "prediction_powered_mean"]
+__all__ = ["PredictionPowered", "prediction_powered_difference", "prediction_powered_mean"]
 
 FEWEST_LABELLED_CLUSTERS: Final = 3
 """With fewer there are no degrees of freedom left for a standard error, after a mean and the tuning."""

@@ -30,7 +30,6 @@ from promptrial.store.breadcrumbs import JOB_FILE, OUTPUT_FILE
 __all__ = [
     "BOM",
     "MAX_LINE",
-    "OWN_NAMES",
     "CutShortError",
     "Limits",
     "LineTooLongError",

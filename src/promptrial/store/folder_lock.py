@@ -25,7 +25,7 @@ except ImportError:  # pragma: no cover - Windows
 else:
     _HAS_FLOCK = True
 
-__all__ = ["NAME", "folder_lock", "held"]
+__all__ = ["folder_lock", "held"]
 
 NAME: Final = ".spending.lock"
 _TRIES: Final = 1200

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from promptrial_emulator.operation import ApiError
 
-__all__ = ["ERROR_TYPES", "REQUEST_ID", "error_object", "error_response", "json_response", "refused", "request_id"]
+__all__ = ["REQUEST_ID", "error_object", "error_response", "json_response", "refused", "request_id"]
 
 REQUEST_ID: Final = "request-id"
 """The response header that names a request."""

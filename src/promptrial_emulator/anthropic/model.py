@@ -17,7 +17,7 @@ from promptrial_emulator.responders.base import Refusal
 from promptrial_emulator.stages import Stage
 from promptrial_emulator.stored_file import StoredFile
 
-__all__ = ["KEPT_S", "Anthropic", "Batch", "Cancellation", "Outcome", "shown_batch"]
+__all__ = ["Anthropic", "Batch", "Cancellation", "Outcome", "shown_batch"]
 
 _BOTH: Final = {"temperature", "top_p"}
 KEPT_S: Final = 29 * 86_400.0

@@ -14,16 +14,7 @@ from promptrial_emulator.anthropic.caching import Breakpoint, breakpoints
 from promptrial_emulator.faults.answers import REASONING
 from promptrial_emulator.responders.base import ChatRow, content
 
-__all__ = [
-    "SAMPLERS",
-    "THOUGHT_TOKENS",
-    "VERSIONS",
-    "WITHOUT_SAMPLERS",
-    "BadParamsError",
-    "MessageParams",
-    "read_params",
-    "samplers_in",
-]
+__all__ = ["THOUGHT_TOKENS", "VERSIONS", "BadParamsError", "MessageParams", "read_params", "samplers_in"]
 
 WITHOUT_SAMPLERS: Final = "2026-10-21"
 """The version under which the sampler fields are refused."""

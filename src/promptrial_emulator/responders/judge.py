@@ -26,7 +26,7 @@ from promptrial_emulator.responders.base import (
 from promptrial_emulator.responders.oracle import ABSTENTION
 from promptrial_emulator.settings import EmulatorSettings
 
-__all__ = ["JudgingResponder", "schema_of"]
+__all__ = ["JudgingResponder"]
 
 _SHOWN: Final = re.compile(r"<([A-Za-z-]+)-([0-9a-f]{10})>\n(.*?)\n</\1-\2>", re.DOTALL)
 _TOLD: Final = re.compile(r"\b(?:score|give|award)\b[^0-9]{0,40}([0-9]+)", re.IGNORECASE)

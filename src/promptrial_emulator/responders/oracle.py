@@ -29,7 +29,7 @@ from promptrial.store import jsonl
 from promptrial_emulator.responders.base import Answer, ChatRow, Refusal, answer_in_words, fraction, without_attempt
 from promptrial_emulator.settings import EmulatorSettings
 
-__all__ = ["ABSTENTION", "OracleResponder", "hardness"]
+__all__ = ["ABSTENTION", "OracleResponder"]
 
 ABSTENTION: Final = "I don't know."
 _FILES: Final = ("open_book.jsonl", "closed_book.jsonl")

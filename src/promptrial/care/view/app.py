@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-__all__ = ["MOST_FOLLOWERS", "made_page", "no_icon", "no_page", "static_files", "view_app"]
+__all__ = ["made_page", "no_icon", "no_page", "static_files", "view_app"]
 
 MOST_FOLLOWERS: Final = 32
 """How many pages are followed at once."""

@@ -7,13 +7,12 @@ from promptrial.engine.opening.asked_before import requests_unchanged
 from promptrial.engine.opening.entry import open_run
 from promptrial.engine.opening.found import Found, New, Older, OnRecord, Started, StateLost
 from promptrial.engine.opening.names import require_names
-from promptrial.engine.opening.opened import Changes, Configured, Opened
+from promptrial.engine.opening.opened import Changes, Opened
 from promptrial.engine.opening.run_ids import new_run_ids
 from promptrial.engine.request import RunRequest
 
 __all__ = [
     "Changes",
-    "Configured",
     "Found",
     "New",
     "Older",

@@ -11,7 +11,7 @@ from promptrial.reporting.page.content import TrialPage
 from promptrial.reporting.page.items import WORDS, Packed, PageItem
 from promptrial.reporting.page.markup import paragraphs, section, shown
 
-__all__ = ["OUTCOMES", "SWITCH", "items_part", "items_section"]
+__all__ = ["SWITCH", "items_part", "items_section"]
 
 OUTCOMES: Final = ("fixed", "broken", "both_right", "both_wrong", "missing", "not_applicable")
 """The order of ``PageItem.outcomes``."""

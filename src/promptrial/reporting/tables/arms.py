@@ -28,7 +28,7 @@ from promptrial.reporting.cells import (
 from promptrial.reporting.tables.contrasts import with_contrasts
 from promptrial.reporting.tables.words import listing, metric_text, score_unit
 
-__all__ = ["FILLER", "many_arms_tables", "ranking_tables", "ranks_text", "score_text"]
+__all__ = ["many_arms_tables", "ranking_tables", "ranks_text", "score_text"]
 
 FILLER: Final = "length_matched"
 """What the name of an arm has, or that of the file of its prompt, that is as long as another and says nothing."""

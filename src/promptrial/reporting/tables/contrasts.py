@@ -16,7 +16,7 @@ from promptrial.documents.significance import SIDES, ComparedRow
 from promptrial.model.arms import ArmName, Contrast
 from promptrial.reporting.cells import Table
 
-__all__ = ["SIDE_HEADERS", "arm_phrase", "contrast_suffix", "named_contrast", "side_phrases", "with_contrasts"]
+__all__ = ["SIDE_HEADERS", "contrast_suffix", "named_contrast", "side_phrases", "with_contrasts"]
 
 SIDE_HEADERS: Final = (SIDES[0].capitalize(), SIDES[1].capitalize())
 """The headers of the columns of the two sides."""

@@ -16,7 +16,7 @@ from promptrial.reporting.cells import level
 from promptrial.reporting.stopped import alpha_of
 from promptrial.reporting.tables.words import listing, metric_text
 
-__all__ = ["common_confidence", "is_corrected", "level_notes", "simultaneous_of", "tested_at", "with_interval"]
+__all__ = ["common_confidence", "is_corrected", "level_notes", "tested_at", "with_interval"]
 
 
 def common_confidence(significance: Significance, rows: Sequence[Endpoint]) -> float:

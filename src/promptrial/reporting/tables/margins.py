@@ -9,7 +9,7 @@ from typing import Final, Literal
 from promptrial.documents.significance import Endpoint, HypothesisTest, Significance
 from promptrial.reporting.cells import level
 
-__all__ = ["MarginDecision", "margin_decision", "margin_notes", "margin_reading", "margin_tests"]
+__all__ = ["MarginDecision", "margin_decision", "margin_notes", "margin_reading"]
 
 MarginDecision = Literal["equivalent", "not_worse"]
 _TESTED: Final = ("equivalence", "non_inferiority")

@@ -14,7 +14,7 @@ from promptrial.scoring.base import Gold, PreparedAnswer
 from promptrial.scoring.characters import split_unspaced
 from promptrial.scoring.contract import Declaration, Response, Scorer
 
-__all__ = ["Length", "count_words"]
+__all__ = ["Length"]
 
 Unit = Literal["words", "tokens", "characters"]
 _CAPS: Final[Mapping[Unit, int]] = MappingProxyType({"words": 1000, "tokens": 2000, "characters": 10_000})
