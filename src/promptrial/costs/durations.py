@@ -8,14 +8,12 @@ from typing import Final
 
 from promptrial.costs.bands import Band
 
-__all__ = ["BATCH_MEDIAN_S", "BATCH_MOST_S", "BATCH_PROMISED_S", "at_rate", "of_batches", "rounds", "side_by_side"]
+__all__ = ["BATCH_MEDIAN_S", "BATCH_MOST_S", "at_rate", "of_batches", "side_by_side"]
 
 BATCH_MEDIAN_S: Final = 7 * 60.0
 """Half of a reseller's 230,000 batches were ready after so many seconds."""
 BATCH_MOST_S: Final = 60 * 60.0
 """Nine out of ten of them were."""
-BATCH_PROMISED_S: Final = 24 * 60 * 60.0
-"""What vendors promise."""
 _FASTER: Final = 0.5
 _SLOWER: Final = 2.0
 
@@ -26,7 +24,7 @@ def rounds(jobs: Iterable[int], at_once: int) -> int:
 
 
 def of_batches(jobs: Iterable[int], at_once: int) -> Band:
-    """Return how long jobs take, in seconds, of which so many run at once; a vendor may take up to its promise.
+    """Return how long jobs take, in seconds, of which so many run at once; a vendor may take 24 hours.
 
     ``jobs`` has several numbers where jobs are sent only when all before them have ended, as after a look.
     """

@@ -8,10 +8,7 @@ from promptrial.stats.difference import DifferenceTest, clustered_difference_tes
 from promptrial.stats.pairing import FloatArray, IntArray
 from promptrial.stats.sign_flips import FEWEST_FLIPS
 
-__all__ = ["FEWEST_ARMS", "item_slopes", "trend_test"]
-
-FEWEST_ARMS = 3
-"""Two arms have a difference; an order is more from here on."""
+__all__ = ["item_slopes", "trend_test"]
 
 
 def item_slopes(scores: FloatArray) -> FloatArray:
