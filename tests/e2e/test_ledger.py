@@ -250,3 +250,36 @@ def test_live_requests_are_billed_once_and_those_that_were_lost_and_bought_again
     assert float(found["total"]["spent"]) == pytest.approx(billed_usd(process.url, price), abs=ONE_NANO_EACH * 10)
     assert [line["fate"] for line in lines_of(hosted)].count("lost") == 1
     assert float(found["total"]["used"]) == pytest.approx(billed, abs=ONE_NANO_EACH * 10)
+
+
+SHARED: Final = ("--prompt_sets", "main,other")
+
+
+@pytest.fixture(params=["in batches", "in batches with ids of the vendor", "request by request"])
+def sharing(
+    request: pytest.FixtureRequest, process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> HostedProject:
+    """A run, done, of two trials whose control is asked once."""
+    if request.param == "in batches":
+        hosted: HostedProject = request.getfixturevalue("hosted")
+        priced(hosted)
+    else:
+        mode = {"mode": "live"} if request.param == "request by request" else {}
+        where = {"anthropic": {"type": "anthropic", "base_url": process.url, **mode}}
+        hosted = trial_on_anthropic(tmp_path, process, monkeypatch, {"providers": where})
+    assert hosted.run(*SHARED).code == 0
+    return hosted
+
+
+@pytest.mark.parametrize("lost", ["main", "other", "*"])
+def test_answers_that_trials_share_cost_what_they_did_where_the_manifest_of_a_trial_is_lost(
+    sharing: HostedProject, lost: str
+) -> None:
+    before = ledger_of(sharing)
+    for manifest in sharing.project.run_root().glob(f"*-{lost}-*/results/trial_manifest.json"):
+        manifest.unlink()
+    outcome = sharing.run(*SHARED, "--resume")
+    assert outcome.code == 0, outcome.err
+    after = ledger_of(sharing)
+    assert after["total"]["attempts"] == 6
+    assert {name: after[name] for name in ("total", "arms")} == {name: before[name] for name in ("total", "arms")}

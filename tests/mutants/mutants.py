@@ -2860,7 +2860,7 @@ MUTANTS: Final = (
     ),
     Mutant(
         "what a part had in flight is forgotten when it takes the answers of another",
-        "jobs/queue.py",
+        "jobs/sharing.py",
         "own.settle(len(own.finished()))",
         "own.finished()",
         _CAP,
@@ -4639,6 +4639,20 @@ MUTANTS: Final = (
         "elif on_record is None and not work.hosted and (folder.exists() or ours.exists()):",
         "elif on_record is None and not work.hosted and folder.exists():",
         _PAID_LIVE,
+    ),
+    Mutant(
+        "what live answers cost that trials share is forgotten with the manifest of the one that asked",
+        "jobs/sharing.py",
+        "if _was_asked(work):",
+        "if False:",
+        ("tests/e2e/test_ledger.py",),
+    ),
+    Mutant(
+        "a copy of answers is taken for a second job where its record is lost",
+        "phases/recovery.py",
+        "if work.hosted and not _is_copy(work) else",
+        "if work.hosted else",
+        ("tests/e2e/test_ledger.py",),
     ),
     Mutant(
         "a prompt is on record before the parts that were asked with another are put aside",

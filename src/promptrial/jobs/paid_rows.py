@@ -22,7 +22,7 @@ from promptrial.jobs.request_files import most_bytes
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, jsonl
 from promptrial.store.atomic import AtomicFile
-from promptrial.store.part_records import BilledTokens, Intent, PartStatus
+from promptrial.store.part_records import BilledTokens, FileRecord, Intent, PartStatus
 
 __all__ = ["PaidRows"]
 
@@ -112,12 +112,15 @@ class PaidRows(PartRows):
         PermanentError
             If requests were left unanswered: a resume asks for those.
         """
-        results = self.seal()
+        self.record_sealed(self.seal())
+
+    def record_sealed(self, results: FileRecord, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
+        """Put sealed rows on record, and what they report."""
         if not self._asked:
-            self.recorder.record(self.work, "downloaded", results=results)
+            self.recorder.record(self.work, "downloaded", results=results, **fields)
             return
         billed = self._billed(self.work.folder.part_results(self.work.part.name))
-        self._record("downloaded", results=results, billed=billed, in_flight=0)
+        self._record("downloaded", results=results, billed=billed, in_flight=0, **fields)
 
     @property
     def _asked(self) -> int:

@@ -13,9 +13,7 @@ from functools import partial
 from itertools import groupby, zip_longest
 from typing import Any
 
-from promptrial.documents.files import open_regular
 from promptrial.errors import ActionNeeded, PhaseFailedError, StopRequested
-from promptrial.jobs.answers import set_other_answers_aside
 from promptrial.jobs.budget import Budget, next_reserve_usd
 from promptrial.jobs.calls import Calls
 from promptrial.jobs.calls_beside import CallsBeside
@@ -25,11 +23,11 @@ from promptrial.jobs.late_jobs import LateJobs
 from promptrial.jobs.live import LivePart, LiveQueue
 from promptrial.jobs.local import LocalPart, finished_rows, name_job
 from promptrial.jobs.pace import Pace
-from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Lane, PartTask, Schedule
 from promptrial.jobs.services import QueueServices
 from promptrial.jobs.settings import QueueSettings
+from promptrial.jobs.sharing import share
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobStatus
 from promptrial.providers.live import LiveProvider
@@ -38,8 +36,6 @@ from promptrial.runtime.events import EventLog
 from promptrial.runtime.open_files import room_for
 from promptrial.runtime.progress import Task
 from promptrial.runtime.stop import StopToken
-from promptrial.store.asked_files import leave_asked
-from promptrial.store.atomic import AtomicFile
 
 __all__ = ["PartWork", "QueueManager", "QueueSettings"]
 
@@ -293,30 +289,7 @@ class QueueManager:
             source = next((duplicate for duplicate in work.duplicates if duplicate.downloaded), None)
             if source is None or work.downloaded or _is_in_flight(work):
                 continue
-            if work.live:  # it was begun before answers were shared
-                own = PaidRows(work, self._recorder)
-                own.settle(len(own.finished()))
-            set_other_answers_aside(work, self._recorder)
-            if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
-                self._recorder.record(work, "pending", request_sha256=work.request_sha256)
-            target = work.folder.part_results(work.part.name)
-            leave_asked(target.parent, work.request_sha256)
-            with (
-                open_regular(source.folder.part_results(source.part.name)) as answers,
-                AtomicFile(target) as file,
-            ):
-                while piece := answers.read(1 << 20):
-                    file.write(piece)
-            rows = None if source.record.results is None else source.record.results.rows
-            self._recorder.record(
-                work,
-                "downloaded",
-                request_sha256=work.request_sha256,
-                attempt=source.record.attempt,
-                job=source.record.job,
-                results=work.folder.run.record(target, rows),
-                reason=f"shared with {source.name}",
-            )
+            share(work, source, self._recorder)
             task.advance(work.part.rows)
 
     def _end(self) -> None:

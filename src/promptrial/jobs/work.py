@@ -15,7 +15,15 @@ from promptrial.model.instances import Limits
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow
 from promptrial.registry import PartState
-from promptrial.store.part_records import IN_DOUBT, Intent, PartRecord, PartStatus, ReusedAnswers
+from promptrial.store.part_records import (
+    IN_DOUBT,
+    BilledTokens,
+    Intent,
+    PartRecord,
+    PartStatus,
+    ReusedAnswers,
+    set_or_none,
+)
 from promptrial.store.records import TrialManifest
 from promptrial.store.rundir import TrialDir
 
@@ -129,6 +137,11 @@ class PartWork:
         return () if isinstance(live, msgspec.UnsetType) else live
 
     @property
+    def sent_one_by_one(self) -> tuple[Intent, ...]:
+        """The live records of exactly its requests that may have been billed, whoever is to answer them now."""
+        return tuple(each for each in self.live if each.request_sha256 == self.request_sha256 and _may_be_billed(each))
+
+    @property
     def latest(self) -> Intent | None:
         """The last of these attempts."""
         intents = self.intents
@@ -149,3 +162,9 @@ class PartWork:
         """Whether the latest attempt may have a job that nobody knows of; also if others were asked in between."""
         latest = self.latest
         return latest is not None and latest.status in IN_DOUBT
+
+
+def _may_be_billed(intent: Intent) -> bool:
+    """Whether an answer came to one of some requests that were sent one by one, or may have."""
+    came = not isinstance(intent.billed, BilledTokens) or intent.billed.rows > 0
+    return came or bool(set_or_none(intent.in_flight))

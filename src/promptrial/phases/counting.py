@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from promptrial.costs.characters import RequestSize
 from promptrial.design.prompts import request_for
+from promptrial.jobs.sharing import is_copy
 from promptrial.jobs.work import PartWork
 from promptrial.model import Item, ids
 from promptrial.phases.measuring import answer_files
@@ -17,9 +18,6 @@ from promptrial.providers.request_rows import encode_request_row
 from promptrial.store import jsonl
 
 __all__ = ["Counted", "counted"]
-
-_SHARED = "shared with "
-"""What the record of a part begins with whose answers were given to it by a part of another trial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +117,7 @@ def _asking(parts: Iterable[PartWork]) -> Iterator[PartWork]:
         else:
             yield work
     for group in groups.values():
-        yield next((work for work in group if work.has_job and not _is_copy(work)), group[0])
-
-
-def _is_copy(work: PartWork) -> bool:
-    return (work.record.reason or "").startswith(_SHARED)
+        yield next((work for work in group if work.has_job and not is_copy(work)), group[0])
 
 
 def _answered(part: PlannedPart) -> frozenset[str]:

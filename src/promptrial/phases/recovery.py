@@ -6,6 +6,7 @@ Submitting then looks its job up by its key, and polling judges the answers, as 
 
 from __future__ import annotations
 
+import filecmp
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -52,7 +53,7 @@ def recover_parts(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) 
     for work in (*worklist(spec, services, trials), *judge_work(spec, services, trials)):
         if work.record.request_sha256 is not None or not _are_known(work, spec):
             continue
-        record = _hosted(work) if work.hosted else _local(work)
+        record = _hosted(work) if work.hosted and not _is_copy(work) else _local(work)
         if record is not None:
             work.manifest.parts[work.part.name] = record
             found[work.folder.slug] += 1
@@ -104,6 +105,18 @@ def _hosted(work: PartWork) -> PartRecord | None:
         reason=_REASON,
         intents=intents,
     )
+
+
+def _is_copy(work: PartWork) -> bool:
+    """Whether the answers of a hosted part are a copy of those of another, which has their job or the file of it."""
+    if _raw_files(work) or _breadcrumb(work) is not None:
+        return False
+    with_job = (each for each in work.duplicates if each.intents or _breadcrumb(each) is not None)
+    return any(_same_bytes(*(each.folder.part_results(each.part.name) for each in (work, other))) for other in with_job)
+
+
+def _same_bytes(first: Path, second: Path) -> bool:
+    return first.exists() and second.exists() and filecmp.cmp(first, second, shallow=False)
 
 
 def _asked_before(work: PartWork) -> str | None:
