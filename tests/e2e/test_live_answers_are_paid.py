@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.anthropic_run import trial_on_anthropic
+from tests.support.anthropic_run import MODEL, PRICE, batches, trial_on_anthropic
 from tests.support.emulator_client import EmulatorClient
 from tests.support.hosted_fixtures import process
-from tests.support.hosted_run import HostedProject
+from tests.support.hosted_run import HostedProject, configuration
 
 __all__ = ["process"]
 
@@ -171,3 +171,59 @@ def test_of_a_forced_change_that_was_not_asked_yet_a_lost_manifest_costs_no_othe
     outcome = live.run("--resume", "--yes", *TO_PARSE)
     assert outcome.code == 0, outcome.err
     assert asked(live) == before + before // 2
+
+
+# --- other answers that could be taken, another way to ask ----------------------------------------------------------
+
+
+def fail_from(live: HostedProject, nth: int, *flags: str) -> None:
+    """Let a run fail at one of its requests and at all that follow."""
+    live.emulator.fault("F2", "message", status=401, nth=nth, count=-1)
+    assert live.run(*TO_PARSE, *flags).code == 1
+    live.emulator.clear_faults()
+
+
+def ask_in_batches(live: HostedProject) -> None:
+    live.project.write_config(
+        configuration(
+            {
+                "provider": "anthropic",
+                "providers": {"anthropic": {"type": "anthropic", "mode": "batch", "base_url": live.emulator.url}},
+                "models": {"m1": {"id": MODEL}},
+                "pricing": {"anthropic": {"batch_discount": 0.5, "models": {"m1": PRICE}}},
+            }
+        )
+    )
+
+
+def test_a_live_run_that_failed_with_answers_does_not_go_on_in_batches_which_would_buy_them_again(
+    live: HostedProject,
+) -> None:
+    fail_from(live, 9)
+    ask_in_batches(live)
+    outcome = live.run("--resume", "--force", *TO_PARSE)
+    assert outcome.code == 1, outcome.err
+    assert "the engine is not the one that this trial was started with: provider: anthropic_live" in outcome.err
+    assert batches(live) == []
+
+
+def test_where_the_record_of_these_answers_is_lost_too_batches_need_leave(live: HostedProject) -> None:
+    fail_from(live, 9)
+    next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    ask_in_batches(live)
+    outcome = live.run("--resume", "--force", *TO_PARSE)
+    assert outcome.code == 2, outcome.err
+    assert "were asked for one by one" in outcome.err
+    assert "--rebuy" in outcome.err
+    assert batches(live) == []
+    outcome = live.run("--resume", "--force", "--rebuy", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert len(batches(live)) == 4
+
+
+def test_a_live_run_that_failed_without_any_answer_may_go_on_in_batches(live: HostedProject) -> None:
+    fail_from(live, 1)
+    ask_in_batches(live)
+    outcome = live.run("--resume", "--force", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert len(batches(live)) == 4

@@ -4641,6 +4641,13 @@ MUTANTS: Final = (
         _PAID_LIVE,
     ),
     Mutant(
+        "a live run that failed goes on in batches",
+        "phases/engines.py",
+        "(*work.intents, *work.sent_one_by_one)",
+        "work.intents",
+        _PAID_LIVE,
+    ),
+    Mutant(
         "what live answers cost that trials share is forgotten with the manifest of the one that asked",
         "jobs/sharing.py",
         "if _was_asked(work):",

@@ -27,6 +27,9 @@ _CUT_AGAIN: Final = (
 _UNRECORDED: Final = (
     "no record says to which requests the answers on disk are, so these would be put aside and all of them asked again"
 )
+_ONE_BY_ONE: Final = (
+    "answers on disk were asked for one by one, and no job has them, so all of these requests would be asked again"
+)
 _OTHER_SETTINGS: Final = "resume with the settings that the run was started with; or pay again, with these flags and"
 _PUT_BACK: Final = "put run_state.json and trial_manifest.json of the trial back, if you have copies; or pay again"
 
@@ -45,6 +48,7 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     for reason, again, instead in (
         (_UNSHARED, _unshared(spec, paid), _OTHER_SETTINGS),
         (_CUT_AGAIN, _cut_again(spec, paid), _OTHER_SETTINGS),
+        (_ONE_BY_ONE, _now_hosted(paid), _OTHER_SETTINGS),
         (_UNRECORDED, _unrecorded(paid), _PUT_BACK),
     ):
         parts = list(again)
@@ -87,6 +91,21 @@ def _unrecorded(parts: Sequence[PartWork]) -> Iterator[PartWork]:
     for part in parts:
         is_off_record = part.record.request_sha256 is None and not part.submitted
         if is_off_record and _has_live_rows(part, part.part.name) and read_asked(part.answers_folder) is None:
+            yield part
+
+
+def _now_hosted(parts: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield parts that jobs are to answer, with answers that were asked for one by one and of which no record says so.
+
+    Those that are on record are answered by the engine that was asked, or not at all (``engines``).
+    """
+    for part in parts:
+        if not part.hosted or part.submitted or part.intents or part.sent_one_by_one:
+            continue
+        rows = part.folder.part_rows(part.part.name)
+        if not (rows.exists() and rows.stat().st_size):
+            continue
+        if (part.record.request_sha256 or read_asked(part.answers_folder)) == part.request_sha256:
             yield part
 
 

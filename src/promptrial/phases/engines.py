@@ -51,7 +51,7 @@ def engine_for(
 
 def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
     """Yield the engines that have been asked, or may have been, for exactly the requests of a part."""
-    intents = [intent for intent in work.intents if intent.status != "pending"]
+    intents = [intent for intent in (*work.intents, *work.sent_one_by_one) if intent.status != "pending"]
     yield from (intent.engine or work.engine for intent in intents)
     if work.has_job and not intents:
         yield work.engine
