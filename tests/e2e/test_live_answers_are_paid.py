@@ -183,6 +183,72 @@ def fail_from(live: HostedProject, nth: int, *flags: str) -> None:
     live.emulator.clear_faults()
 
 
+def spent_usd(live: HostedProject) -> float:
+    return float(json.loads(live.project.call("costs", "r", "--json").out)["total"]["spent"])
+
+
+def set_apart(live: HostedProject) -> list[Path]:
+    """Return the files of answers that were renamed because they had changed."""
+    return [*live.results().rglob("*.corrupt.*")]
+
+
+def test_answers_that_come_back_are_not_replaced_by_those_of_another_run(live: HostedProject) -> None:
+    prompt = live.project.root / "config/treatment.txt"
+    first = prompt.read_bytes()
+    assert live.run(*TO_PARSE, run_id="old").code == 0
+    assert live.run(*TO_PARSE).code == 0
+    prompt.write_text("Something else.\n")
+    assert live.run("--resume", "--force", "--reuse", "old", *TO_PARSE).code == 0
+    before, spent = asked(live), spent_usd(live)
+    prompt.write_bytes(first)
+    outcome = live.run("--resume", "--force", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert "their answers are used again" in outcome.err
+    assert (asked(live), spent_usd(live), set_apart(live)) == (before, spent, [])
+
+
+def test_answers_whose_record_is_lost_are_not_replaced_by_those_of_another_run(live: HostedProject) -> None:
+    assert live.run(*TO_PARSE, run_id="old").code == 0
+    assert live.run(*TO_PARSE).code == 0
+    before, spent = asked(live), spent_usd(live)
+    next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    outcome = live.run("--resume", "--reuse", "old", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert "can be reused" not in outcome.err
+    assert (asked(live), spent_usd(live), set_apart(live)) == (before, spent, [])
+
+
+def test_answers_that_were_put_aside_are_not_replaced_either_where_the_record_of_them_is_lost(
+    live: HostedProject,
+) -> None:
+    prompt = live.project.root / "config/treatment.txt"
+    first = prompt.read_bytes()
+    assert live.run(*TO_PARSE, run_id="old").code == 0
+    assert live.run(*TO_PARSE).code == 0
+    spent = spent_usd(live)
+    prompt.write_text("Something else.\n")
+    assert live.run("--resume", "--force", *TO_PARSE).code == 0
+    before = asked(live)
+    prompt.write_bytes(first)
+    next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    outcome = live.run("--resume", "--force", "--reuse", "old", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert (asked(live), spent_usd(live), set_apart(live)) == (before, spent, [])
+
+
+def test_what_another_run_has_answered_is_taken_for_the_requests_alone_that_have_no_answer_here(
+    live: HostedProject,
+) -> None:
+    assert live.run(*TO_PARSE, run_id="old").code == 0
+    fail_from(live, 9)
+    before, spent = asked(live), spent_usd(live)
+    next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    outcome = live.run("--resume", "--reuse", "old", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert "20 of 20 requests were answered by run old" in outcome.err
+    assert (asked(live), spent_usd(live), set_apart(live)) == (before, spent, [])
+
+
 def ask_in_batches(live: HostedProject) -> None:
     live.project.write_config(
         configuration(

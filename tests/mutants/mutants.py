@@ -4641,6 +4641,13 @@ MUTANTS: Final = (
         _PAID_LIVE,
     ),
     Mutant(
+        "answers of another run replace those of a live part whose record is lost",
+        "phases/reuse.py",
+        "answered = answers.ids() if damaged else answers.ids() | answered_rows(work)",
+        "answered = answers.ids()",
+        _PAID_LIVE,
+    ),
+    Mutant(
         "a live run that failed goes on in batches",
         "phases/engines.py",
         "(*work.intents, *work.sent_one_by_one)",

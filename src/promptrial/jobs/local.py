@@ -7,9 +7,11 @@ are asked for one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Final
 
 from promptrial.errors import PermanentError, PromptrialError
@@ -22,10 +24,10 @@ from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.progress import Task
 from promptrial.store import atomic, jsonl
-from promptrial.store.asked_files import leave_asked
+from promptrial.store.asked_files import leave_asked, read_asked
 from promptrial.store.part_records import FileRecord
 
-__all__ = ["LocalPart", "PartRows", "finished_rows", "name_job"]
+__all__ = ["LocalPart", "PartRows", "answered_rows", "finished_rows", "name_job"]
 
 _TAKEN_AT_ONCE: Final = 1000
 """How many rows that are on disk already are made durable together."""
@@ -214,6 +216,23 @@ def name_job(work: PartWork, recorder: Recorder) -> None:
     found = None if provider.lookup is JobLookup.NONE else provider.find(payload)
     job = found or provider.submit(payload)
     recorder.record(work, "submitted", job=job.name)
+
+
+def answered_rows(work: PartWork) -> frozenset[str]:
+    """Return the ids of the rows of a part without a job, sealed or not, that can be read and answer its requests."""
+    name = work.part.name
+    files = [path for path in (work.folder.part_results(name), work.folder.part_rows(name)) if path.exists()]
+    if work.hosted or not files:
+        return frozenset()
+    if (work.record.request_sha256 or read_asked(work.answers_folder)) != work.request_sha256:
+        return frozenset()
+    return frozenset(wire_id for path in files for wire_id in _readable_ids(path))
+
+
+def _readable_ids(path: Path) -> Iterator[str]:
+    for line in jsonl.lines(path):
+        with suppress(ValueError):
+            yield row_id(line)
 
 
 def finished_rows(work: PartWork) -> frozenset[str]:

@@ -17,7 +17,7 @@ from promptrial import registry
 from promptrial.config.effective import canonical_json
 from promptrial.jobs.answers import Answers, make_ready
 from promptrial.jobs.billing import count_billed
-from promptrial.jobs.local import PartRows
+from promptrial.jobs.local import PartRows, answered_rows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec
@@ -51,12 +51,12 @@ def take_over(spec: RunSpec, services: Services, work: Sequence[PartWork], engin
     UsageError, CorruptRecordError
         If a run cannot lend answers, or a file of it is damaged; what was taken over before is whole and recorded.
     """
-    wanted = list(_unasked(work)) if spec.terms.reuse else []
+    wanted = [each for each in _unasked(work) if not _is_answered(each)] if spec.terms.reuse else []
     if not wanted:
         return
     lent = lendable(spec)
     recorder = Recorder(services.clock, services.events, services.part_done)
-    taken, reasons = Counter[LentPart](), Counter[str]()
+    taken, reasons, asked = Counter[LentPart](), Counter[str](), sum(map(_rows_left, wanted))
     again = _asked_again(spec)
     for (model, _), (engine, parts) in _by_engine(wanted, engines).items():
         why_not = {each: each.why_not(model, engine) for each in lent}
@@ -67,7 +67,7 @@ def take_over(spec: RunSpec, services: Services, work: Sequence[PartWork], engin
         for part in parts:
             services.stop.check()
             taken += take(part, recorder, rows, is_complete, again.get(part.folder.slug, {}))
-    _say(spec, services, sum(each.part.rows for each in wanted), taken, reasons)
+    _say(spec, services, asked, taken, reasons)
     _say_again(services, again, wanted)
     if taken:
         from promptrial.reporting.reused import reuse_warnings
@@ -125,15 +125,33 @@ def _by_engine(
 
 
 def _unasked(work: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield the parts that nobody was asked for yet; of duplicates one, which is the one that has something."""
+    """Yield the parts that nobody was asked for yet; of duplicates one, which is the one that has something.
+
+    Where rows are here and no record says that anything was sent for them, the other requests are not asked yet.
+    """
     members, seen = set(work), set[str]()
     for each in work:
         others = [other for other in each.duplicates if other in members]
-        if each.submitted or each.in_doubt or any(other.intents for other in others):
+        if each.submitted or each.in_doubt or each.sent_one_by_one:
+            continue
+        if any(other.intents or other.sent_one_by_one for other in others) or _others_have_rows(each, others):
             continue
         if not (others and each.request_sha256 in seen) and all(map(_is_unsent, each.intents)):
             seen.add(each.request_sha256)
             yield each
+
+
+def _others_have_rows(part: PartWork, others: Iterable[PartWork]) -> bool:
+    return any(map(answered_rows, others)) and not answered_rows(part)
+
+
+def _rows_left(part: PartWork) -> int:
+    return part.part.rows - len(answered_rows(part))
+
+
+def _is_answered(part: PartWork) -> bool:
+    """Whether there is nothing to take for a part: all of its requests have answers of its own."""
+    return not part.rows_reused and _rows_left(part) <= 0
 
 
 def _is_unsent(intent: Intent) -> bool:
@@ -154,7 +172,7 @@ def take(
         if work.downloaded:
             return taken
     damaged = _damaged(work, answers)
-    answered = answers.ids()
+    answered = answers.ids() if damaged else answers.ids() | answered_rows(work)
     lines = jsonl.lines(work.folder.requests(work.part.name))
     if answered or but:
         lines = (line for line in lines if row_id(line) not in answered and row_id(line) not in but)

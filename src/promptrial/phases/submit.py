@@ -60,6 +60,7 @@ def _run(spec: RunSpec, services: Services) -> Produced:
 def _put_earlier_aside(services: Services, parts: Iterable[PartWork]) -> None:
     """Let folder and record of each part that is paid for be those of its present requests, if it has had others.
 
+    Where its record is lost, the answers of one that is asked request by request say themselves to what they are.
     Only when no part of an arm is on record with an earlier prompt, its trial may have the present one on record: a
     resume could not tell otherwise, after a kill, which of the two was paid for.
     """
@@ -68,7 +69,8 @@ def _put_earlier_aside(services: Services, parts: Iterable[PartWork]) -> None:
 
     recorder = Recorder(services.clock, services.events, services.part_done)
     for part in parts:
-        if part.paid and part.record.request_sha256 not in {None, part.request_sha256}:
+        recorded = part.record.request_sha256
+        if part.paid and recorded != part.request_sha256 and not (part.hosted and recorded is None):
             services.stop.check()
             set_other_answers_aside(part, recorder)
 
