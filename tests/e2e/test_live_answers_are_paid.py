@@ -173,6 +173,37 @@ def test_of_a_forced_change_that_was_not_asked_yet_a_lost_manifest_costs_no_othe
     assert asked(live) == before + before // 2
 
 
+@pytest.mark.usefixtures("asks")
+@pytest.mark.parametrize("aside", [False, True], ids=["in place", "put aside"])
+def test_no_consent_is_asked_for_where_every_answer_is_here_though_every_record_is_lost(
+    live: HostedProject, *, aside: bool
+) -> None:
+    live.project.config.write_text(f"{live.project.config.read_text()}\nspending: {{ask_above_usd: 0}}\n")
+    assert live.run(*TO_PARSE, "--yes").code == 0
+    if aside:
+        prompt = live.project.root / "config/treatment.txt"
+        first = prompt.read_bytes()
+        prompt.write_text("Something else.\n")
+        assert live.run("--resume", "--force", "--yes", *TO_PARSE).code == 0
+        prompt.write_bytes(first)
+        assert live.run("--resume", "--force", "--to_step", "build").code == 0
+    before = asked(live)
+    lose_every_record(live)
+    outcome = live.project.call("resume", "r", *TO_PARSE)
+    assert outcome.code == 0, outcome.err
+    assert asked(live) == before
+
+
+@pytest.mark.usefixtures("asks")
+def test_consent_is_asked_for_the_requests_alone_that_have_no_answer_here(live: HostedProject) -> None:
+    live.project.config.write_text(f"{live.project.config.read_text()}\nspending: {{ask_above_usd: 0}}\n")
+    fail_from(live, 9, "--yes")
+    lose_every_record(live)
+    outcome = live.project.call("resume", "r", *TO_PARSE)
+    assert outcome.code == 2, outcome.err
+    assert "this run is about to ask 20 requests" in outcome.err
+
+
 # --- other answers that could be taken, another way to ask ----------------------------------------------------------
 
 

@@ -4655,6 +4655,13 @@ MUTANTS: Final = (
         _PAID_LIVE,
     ),
     Mutant(
+        "consent is asked for requests that have answers on disk",
+        "phases/confirmation.py",
+        "max(work.rows_reused, len(answered_rows(work)))",
+        "work.rows_reused",
+        _PAID_LIVE,
+    ),
+    Mutant(
         "what live answers cost that trials share is forgotten with the manifest of the one that asked",
         "jobs/sharing.py",
         "if _was_asked(work):",

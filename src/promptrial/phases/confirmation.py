@@ -17,6 +17,7 @@ from promptrial.costs.consent import Amount, Leave, ModelBill, consent_to, quest
 from promptrial.costs.extras import unbounded_keys
 from promptrial.errors import UsageError
 from promptrial.jobs.budget import Budget
+from promptrial.jobs.local import answered_rows
 from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec
 from promptrial.phases.counted import committed_of, is_unpriced
@@ -221,8 +222,8 @@ def _rows_sent(work: PartWork) -> int:
 
 
 def _rows(work: PartWork) -> int:
-    """Return how many requests of a part are left: answers that were taken over from another run are paid for."""
-    return work.part.rows - work.rows_reused
+    """Return how many requests of a part are left: what has an answer on disk, or one of another run, is paid for."""
+    return work.part.rows - max(work.rows_reused, len(answered_rows(work)))
 
 
 def _reserve(work: PartWork) -> float | None:
