@@ -138,7 +138,7 @@ def test_another_prompt_needs_no_leave_wherever_a_kill_met_the_resume_that_began
     bought = hosted.rows_bought()
     (hosted.project.root / "config/treatment.txt").write_text("Something else.\n")
     where, name = {
-        "put aside": (answers, "set_other_answers_aside"),
+        "put aside": (answers, "make_ready"),
         "described": (submit, "_describe"),
         "asked": (HostedPart, "_adopt_earlier_job"),
     }[moment]

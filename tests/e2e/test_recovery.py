@@ -154,7 +154,7 @@ def test_answers_of_a_run_of_which_no_record_is_left_are_not_taken_for_those_of_
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
     assert set(fake_provider.CALLS.values()) == {1}
-    assert "results.jsonl was renamed to" in outcome.err
+    assert "its requests have changed; the answers to the previous requests are kept in" in outcome.err
     project.run(run_id="whole")
     predictions = f"{RESULTS}/predictions.csv"
     assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()

@@ -62,6 +62,7 @@ _LIVE: Final = ("tests/unit/test_jobs_live.py", "tests/crash/test_live_kill_poin
 _CONSENT: Final = ("tests/unit/test_costs_consent.py",)
 _PAID_LIVE: Final = ("tests/e2e/test_live_answers_are_paid.py",)
 _LOST_RECORDS: Final = ("tests/e2e/test_repair.py",)
+_LOST_AND_CHANGED: Final = ("tests/e2e/test_lost_and_changed.py",)
 _ASKED: Final = ("tests/unit/test_phases_confirmation.py",)
 _TERMINAL: Final = ("tests/e2e/test_consent_at_a_terminal.py",)
 _PILOT: Final = ("tests/e2e/test_pilot.py",)
@@ -2605,8 +2606,8 @@ MUTANTS: Final = (
     Mutant(
         "live answers to an earlier prompt are set aside for good",
         "jobs/answers.py",
-        "if not work.provider().local:",
-        "if False:",
+        "    if ours.exists() and not folder.exists():",
+        "    if False:",
         _LIVE,
     ),
     Mutant(
@@ -4615,29 +4616,29 @@ MUTANTS: Final = (
     Mutant(
         "answers do not say what was asked",
         "jobs/local.py",
-        "        leave_asked(work.answers_folder, work.request_sha256)\n",
+        "        leave_asked(work.answers_folder, work.asked)\n",
         "",
         _PAID_LIVE,
     ),
     Mutant(
         "what answers say of themselves is believed of any requests",
         "phases/recovery.py",
-        "return spec.requests_unchanged or _asked_before(work) == work.request_sha256",
-        "return spec.requests_unchanged or _asked_before(work) is not None",
+        "else work.answers_are_to == work.request_sha256):",
+        "else True):",
         _LOST_RECORDS,
     ),
     Mutant(
         "answers of which nothing says what was asked are bought again",
         "phases/buying_again.py",
-        "if is_off_record and _has_live_rows(part, part.part.name) and read_asked(part.answers_folder) is None:",
-        "if is_off_record and part.intents:",
+        "if _is_off_record(part) and part.answers_are_to is None and _has_answers_without_job(part):",
+        "if _is_off_record(part) and part.intents:",
         _PAID_LIVE,
     ),
     Mutant(
         "answers that come back from a folder of others do not say what they are",
         "jobs/answers.py",
-        "elif on_record is None and not work.hosted and (folder.exists() or ours.exists()):",
-        "elif on_record is None and not work.hosted and folder.exists():",
+        "is_here = work.answers_folder.exists() or work.folder_apart(present).exists()",
+        "is_here = work.answers_folder.exists()",
         _PAID_LIVE,
     ),
     Mutant(
@@ -4676,9 +4677,72 @@ MUTANTS: Final = (
         ("tests/e2e/test_ledger.py",),
     ),
     Mutant(
+        "a record is believed although the answers say that they are to other requests",
+        "jobs/work.py",
+        "        if asked is not None:\n            return asked.request_sha256",
+        "        if asked is not None and self.record.request_sha256 is None:\n            return asked.request_sha256",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "the server that gave the answers on disk is forgotten with the record of it",
+        "phases/engines.py",
+        "            yield asked.engine",
+        "            yield {}",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "the note of a job does not come back with its requests",
+        "jobs/answers.py",
+        "        breadcrumbs.bring_back(folder, work.folder.results, work.part.name)\n",
+        "        pass\n",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "jobs of requests that were put aside are not looked for in the files that came back",
+        "phases/submit.py",
+        "    _put_earlier_aside(services, recorder, work)\n    _recover(spec, services, parts)\n",
+        "    _put_earlier_aside(services, recorder, work)\n",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "sealed answers of which a row is gone are bought again, if their record is lost too",
+        "phases/recovery.py",
+        'status="downloaded" if is_lost else "pending"',
+        'status="pending"',
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "answers of a job count though their last row is torn",
+        "phases/recovery.py",
+        "if not raw and _is_whole(sealed) and len(",
+        "if not raw and len(",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "a damaged file of reused answers counts as it is",
+        "phases/recovery.py",
+        "if len(_readable_ids(path)) == reused.rows else None",
+        "",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "requests that are cut otherwise are bought again where a file alone tells that they were asked",
+        "phases/buying_again.py",
+        "chain(_cut_again(spec, paid), _cut_again_off_record(spec, paid))",
+        "_cut_again(spec, paid)",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
+        "requests that were begun are asked again where neither a record nor an answer is left",
+        "phases/buying_again.py",
+        "        (_ANSWERS_GONE, _begun_off_record(paid), _PUT_BACK),\n",
+        "",
+        _LOST_AND_CHANGED,
+    ),
+    Mutant(
         "a prompt is on record before the parts that were asked with another are put aside",
         "phases/submit.py",
-        "    _put_earlier_aside(services, work)\n",
+        "    _put_earlier_aside(services, recorder, work)\n",
         "",
         ("tests/e2e/test_buying_again.py",),
     ),

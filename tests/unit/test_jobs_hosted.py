@@ -130,7 +130,8 @@ def test_files_by_hand_for_an_earlier_prompt_never_answer_a_new_one(lab: Lab) ->
         lab.collect([new])
     assert not new.downloaded
     apart = work.folder.results / "set_aside" / f"{work.part.name}.{work.request_sha256[:12]}"
-    assert sorted(path.name for path in apart.iterdir()) == ["asked.json", "by hand.jsonl", "results.jsonl"]
+    notes = [f"{work.part.name}_OUTPUT_DATASET_ID.txt", f"{work.part.name}_job.json"]
+    assert sorted(path.name for path in apart.iterdir()) == ["asked.json", "by hand.jsonl", "results.jsonl", *notes]
     assert any("its requests have changed" in text and f"set_aside/{apart.name}" in text for text in lab.said)
 
 
@@ -167,12 +168,15 @@ def test_moving_earlier_answers_apart_may_be_cut_off_anywhere(lab: Lab, monkeypa
         moved.append(target)
         raise KeyboardInterrupt
 
-    for _ in range(2):
+    for _ in range(6):
         with monkeypatch.context() as patch:
             patch.setattr(atomic, "move", cut_off)
             with pytest.raises(KeyboardInterrupt):
                 lab.submit([again])
-    assert [path.parent.name for path in moved] == ["set_aside", "results"]
+    part, notes = again.part.name, ["_OUTPUT_DATASET_ID.txt", "_job.json"]
+    put_apart, brought_back = [[f"{part}{each}" for each in notes] for _ in range(2)]
+    other = f"{part}.{lab.work(question='Other')[0].request_sha256[:12]}"
+    assert [path.name for path in moved] == [*put_apart, other, part, *brought_back]
     lab.complete([again])
     assert answered_ids(again) == asked_ids(again)
     assert set(lab.vendor.asked().values()) == {2}, "each prompt was asked once"

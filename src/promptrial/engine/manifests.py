@@ -11,7 +11,7 @@ import msgspec
 from promptrial import registry
 from promptrial.errors import CorruptRecordError
 from promptrial.model import Trial
-from promptrial.phases.recovery import recover_parts
+from promptrial.phases.recovery import asked_parts, recover_parts
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store import atomic, records
@@ -76,7 +76,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
             manifest.hosted, manifest.arms = fresh.hosted, _with_engines(fresh, manifest)
         services.manifests[trial.slug] = manifest or fresh
     if lost:  # and all others are there by now: parts of several trials may share their answers
-        for slug, found in recover_parts(spec, services, tuple(lost)).items():
+        for slug, found in recover_parts(spec, asked_parts(spec, services, tuple(lost))).items():
             services.events.warn(f"{slug}: its manifest is missing; the files of {found} parts found on disk are kept")
     for trial in spec.trials:
         fold(services.manifests[trial.slug].parts, journals[trial.slug])

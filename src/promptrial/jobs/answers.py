@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from promptrial.errors import DataError
 from promptrial.jobs.recording import Recorder
@@ -18,14 +19,13 @@ from promptrial.jobs.work import PartWork
 from promptrial.providers.capabilities import ReadsDownloads
 from promptrial.providers.request_rows import row_id
 from promptrial.store import atomic, breadcrumbs, downloads, jsonl
-from promptrial.store.asked_files import leave_asked, read_asked
+from promptrial.store.asked_files import Asked, leave_asked, read_asked
 from promptrial.store.atomic import AtomicFile
 from promptrial.store.part_records import FileRecord, Intent
 
-__all__ = ["Answers", "make_ready", "row_ids", "set_other_answers_aside"]
+__all__ = ["Answers", "find_again", "make_ready", "readable_ids", "row_ids"]
 
 _CUSTOM_ID: Final = re.compile(rb'"custom_id"\s*:\s*"([A-Za-z0-9_-]{1,64})"')
-_APART: Final = "set_aside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,38 +140,27 @@ class Answers:
 
 
 def make_ready(work: PartWork, recorder: Recorder) -> None:
-    """Leave nothing but answers to its present requests where those of a part are looked for; no others are mixed in.
-
-    Others that were paid for come back with their requests; those that this process has computed do not.
-    """
-    if not work.provider().local:
-        set_other_answers_aside(work, recorder)
-    elif _asked(work) != work.request_sha256:
-        recorder.set_aside(work, "answers to the previous requests")
-
-
-def set_other_answers_aside(work: PartWork, recorder: Recorder) -> None:
-    """Move what answers other requests out of the way, and bring back what had answered exactly these before.
+    """Leave nothing but answers to its present requests where those of a part are looked for, and put that on record.
 
     A row's id does not tell what was asked, so that no old file may stay where the present answers are looked for.
-    Whatever stands in the folder belongs to the requests that are on record: it is emptied before that changes, and
-    filled afterwards. So this may be cut off anywhere, and done again for these requests, or for the earlier ones.
+    What had answered exactly the present requests before is brought back. Whatever is in the folder belongs to the
+    requests that are on record: it is emptied before that changes, and filled afterwards. So this may be cut off
+    anywhere, and done again for these requests, or for the earlier ones.
     """
-    on_record, present, folder = work.record.request_sha256, work.request_sha256, work.answers_folder
-    asked, ours = _asked(work), _apart(work, present)
-    if asked != present and folder.exists():
-        if asked is not None:  # nothing else will say it of them when they come back
-            leave_asked(folder, asked)
-        _move_apart(work, recorder, _free(_apart(work, asked or "unknown")))
-    if on_record is not None and on_record != present:
-        # They name the job of earlier requests, which is on record: it would claim the present answers for them.
-        breadcrumbs.forget(work.folder.results, work.part.name)
+    on_record, present = work.record.request_sha256, work.request_sha256
+    _put_others_apart(work, recorder)
+    is_here = work.answers_folder.exists() or work.folder_apart(present).exists()
+    if on_record != present and (on_record is not None or (is_here and not work.hosted)):
         recorder.record(work, "pending", request_sha256=present)
-    elif on_record is None and not work.hosted and (folder.exists() or ours.exists()):
-        recorder.record(work, "pending", request_sha256=present)
-    if work.record.request_sha256 == present and ours.exists() and not folder.exists():
-        atomic.move(ours, folder)
-        recorder.events.say(f"{work.name}: the same requests were asked before; their answers are used again")
+    if work.record.request_sha256 == present:
+        _bring_back(work, recorder)
+
+
+def find_again(work: PartWork, recorder: Recorder) -> None:
+    """Do the same for a part that is not on record, if files tell what its answers are to; nothing is recorded."""
+    if work.answers_are_to is not None or work.folder_apart(work.request_sha256).exists():
+        _put_others_apart(work, recorder)
+        _bring_back(work, recorder)
 
 
 def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
@@ -184,26 +173,48 @@ def row_ids(lines: Iterable[bytes]) -> Iterator[str]:
                 yield found.group(1).decode()
 
 
-def _move_apart(work: PartWork, recorder: Recorder, target: Path) -> None:
-    atomic.move(work.answers_folder, target)
-    where = work.folder.run.relative(target)
-    recorder.events.warn(
-        f"{work.name}: its requests have changed; the answers to the previous requests are kept in {where}"
-    )
+def readable_ids(path: Path) -> frozenset[str]:
+    """Return the ids of those rows of a file that can be read as a whole."""
+    found = set[str]()
+    for line in jsonl.lines(path):
+        with suppress(ValueError):
+            found.add(row_id(line))
+    return frozenset(found)
 
 
-def _asked(work: PartWork) -> str | None:
-    """Return to which requests the answers in a part's folder are: where the record is lost, the folder says it.
+def _put_others_apart(work: PartWork, recorder: Recorder) -> None:
+    """Move answers to other requests, and the note of their job, which would claim the present answers for them."""
+    asked, note, folder = work.answers_are_to, work.job_note, work.answers_folder
+    if asked == work.request_sha256:
+        return
+    if asked is not None and (folder.exists() or note is not None):
+        if read_asked(folder) is None:  # nothing else will say it of them when they come back
+            leave_asked(folder, Asked(asked, _engine_of(work, asked)))
+        if note is not None and note.request_sha256 != work.request_sha256:
+            breadcrumbs.put_into(folder, work.folder.results, work.part.name)
+    if folder.exists():
+        target = _free(work.folder_apart(asked or "unknown"))
+        atomic.move(folder, target)
+        where = work.folder.run.relative(target)
+        why = "its requests have changed; the answers to the previous requests are kept in"
+        if asked is None:
+            why = "no record says to which requests the answers on disk are; they are kept in"
+        recorder.events.warn(f"{work.name}: {why} {where}")
 
-    What a hosted part has asked, its provider knows.
-    """
-    on_record = work.record.request_sha256
-    return on_record if on_record is not None or work.hosted else read_asked(work.answers_folder)
+
+def _bring_back(work: PartWork, recorder: Recorder) -> None:
+    ours, folder = work.folder_apart(work.request_sha256), work.answers_folder
+    if ours.exists() and not folder.exists():
+        atomic.move(ours, folder)
+        recorder.events.say(f"{work.name}: the same requests were asked before; their answers are used again")
+    if read_asked(folder) is not None:
+        breadcrumbs.bring_back(folder, work.folder.results, work.part.name)
 
 
-def _apart(work: PartWork, asked: str) -> Path:
-    """Return the folder of what answers requests of a digest that are not the present ones."""
-    return work.folder.results / _APART / f"{work.part.name}.{asked[:12]}"
+def _engine_of(work: PartWork, request_sha256: str) -> dict[str, Any]:
+    """Return the engine that was asked for answers of a job, as far as it is on record."""
+    asked = (intent.engine for intent in work.record.intents if intent.request_sha256 == request_sha256)
+    return next((engine for engine in asked if engine), {})
 
 
 def _free(path: Path) -> Path:

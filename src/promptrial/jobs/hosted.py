@@ -17,7 +17,7 @@ from promptrial.errors import (
     ProviderError,
     ResultsGoneError,
 )
-from promptrial.jobs.answers import Answers, set_other_answers_aside
+from promptrial.jobs.answers import Answers, make_ready
 from promptrial.jobs.collection import Collection, owes_answers
 from promptrial.jobs.fetching import Fetching
 from promptrial.jobs.request_files import RequestFiles
@@ -102,7 +102,7 @@ class HostedPart:
             self.services.recorder.budget.release(self.work.name)
 
     def _steps(self) -> Steps[None]:
-        set_other_answers_aside(self.work, self.services.recorder)
+        make_ready(self.work, self.services.recorder)
         if self.work.downloaded:  # what a kill had left apart is back
             return
         yield from self._adopt_earlier_job()

@@ -7,15 +7,13 @@ are asked for one by one.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import Final
 
 from promptrial.errors import PermanentError, PromptrialError
-from promptrial.jobs.answers import Answers, make_ready
+from promptrial.jobs.answers import Answers, make_ready, readable_ids
 from promptrial.jobs.calls_beside import CallsBeside
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.schedule import Steps
@@ -24,7 +22,7 @@ from promptrial.providers.base import JobLookup, JobRef, JobState, PartPayload
 from promptrial.providers.request_rows import row_id
 from promptrial.runtime.progress import Task
 from promptrial.store import atomic, jsonl
-from promptrial.store.asked_files import leave_asked, read_asked
+from promptrial.store.asked_files import leave_asked
 from promptrial.store.part_records import FileRecord
 
 __all__ = ["LocalPart", "PartRows", "answered_rows", "finished_rows", "name_job"]
@@ -53,7 +51,8 @@ class PartRows:
         work = self.work
         if not work.has_job or work.record.job is None:
             raise PermanentError("it was never submitted", hint="select the submit step too")
-        leave_asked(work.answers_folder, work.request_sha256)
+        make_ready(work, self.recorder)
+        leave_asked(work.answers_folder, work.asked)
         self._unseal()
         self.recorder.record(work, "running")
         return self.finished() | self.take_reused()
@@ -222,17 +221,9 @@ def answered_rows(work: PartWork) -> frozenset[str]:
     """Return the ids of the rows of a part without a job, sealed or not, that can be read and answer its requests."""
     name = work.part.name
     files = [path for path in (work.folder.part_results(name), work.folder.part_rows(name)) if path.exists()]
-    if work.hosted or not files:
+    if work.hosted or not files or work.answers_are_to != work.request_sha256:
         return frozenset()
-    if (work.record.request_sha256 or read_asked(work.answers_folder)) != work.request_sha256:
-        return frozenset()
-    return frozenset(wire_id for path in files for wire_id in _readable_ids(path))
-
-
-def _readable_ids(path: Path) -> Iterator[str]:
-    for line in jsonl.lines(path):
-        with suppress(ValueError):
-            yield row_id(line)
+    return frozenset[str]().union(*map(readable_ids, files))
 
 
 def finished_rows(work: PartWork) -> frozenset[str]:

@@ -14,7 +14,6 @@ from promptrial.jobs.settling import Settling
 from promptrial.jobs.work import PartWork
 from promptrial.providers.base import JobLookup, JobRef, PartPayload
 from promptrial.runtime.clock import Clock
-from promptrial.store import breadcrumbs
 
 __all__ = ["Search"]
 
@@ -74,7 +73,7 @@ class Search:
 
     def noted(self, payload: PartPayload) -> JobRef | None:
         """Return the job that the file beside the results names, if that was written for this very attempt."""
-        crumb = breadcrumbs.read(self.work.folder.results / f"{self.work.part.name}{breadcrumbs.JOB_FILE}")
+        crumb = self.work.job_note
         if crumb is None or crumb.request_sha256 != self.work.request_sha256 or crumb.key != payload.key:
             return None
         return JobRef(crumb.name, crumb.outputDatasetId)

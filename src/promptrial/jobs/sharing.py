@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from promptrial.documents.files import open_regular
-from promptrial.jobs.answers import set_other_answers_aside
+from promptrial.jobs.answers import make_ready
 from promptrial.jobs.paid_rows import PaidRows
 from promptrial.jobs.recording import Recorder
 from promptrial.jobs.work import PartWork
@@ -35,11 +35,11 @@ def share(work: PartWork, source: PartWork, recorder: Recorder) -> None:
     if work.live:  # it was begun before answers were shared
         own = PaidRows(work, recorder)
         own.settle(len(own.finished()))
-    set_other_answers_aside(work, recorder)
+    make_ready(work, recorder)
     if work.record.request_sha256 != work.request_sha256:  # so that what is copied counts as its own
         recorder.record(work, "pending", request_sha256=work.request_sha256)
     target = work.folder.part_results(work.part.name)
-    leave_asked(target.parent, work.request_sha256)
+    leave_asked(target.parent, source.asked)
     with (
         open_regular(source.folder.part_results(source.part.name)) as answers,
         AtomicFile(target) as file,

@@ -15,6 +15,9 @@ from promptrial.model.instances import Limits
 from promptrial.providers.base import BatchProvider
 from promptrial.providers.request_rows import RequestRow
 from promptrial.registry import PartState
+from promptrial.store import breadcrumbs
+from promptrial.store.asked_files import Asked, folder_apart, read_asked
+from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.part_records import (
     IN_DOUBT,
     BilledTokens,
@@ -75,6 +78,34 @@ class PartWork:
     def answers_folder(self) -> Path:
         """The folder of the part's answers."""
         return self.folder.part_results(self.part.name).parent
+
+    def folder_apart(self, request_sha256: str) -> Path:
+        """Return the folder of its answers to requests of a digest while others are asked."""
+        return folder_apart(self.folder.results, self.part.name, request_sha256)
+
+    @property
+    def job_note(self) -> Breadcrumb | None:
+        """What the file beside the results says of the part's last job."""
+        return breadcrumbs.read(self.folder.results / f"{self.part.name}{breadcrumbs.JOB_FILE}")
+
+    @property
+    def asked(self) -> Asked:
+        """What is asked now, and of whom."""
+        sent = self.manifest.prompts.get(self.part.condition, {})
+        prompt = {key: sent[key] for key in ("sha256", "asked_with") if "tokens" in sent and key in sent}
+        return Asked(self.request_sha256, self.engine, prompt)
+
+    @property
+    def answers_are_to(self) -> str | None:
+        """The digest of the requests to which the answers in its folder are, or its job is; None if nothing says it.
+
+        The folder itself knows best: a record may be an old copy that was put back.
+        """
+        asked = read_asked(self.answers_folder)
+        if asked is not None:
+            return asked.request_sha256
+        note = self.job_note if self.record.request_sha256 is None and self.hosted else None
+        return self.record.request_sha256 if note is None else note.request_sha256
 
     @property
     def has_job(self) -> bool:

@@ -7,6 +7,7 @@ parts once for each trial, as it was told to.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Final
 
 from promptrial.errors import UsageError
@@ -14,8 +15,9 @@ from promptrial.jobs.work import PartWork
 from promptrial.phases.settings import was_sent
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import shared_key
-from promptrial.store.asked_files import read_asked
+from promptrial.store.asked_files import asked_earlier
 from promptrial.store.part_records import IN_DOUBT, Intent, PartRecord
+from promptrial.store.reused_files import reused_attempts
 
 __all__ = ["require_leave_to_buy_again"]
 
@@ -29,6 +31,9 @@ _UNRECORDED: Final = (
 )
 _ONE_BY_ONE: Final = (
     "answers on disk were asked for one by one, and no job has them, so all of these requests would be asked again"
+)
+_ANSWERS_GONE: Final = (
+    "these requests were begun, and no record says how many were answered: none of the answers is here"
 )
 _OTHER_SETTINGS: Final = "resume with the settings that the run was started with; or pay again, with these flags and"
 _PUT_BACK: Final = "put run_state.json and trial_manifest.json of the trial back, if you have copies; or pay again"
@@ -47,9 +52,10 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     paid = [each for each in work if each.paid]
     for reason, again, instead in (
         (_UNSHARED, _unshared(spec, paid), _OTHER_SETTINGS),
-        (_CUT_AGAIN, _cut_again(spec, paid), _OTHER_SETTINGS),
+        (_CUT_AGAIN, chain(_cut_again(spec, paid), _cut_again_off_record(spec, paid)), _OTHER_SETTINGS),
         (_ONE_BY_ONE, _now_hosted(paid), _OTHER_SETTINGS),
         (_UNRECORDED, _unrecorded(paid), _PUT_BACK),
+        (_ANSWERS_GONE, _begun_off_record(paid), _PUT_BACK),
     ):
         parts = list(again)
         if parts:
@@ -83,14 +89,38 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
             yield each
 
 
+def _cut_again_off_record(spec: RunSpec, parts: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield the same of parts that are not on record, as far as files beside the earlier answers tell it."""
+    wanted = {each.request_sha256 for each in parts}
+    off_record = [part for part in parts if _is_off_record(part)]
+    results = {part.folder.slug: part.folder.results for part in off_record}
+    earlier = {slug: asked_earlier(folder) for slug, folder in results.items()}
+    for part in off_record:
+        trial = spec.trial(part.folder.slug)
+        arm = next(arm for arm in trial.arms if arm.name == part.part.condition)
+        others = (each for each in earlier[trial.slug].get(part.part.name, ()) if each.request_sha256 not in wanted)
+        if any(each.prompt and was_sent({**each.prompt, "tokens": None}, trial, arm) for each in others):
+            yield part
+
+
+def _is_off_record(part: PartWork) -> bool:
+    return part.record.request_sha256 is None and not part.submitted
+
+
+def _begun_off_record(parts: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield parts of which a file says that they were asked one by one, and nothing what came of it."""
+    for part in parts:
+        if _is_off_record(part) and not part.hosted and part.answers_are_to is not None:
+            yield part
+
+
 def _unrecorded(parts: Sequence[PartWork]) -> Iterator[PartWork]:
     """Yield parts with answers that neither a record nor a file beside them says anything of.
 
-    The job of a hosted part is looked for at its provider first.
+    The job of a hosted part is looked for at its provider first; answers of another run have none.
     """
     for part in parts:
-        is_off_record = part.record.request_sha256 is None and not part.submitted
-        if is_off_record and _has_live_rows(part, part.part.name) and read_asked(part.answers_folder) is None:
+        if _is_off_record(part) and part.answers_are_to is None and _has_answers_without_job(part):
             yield part
 
 
@@ -105,8 +135,12 @@ def _now_hosted(parts: Sequence[PartWork]) -> Iterator[PartWork]:
         rows = part.folder.part_rows(part.part.name)
         if not (rows.exists() and rows.stat().st_size):
             continue
-        if (part.record.request_sha256 or read_asked(part.answers_folder)) == part.request_sha256:
+        if part.answers_are_to == part.request_sha256:
             yield part
+
+
+def _has_answers_without_job(work: PartWork) -> bool:
+    return _has_live_rows(work, work.part.name) or any(reused_attempts(work.answers_folder))
 
 
 def _has_live_rows(work: PartWork, name: str) -> bool:

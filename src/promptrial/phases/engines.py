@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from promptrial.errors import LoadingError, PhaseFailedError
@@ -10,6 +12,7 @@ from promptrial.jobs.work import PartWork
 from promptrial.model import ModelSpec, Trial
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
+from promptrial.store.asked_files import read_asked
 
 __all__ = ["engine_for"]
 
@@ -55,6 +58,14 @@ def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
     yield from (intent.engine or work.engine for intent in intents)
     if work.has_job and not intents:
         yield work.engine
+    for folder in (work.answers_folder, work.folder_apart(work.request_sha256)):
+        asked = read_asked(folder)
+        if asked is not None and asked.request_sha256 == work.request_sha256 and _holds_more_than_asked(folder):
+            yield asked.engine
+
+
+def _holds_more_than_asked(folder: Path) -> bool:
+    return sum(1 for _ in islice(folder.iterdir(), 2)) > 1
 
 
 def _engine_now(spec: RunSpec, services: Services, model: ModelSpec) -> dict[str, Any]:

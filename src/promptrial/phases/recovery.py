@@ -1,12 +1,14 @@
 """The records of parts whose manifest was lost, made again from what is here. No provider is asked anything here.
 
 A record that is made again claims no more than the files show: that a part was asked, and what is here of its answers.
-Submitting then looks its job up by its key, and polling judges the answers, as both do after a kill.
+Submitting then looks its job up by its key, and polling judges the answers, as both do after a kill. A file whose
+last row is torn is not taken for whole.
 """
 
 from __future__ import annotations
 
 import filecmp
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -16,6 +18,8 @@ from typing import Final
 import msgspec
 
 from promptrial import registry
+from promptrial.documents.files import open_regular
+from promptrial.jobs.answers import readable_ids, row_ids
 from promptrial.jobs.work import PartWork
 from promptrial.model import Trial
 from promptrial.phases.judge_work import judge_work
@@ -23,26 +27,29 @@ from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.phases.work import worklist
 from promptrial.providers.base import BatchProvider, JobLookup
-from promptrial.store import breadcrumbs, jsonl
-from promptrial.store.asked_files import read_asked
+from promptrial.store import jsonl
 from promptrial.store.breadcrumbs import Breadcrumb
 from promptrial.store.part_records import Intent, PartRecord, PartStatus
 from promptrial.store.reused_files import read_reused
 
-__all__ = ["recover_parts"]
+__all__ = ["asked_parts", "recover_parts"]
 
 _RAW: Final = re.compile(r"results\.a([1-9][0-9]*)\.jsonl")
 _REASON: Final = "rebuilt from the files on disk: the manifest was missing"
 
 
-def recover_parts(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> dict[str, int]:
-    """Put the parts of trials that were asked, and of which no record says what, into their manifests.
+def asked_parts(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) -> tuple[PartWork, ...]:
+    """Return the parts of trials that may be asked now, those of their judges among them."""
+    return *worklist(spec, services, trials), *judge_work(spec, services, trials)
+
+
+def recover_parts(spec: RunSpec, parts: Iterable[PartWork]) -> dict[str, int]:
+    """Put parts that were asked, and of which no record says what, into the manifests of their trials.
 
     Parameters
     ----------
     spec : RunSpec
-    services : Services
-    trials : tuple of Trial
+    parts : iterable of PartWork
 
     Returns
     -------
@@ -50,8 +57,10 @@ def recover_parts(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) 
         Slug -> how many parts were put there, of each trial that had any.
     """
     found: Counter[str] = Counter()
-    for work in (*worklist(spec, services, trials), *judge_work(spec, services, trials)):
-        if work.record.request_sha256 is not None or not _are_known(work, spec):
+    for work in parts:
+        if work.record.request_sha256 is not None and not _is_without_its_job(work):
+            continue
+        if not (spec.requests_unchanged if work.answers_are_to is None else work.answers_are_to == work.request_sha256):
             continue
         record = _hosted(work) if work.hosted and not _is_copy(work) else _local(work)
         if record is not None:
@@ -60,15 +69,28 @@ def recover_parts(spec: RunSpec, services: Services, trials: tuple[Trial, ...]) 
     return dict(found)
 
 
+def _is_without_its_job(work: PartWork) -> bool:
+    """Whether answers to the present requests were brought back, and no record says which jobs gave them."""
+    record = work.record
+    is_unknown = record.status == "pending" and not work.intents and record.request_sha256 == work.request_sha256
+    return work.hosted and is_unknown and work.answers_folder.exists()
+
+
 def _local(work: PartWork) -> PartRecord | None:
-    name = work.part.name
-    if not (work.folder.part_results(name).exists() or work.folder.part_rows(name).exists()):
+    """Return a part with the answers of other runs that are whole; its own are in its rows.
+
+    Sealed answers were all there once: what cannot be read of them is lost, and that is for whoever paid to know.
+    """
+    sealed, rows = work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)
+    if not (sealed.exists() or rows.exists()):
         return None
-    found = (_reused(work, attempt, path) for attempt, path in sorted(_raw_files(work).items()))
+    found = (_reused(work, attempt, path) for attempt, path in sorted(_files(work).items()))
+    is_lost = work.paid and not work.hosted and sealed.exists() and len(readable_ids(sealed)) < work.part.rows
     return PartRecord(
-        status="pending",
+        status="downloaded" if is_lost else "pending",
         resume_key=work.part.resume_key,
         request_sha256=work.request_sha256,
+        job=f"{work.key}-a1" if is_lost else None,
         reason=_REASON,
         intents=tuple(intent for intent in found if intent is not None),
     )
@@ -81,12 +103,12 @@ def _hosted(work: PartWork) -> PartRecord | None:
     kill: its job is looked for. A file of answers as they came is whole, or it would not have its name. Answers that
     are not here are fetched from the provider again, which costs nothing.
     """
-    crumb, raw = _breadcrumb(work), _raw_files(work)
+    crumb, raw = _breadcrumb(work), {n: path for n, path in _files(work).items() if _is_whole(path)}
     sealed = work.folder.part_results(work.part.name)
     if crumb is None and not (raw or sealed.exists()):
         return None
     attempt = max(crumb.attempt if crumb is not None else 1, *raw, 1)
-    if not raw and len(_ids([sealed])) == work.part.rows:
+    if not raw and _is_whole(sealed) and len(_ids([sealed])) == work.part.rows:
         raw = {attempt: sealed}  # the answers of a single attempt were given their final name
     whole = len(_ids(raw.values())) == work.part.rows
     # Its settings may have been others when the job was given its key: the breadcrumb knows.
@@ -109,7 +131,7 @@ def _hosted(work: PartWork) -> PartRecord | None:
 
 def _is_copy(work: PartWork) -> bool:
     """Whether the answers of a hosted part are a copy of those of another, which has their job or the file of it."""
-    if _raw_files(work) or _breadcrumb(work) is not None:
+    if _files(work) or _breadcrumb(work) is not None:
         return False
     with_job = (each for each in work.duplicates if each.intents or _breadcrumb(each) is not None)
     return any(_same_bytes(*(each.folder.part_results(each.part.name) for each in (work, other))) for other in with_job)
@@ -119,39 +141,31 @@ def _same_bytes(first: Path, second: Path) -> bool:
     return first.exists() and second.exists() and filecmp.cmp(first, second, shallow=False)
 
 
-def _asked_before(work: PartWork) -> str | None:
-    """Return the digest of the requests that a part has answers to, or a job; None if no file beside them says it."""
-    asked = read_asked(work.answers_folder)
-    job = _job_file(work) if asked is None and work.hosted else None
-    return asked if job is None else job.request_sha256
-
-
-def _are_known(work: PartWork, spec: RunSpec) -> bool:
-    """Whether what is here of a part is known to be of its present requests: no others were ever, or it says so."""
-    return spec.requests_unchanged or _asked_before(work) == work.request_sha256
-
-
 def _breadcrumb(work: PartWork) -> Breadcrumb | None:
     """Return what was left for people of the last job, if it is whole and was made for these very requests."""
-    crumb = _job_file(work)
+    crumb = work.job_note
     return crumb if crumb is not None and crumb.request_sha256 == work.request_sha256 else None
 
 
-def _job_file(work: PartWork) -> Breadcrumb | None:
-    return breadcrumbs.read(work.folder.results / f"{work.part.name}{breadcrumbs.JOB_FILE}")
-
-
-def _raw_files(work: PartWork) -> dict[int, Path]:
+def _files(work: PartWork) -> dict[int, Path]:
     """Return the files of answers as they came, by attempt."""
     folder = work.answers_folder
     matches = ((_RAW.fullmatch(path.name), path) for path in sorted(folder.glob("results.a*.jsonl")))
     return {int(match[1]): path for match, path in matches if match is not None}
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there and its last row has an end. A row that cannot be read may be as it came."""
+    if not path.exists():
+        return False
+    with open_regular(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 1))
+        return file.read() in {b"", b"\n"}
+
+
 def _ids(paths: Iterable[Path]) -> set[str]:
     """Return the ids of the rows of those files that are there."""
-    from promptrial.jobs.answers import row_ids
-
     return {wire_id for path in paths if path.exists() for wire_id in row_ids(jsonl.lines(path))}
 
 
@@ -179,7 +193,10 @@ def _intent(
 
 
 def _reused(work: PartWork, attempt: int, path: Path) -> Intent | None:
-    """Return an attempt whose answers were taken over from another run, as a file beside them says."""
+    """Return an attempt whose answers were taken over from another run, as a file beside them says.
+
+    Where rows of it cannot be read it has no file on record, as if that had been damaged later: it is taken over again.
+    """
     reused = read_reused(work.answers_folder, attempt)
     if reused is None:
         return None
@@ -189,7 +206,7 @@ def _reused(work: PartWork, attempt: int, path: Path) -> Intent | None:
         status="completed",
         request_sha256=work.request_sha256,
         rows=reused.rows,
-        results=work.folder.run.record(path, jsonl.count(path)),
+        results=work.folder.run.record(path, reused.rows) if len(readable_ids(path)) == reused.rows else None,
         reused=reused,
     )
 

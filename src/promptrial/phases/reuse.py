@@ -188,7 +188,7 @@ def take(
 
     _make_ready(work, recorder)
     attempt = damaged or 1 + max((intent.attempt for intent in work.intents), default=0)
-    leave_asked(answers.folder, work.request_sha256)
+    leave_asked(answers.folder, work.asked)
     file = answers.write(attempt, counted())
     sources = tuple(_source(part, count) for part, count in taken.items())
     reused = ReusedAnswers(at=recorder.clock.now(), sources=sources)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from promptrial.errors import TransientError
 from promptrial.jobs.work import PartWork
@@ -12,7 +12,7 @@ from promptrial.model.units import RUN
 from promptrial.phases.base import Phase, Produced
 from promptrial.phases.buying_again import require_leave_to_buy_again
 from promptrial.phases.engines import engine_for
-from promptrial.phases.recovery import recover_parts
+from promptrial.phases.recovery import asked_parts, recover_parts
 from promptrial.phases.services import Services
 from promptrial.phases.settings import asked_with
 from promptrial.phases.spec import RunSpec
@@ -20,17 +20,24 @@ from promptrial.phases.work import open_work, planned_work
 from promptrial.store import breadcrumbs
 from promptrial.store.records import TrialManifest
 
+if TYPE_CHECKING:
+    from promptrial.jobs.recording import Recorder
+
 __all__ = ["PHASE"]
 
 
 def _run(spec: RunSpec, services: Services) -> Produced:
     """Record engine and job of each part. Side effects: manifests, the job journals and, for hosted providers, jobs."""
-    from promptrial.phases.confirmation import require_consent  # all of these a plan does without
+    from promptrial.jobs.recording import Recorder  # all of these a plan does without
+    from promptrial.phases.confirmation import require_consent
     from promptrial.phases.queues import queue_of
     from promptrial.phases.reuse import take_over
     from promptrial.phases.spending import budget_of
 
-    _recover(spec, services)
+    recorder = Recorder(services.clock, services.events, services.part_done)
+    parts = asked_parts(spec, services, spec.active)
+    _find_again(services, recorder, parts)
+    _recover(spec, services, parts)
     active, everything = {trial.slug for trial in spec.active}, planned_work(spec, services, spec.trials)
     work = [each for each in open_work(spec, everything) if each.folder.slug in active]
     require_leave_to_buy_again(spec, everything)
@@ -43,7 +50,8 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     for model in dict.fromkeys(model for trial in spec.active for model in trial.models):
         services.stop.check()
         _check(services, model)
-    _put_earlier_aside(services, work)
+    _put_earlier_aside(services, recorder, work)
+    _recover(spec, services, parts)
     for trial in spec.active:
         services.stop.check()
         _describe(services, trial, {model: engines[trial.slug, model] for model in trial.models})
@@ -57,22 +65,18 @@ def _run(spec: RunSpec, services: Services) -> Produced:
     return Produced({})
 
 
-def _put_earlier_aside(services: Services, parts: Iterable[PartWork]) -> None:
+def _put_earlier_aside(services: Services, recorder: Recorder, parts: Iterable[PartWork]) -> None:
     """Let folder and record of each part that is paid for be those of its present requests, if it has had others.
 
-    Where its record is lost, the answers of one that is asked request by request say themselves to what they are.
     Only when no part of an arm is on record with an earlier prompt, its trial may have the present one on record: a
     resume could not tell otherwise, after a kill, which of the two was paid for.
     """
-    from promptrial.jobs.answers import set_other_answers_aside
-    from promptrial.jobs.recording import Recorder
+    from promptrial.jobs.answers import make_ready
 
-    recorder = Recorder(services.clock, services.events, services.part_done)
     for part in parts:
-        recorded = part.record.request_sha256
-        if part.paid and recorded != part.request_sha256 and not (part.hosted and recorded is None):
+        if part.paid and part.record.request_sha256 not in {None, part.request_sha256}:
             services.stop.check()
-            set_other_answers_aside(part, recorder)
+            make_ready(part, recorder)
 
 
 def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict[str, Any]]) -> None:
@@ -97,9 +101,19 @@ def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict
     services.save_manifest(trial.slug)  # a resume must know which engine was asked
 
 
-def _recover(spec: RunSpec, services: Services) -> None:
+def _find_again(services: Services, recorder: Recorder, parts: Iterable[PartWork]) -> None:
+    """Let the folder of each part that is not on record be that of its present requests, if it says what it holds."""
+    from promptrial.jobs.answers import find_again
+
+    for part in parts:
+        if part.record.request_sha256 is None:
+            services.stop.check()
+            find_again(part, recorder)
+
+
+def _recover(spec: RunSpec, services: Services, parts: Iterable[PartWork]) -> None:
     """Take up what is here of parts that nothing could be said of before their requests were built."""
-    for slug, found in recover_parts(spec, services, spec.active).items():
+    for slug, found in recover_parts(spec, parts).items():
         services.events.warn(f"{slug}: its requests are unchanged; the files of {found} parts found on disk are kept")
 
 

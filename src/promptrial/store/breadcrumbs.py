@@ -14,7 +14,7 @@ import msgspec
 from promptrial.documents.files import read_bytes
 from promptrial.store import atomic
 
-__all__ = ["JOB_FILE", "OUTPUT_FILE", "Breadcrumb", "forget", "leave", "read"]
+__all__ = ["JOB_FILE", "OUTPUT_FILE", "Breadcrumb", "bring_back", "leave", "put_into", "read"]
 
 JOB_FILE: Final = "_job.json"
 OUTPUT_FILE: Final = "_OUTPUT_DATASET_ID.txt"
@@ -59,7 +59,18 @@ def read(path: Path) -> Breadcrumb | None:
         return None
 
 
-def forget(results: Path, part: str) -> None:
-    """Remove the files of a part."""
-    for ending in (JOB_FILE, OUTPUT_FILE):
-        atomic.remove(results / f"{part}{ending}")
+def put_into(folder: Path, results: Path, part: str) -> None:
+    """Move the files of a part, which name the job of earlier requests, into the folder of its answers to those."""
+    _move_files(results, folder, part)
+
+
+def bring_back(folder: Path, results: Path, part: str) -> None:
+    """Move the files of a part back to where ``put_into`` found them, unless there are others by now."""
+    if not (results / f"{part}{JOB_FILE}").exists():
+        _move_files(folder, results, part)
+
+
+def _move_files(source: Path, target: Path, part: str) -> None:
+    for name in (f"{part}{OUTPUT_FILE}", f"{part}{JOB_FILE}"):
+        if (source / name).exists():
+            atomic.move(source / name, target / name)

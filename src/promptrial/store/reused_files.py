@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -10,7 +13,9 @@ from promptrial.documents.files import read_bytes
 from promptrial.store import atomic
 from promptrial.store.part_records import ReusedAnswers
 
-__all__ = ["leave_reused", "read_reused"]
+__all__ = ["leave_reused", "read_reused", "reused_attempts"]
+
+_NAME: Final = re.compile(r"reused\.a([1-9][0-9]*)\.json")
 
 
 def leave_reused(folder: Path, attempt: int, reused: ReusedAnswers) -> None:
@@ -24,6 +29,12 @@ def read_reused(folder: Path, attempt: int) -> ReusedAnswers | None:
         return msgspec.json.decode(read_bytes(_path(folder, attempt)), type=ReusedAnswers)
     except (OSError, ValueError, RecursionError):
         return None
+
+
+def reused_attempts(folder: Path) -> Iterator[int]:
+    """Return the attempts of which a folder has such a file."""
+    matches = (_NAME.fullmatch(path.name) for path in sorted(folder.glob("reused.a*.json")))
+    return (int(match[1]) for match in matches if match is not None)
 
 
 def _path(folder: Path, attempt: int) -> Path:
