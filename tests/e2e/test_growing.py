@@ -42,7 +42,10 @@ def results(root: Path) -> dict[str, bytes]:
     return {
         path: data
         for path, data in files(root).items()
-        if not path.startswith(MADE_BEFORE) and not path.endswith("manifest.json") and not PART.search(path)
+        if not path.startswith(MADE_BEFORE)
+        and not path.endswith("manifest.json")
+        and not PART.search(path)
+        and "/set_aside/" not in path
     }
 
 

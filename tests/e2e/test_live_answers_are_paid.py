@@ -304,14 +304,28 @@ def test_a_live_run_that_failed_with_answers_does_not_go_on_in_batches_which_wou
     assert batches(live) == []
 
 
-def test_where_the_record_of_these_answers_is_lost_too_batches_need_leave(live: HostedProject) -> None:
+@pytest.mark.parametrize("flags", [(), ("--rebuy",)])
+def test_the_same_holds_where_the_record_of_these_answers_is_lost_too(
+    live: HostedProject, flags: tuple[str, ...]
+) -> None:
     fail_from(live, 9)
     next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
     ask_in_batches(live)
+    outcome = live.run("--resume", "--force", *flags, *TO_PARSE)
+    assert outcome.code == 1, outcome.err
+    assert "the engine is not the one that this trial was started with" in outcome.err
+    assert batches(live) == []
+
+
+def test_batches_need_permission_where_not_even_the_answers_say_who_gave_them(live: HostedProject) -> None:
+    fail_from(live, 9)
+    next(live.project.run_root().glob("*/results/trial_manifest.json")).unlink()
+    for path in live.results().glob("*/asked.json"):
+        path.unlink()
+    ask_in_batches(live)
     outcome = live.run("--resume", "--force", *TO_PARSE)
     assert outcome.code == 2, outcome.err
-    assert "were asked for one by one" in outcome.err
-    assert "--rebuy" in outcome.err
+    assert "no record says to which requests the answers on disk are" in outcome.err
     assert batches(live) == []
     outcome = live.run("--resume", "--force", "--rebuy", *TO_PARSE)
     assert outcome.code == 0, outcome.err

@@ -4721,7 +4721,7 @@ MUTANTS: Final = (
     Mutant(
         "a damaged file of reused answers counts as it is",
         "phases/recovery.py",
-        "if len(_readable_ids(path)) == reused.rows else None",
+        " if len(readable_ids(path)) == reused.rows else None",
         "",
         _LOST_AND_CHANGED,
     ),

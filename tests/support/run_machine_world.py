@@ -36,7 +36,7 @@ OF_A_TRIAL: Final = "/trial_manifest.json"
 NOT_ON_RECORD: Final = (
     "the configuration that the run was started with is not recorded, so forced changes are not listed"
 )
-_ASIDE: Final = re.compile(r"\.corrupt\.\d+$")
+_ASIDE: Final = re.compile(r"\.corrupt\.\d+$|/set_aside/")
 
 Gate = tuple[str, str]
 """A phase and what was decided for it: execute, skip or blocked."""

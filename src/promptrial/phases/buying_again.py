@@ -29,9 +29,6 @@ _CUT_AGAIN: Final = (
 _UNRECORDED: Final = (
     "no record says to which requests the answers on disk are, so these would be put aside and all of them asked again"
 )
-_ONE_BY_ONE: Final = (
-    "answers on disk were asked for one by one, and no job has them, so all of these requests would be asked again"
-)
 _ANSWERS_GONE: Final = (
     "these requests were begun, and no record says how many were answered: none of the answers is here"
 )
@@ -53,7 +50,6 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
     for reason, again, instead in (
         (_UNSHARED, _unshared(spec, paid), _OTHER_SETTINGS),
         (_CUT_AGAIN, chain(_cut_again(spec, paid), _cut_again_off_record(spec, paid)), _OTHER_SETTINGS),
-        (_ONE_BY_ONE, _now_hosted(paid), _OTHER_SETTINGS),
         (_UNRECORDED, _unrecorded(paid), _PUT_BACK),
         (_ANSWERS_GONE, _begun_off_record(paid), _PUT_BACK),
     ):
@@ -97,9 +93,10 @@ def _cut_again_off_record(spec: RunSpec, parts: Sequence[PartWork]) -> Iterator[
     earlier = {slug: asked_earlier(folder) for slug, folder in results.items()}
     for part in off_record:
         trial = spec.trial(part.folder.slug)
-        arm = next(arm for arm in trial.arms if arm.name == part.part.condition)
+        arms = [arm for arm in trial.arms if arm.name == part.part.condition]  # none of the part of a judge
         others = (each for each in earlier[trial.slug].get(part.part.name, ()) if each.request_sha256 not in wanted)
-        if any(each.prompt and was_sent({**each.prompt, "tokens": None}, trial, arm) for each in others):
+        sent = [{**each.prompt, "tokens": None} for each in others if each.prompt]
+        if any(was_sent(entry, trial, arm) for entry in sent for arm in arms):
             yield part
 
 
@@ -124,23 +121,9 @@ def _unrecorded(parts: Sequence[PartWork]) -> Iterator[PartWork]:
             yield part
 
 
-def _now_hosted(parts: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield parts that jobs are to answer, with answers that were asked for one by one and of which no record says so.
-
-    Those that are on record are answered by the engine that was asked, or not at all (``engines``).
-    """
-    for part in parts:
-        if not part.hosted or part.submitted or part.intents or part.sent_one_by_one:
-            continue
-        rows = part.folder.part_rows(part.part.name)
-        if not (rows.exists() and rows.stat().st_size):
-            continue
-        if part.answers_are_to == part.request_sha256:
-            yield part
-
-
 def _has_answers_without_job(work: PartWork) -> bool:
-    return _has_live_rows(work, work.part.name) or any(reused_attempts(work.answers_folder))
+    rows = work.folder.part_rows(work.part.name)
+    return _has_live_rows(work, work.part.name) or rows.exists() or any(reused_attempts(work.answers_folder))
 
 
 def _has_live_rows(work: PartWork, name: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,6 +12,7 @@ from promptrial.model import ModelSpec, Trial
 from promptrial.phases.services import Services
 from promptrial.phases.spec import RunSpec
 from promptrial.store.asked_files import read_asked
+from promptrial.store.breadcrumbs import JOB_FILE
 
 __all__ = ["engine_for"]
 
@@ -60,12 +60,14 @@ def _asked_of(work: PartWork) -> Iterator[dict[str, Any]]:
         yield work.engine
     for folder in (work.answers_folder, work.folder_apart(work.request_sha256)):
         asked = read_asked(folder)
-        if asked is not None and asked.request_sha256 == work.request_sha256 and _holds_more_than_asked(folder):
+        if asked is not None and asked.request_sha256 == work.request_sha256 and _holds_answers(folder):
             yield asked.engine
 
 
-def _holds_more_than_asked(folder: Path) -> bool:
-    return sum(1 for _ in islice(folder.iterdir(), 2)) > 1
+def _holds_answers(folder: Path) -> bool:
+    """Whether there is anything beside ``asked.json``: rows, or the note of a job."""
+    names = ("results*.jsonl", f"*{JOB_FILE}")
+    return any(path.stat().st_size > 0 for name in names for path in folder.glob(name))
 
 
 def _engine_now(spec: RunSpec, services: Services, model: ModelSpec) -> dict[str, Any]:
