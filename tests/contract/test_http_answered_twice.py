@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 
+import httpx
 import pytest
 
+from promptrial.providers.exchange import pools_of
 from promptrial.providers.http import HttpClient
 from promptrial.providers.http_service import Service
 from tests.support.http_scripted import bare, reply
@@ -58,3 +60,13 @@ def test_each_request_gets_its_own_answer(url: str, many: bool) -> None:
     with closing(HttpClient(Service("Vendor", url, "", ""), many=many)) as http:
         found = [http.call("GET", f"/{number}", str, what="ask") for number in range(5)]
     assert found == ["/0", "/1", "/2", "/3", "/4"]
+
+
+def test_the_library_still_keeps_what_was_sent_too_much_where_it_is_looked_for(url: str) -> None:
+    """Without this place surplus answers would be found on no connection, and nothing would say so."""
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(f"{url}/0").text == '"/0"'
+        held = [connection for pool in pools_of(client) for connection in pool.connections]
+        assert len(held) == 1
+        assert held[0].is_idle()
+        assert held[0]._connection._h11_state.trailing_data[0].startswith(b"HTTP/1.1 200")
