@@ -1,13 +1,16 @@
-"""Each dependency is listed with its reason, is used, and has a licence that the table of licences states."""
+"""What is imported is declared; what is declared is listed with its reason, used, and under the licence of the list."""
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib.util
 import re
 import runpy
+import sys
 import tomllib
-from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, metadata, requires
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, metadata, packages_distributions, requires
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,7 +65,7 @@ def test_every_tool_is_used(tool: str) -> None:
     settings += (ROOT / "pyproject.toml").read_text(encoding="utf-8").partition("[project.scripts]")[2]
     sources = [path for folder in ("src", "tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
     typed = re.sub(r"^types-|-stubs$", "", tool)
-    module = {"PyYAML": "yaml"}.get(typed, typed).replace("-", "_")
+    module = {"PyYAML": "yaml", "markdown-it-py": "markdown_it"}.get(typed, typed).replace("-", "_")
     imported = re.compile(rf"^\s*(?:import|from) {module}\b|\"{module}[.\"]", re.MULTILINE)
     options = {
         "pytest-socket": "--disable-socket",
@@ -74,6 +77,37 @@ def test_every_tool_is_used(tool: str) -> None:
     used = options.get(tool, f"$(BIN)/{tool}") in settings
     used = used or f"-m {tool}" in settings or f"from {tool} import" in settings
     assert used or tool in WITHOUT_AN_IMPORT or any(imported.search(path.read_text("utf-8")) for path in sources), tool
+
+
+def imported(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield file and top-level module of each absolute import below a folder."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module is not None and node.level == 0:
+                names = [node.module]
+            for name in names:
+                yield path.relative_to(ROOT).as_posix(), name.partition(".")[0]
+
+
+installed: Final = functools.cache(packages_distributions)
+
+
+def packages_of(module: str) -> set[str]:
+    """Return the packages that have a module; of one that is not installed here, the name of the module."""
+    return {comparable(name) for name in installed().get(module, [module])}
+
+
+@pytest.mark.parametrize("folder", ["src", "tests", "docs", "benchmarks", "scripts", "fireworks"])
+def test_every_import_is_of_a_package_that_is_declared(folder: str) -> None:
+    """What another package brings may be gone with its next version. The program may use no tool of ours."""
+    left_out = {"dev", "docs"} if folder == "src" else set()
+    known = {comparable(name) for extra, name in declared() if extra not in left_out}
+    own = {path.stem for part in (".", "src", "benchmarks") for path in (ROOT / part).iterdir()}
+    foreign = {(file, module) for file, module in imported(folder) if module not in own | sys.stdlib_module_names}
+    assert foreign or folder in {"scripts", "fireworks"}
+    packages = {module: packages_of(module) for module in {module for _, module in foreign}}
+    assert [f"{file}: {module}" for file, module in sorted(foreign) if not packages[module] & known] == []
 
 
 def test_licences_are_listed_of_the_versions_that_are_tested() -> None:

@@ -22,6 +22,7 @@ IMPORT_NAMES = {
     "google-re2": "re2",
     "python-calamine": "python_calamine",
     "rouge-score": "rouge_score",
+    "jsonschema-specifications": "jsonschema_specifications",
 }
 INDIRECT = {"python_multipart": "starlette reads forms with it", "s3fs": "fsspec loads it for addresses such as s3://"}
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from promptrial.config.instances import instance_of, preset_instance
@@ -248,9 +250,8 @@ class TestFireworks:
 
 
 def certificates(folder: Path) -> str:
-    """Write the certificates that Python trusts, as a file of one's own."""
-    import certifi
-
+    """Write the certificates that the HTTP library trusts, as a file of one's own."""
     path = folder / "ours.pem"
-    path.write_text(Path(certifi.where()).read_text())
+    trusted = httpx.create_ssl_context().get_ca_certs(binary_form=True)
+    path.write_text("".join(map(ssl.DER_cert_to_PEM_cert, trusted)))
     return str(path)

@@ -16,7 +16,15 @@ from promptrial.documents.files import read_bytes
 __all__ = ["Fingerprint", "differences", "fingerprint"]
 
 _OF_TABLES: Final = ("msgspec", "numpy", "pyarrow")
-_OF_SCORERS: Final = ("google-re2", "jsonschema", "rapidfuzz", "rouge-score", "sacrebleu")
+_OF_SCORERS: Final = (
+    "google-re2",
+    "jsonschema",
+    "jsonschema-specifications",
+    "rapidfuzz",
+    "referencing",
+    "rouge-score",
+    "sacrebleu",
+)
 """Those of the extra ``scorers``."""
 _CODE: Final = "code"
 
