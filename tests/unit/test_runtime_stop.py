@@ -117,15 +117,21 @@ def test_a_wait_looks_at_the_sentinel_at_least_every_second(tmp_path: Path) -> N
 
 
 def test_a_waiting_thread_is_woken_at_once() -> None:
-    token = StopToken(clock=SystemClock())
-    woken: list[bool] = []
-    waiter = threading.Thread(target=lambda: woken.append(token.wait(30)))
-    began = time.monotonic()
+    class Endless(SystemClock):
+        """Its waits end when they are woken, and by no time."""
+
+        def wait(self, event: threading.Event, seconds: float) -> bool:  # noqa: ARG002 - those of a clock
+            waits.set()
+            return event.wait()
+
+    waits, woken = threading.Event(), []
+    token = StopToken(clock=Endless())
+    waiter = threading.Thread(target=lambda: woken.append(token.wait(30)), daemon=True)
     waiter.start()
+    waits.wait()
     token.set("x")
-    waiter.join()
+    waiter.join(60)
     assert woken == [True]
-    assert time.monotonic() - began < 5
 
 
 # --- signals --------------------------------------------------------------------------------------------------------
@@ -133,11 +139,9 @@ def test_a_waiting_thread_is_woken_at_once() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_asks_for_a_stop_and_says_what_will_happen(tmp_path: Path, number: signal.Signals) -> None:
-    process = child("token.wait(30)", tmp_path / "STOP")
-    began = time.monotonic()
+    process = child("token.wait(3600)", tmp_path / "STOP")
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    assert time.monotonic() - began < 10  # and not the 30 seconds of the wait
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     said, done = out.splitlines()
     assert said.startswith(f"{number.name}: stopping after the current requests")
@@ -234,15 +238,13 @@ def test_a_sentinel_that_says_now_interrupts_whatever_the_main_thread_does(tmp_p
     body = """
     with beside_the_work(token, lambda: None, 1):
         try:
-            time.sleep(60)
+            time.sleep(3600)
         except Exception:
             pass
 """
     process = child(body, tmp_path / "STOP")
-    began = time.monotonic()
     (tmp_path / "STOP").write_bytes(DETACH)
-    out, _ = process.communicate(timeout=20)
-    assert time.monotonic() - began < 10
+    out, _ = process.communicate(timeout=60)
     assert process.returncode == 5
     assert "done" not in out
 
