@@ -13,7 +13,7 @@ from promptrial.engine.facts import phases
 
 SOURCE = Path(__file__).parents[2] / "src/promptrial"
 MODULES = [
-    *sorted(SOURCE.glob("engine/*.py")),
+    *sorted(SOURCE.glob("engine/**/*.py")),
     *sorted(SOURCE.glob("design/*.py")),
     *sorted(path for path in SOURCE.glob("care/**/*.py") if path.name != "smoke.py"),
 ]
