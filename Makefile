@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all test-slow shuffled mutants crash properties soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
+.PHONY: help setup demo test test-all test-slow shuffled mutants crash properties cap soak check smoke plan bench bench-large bench-more bench-compare bench-page bench-view bench-embedded calibrate whole-runs power-table sdk ray docs screenshots clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
