@@ -166,7 +166,7 @@ def _scorers(rule: FittingRule) -> str:
     return ", ".join(f"`{name}`" for name in rule.scorers)
 
 
-def house() -> str:
+def layers() -> str:
     """Return the layers that the import contract enforces, the topmost first, with what each package is for."""
     contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     ordered = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
@@ -264,7 +264,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "commands": commands,
     "configuration of the experiment": lambda: configuration(of_the_experiment=True),
     "configuration of the run": lambda: configuration(of_the_experiment=False),
-    "house": house,
+    "layers": layers,
     "fitting": fitting,
     "templates": templates,
     "phases": phases,

@@ -1,4 +1,4 @@
-"""The house has few rooms, and the words of one domain stay in their room."""
+"""The program has few packages, and the words of one domain stay in theirs."""
 
 from __future__ import annotations
 
