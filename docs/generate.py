@@ -327,7 +327,7 @@ def run(arguments: list[str]) -> int:
     stale = {path: text for path, text in pages().items() if not path.exists() or path.read_text() != text}
     if arguments == ["--check"]:
         for path in stale:
-            sys.stderr.write(f"{path.relative_to(DOCS.parent)} is out of date; run: make docs\n")
+            print(f"{path.relative_to(DOCS.parent)} is out of date; run: make docs", file=sys.stderr)
         return 1 if stale else 0
     for path, text in stale.items():
         path.write_text(text)

@@ -1,10 +1,13 @@
-"""The code keeps its size and shape, and every check that is turned off somewhere says why."""
+"""The code keeps its size and shape, and every check that is turned off somewhere says why and would find something."""
 
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -162,3 +165,23 @@ def test_every_check_that_the_project_turns_off_says_why() -> None:
     )
     assert ignored
     assert [line for line in ignored if not re.search(r"# \w", line)] == []
+
+
+def test_every_check_that_the_project_turns_off_would_find_something_there() -> None:
+    lint = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["ruff"]["lint"]
+    everywhere, by_folder = lint["ignore"], lint["per-file-ignores"]
+    options = ('lint.select=["ALL"]', "lint.ignore=[]", "lint.per-file-ignores={}")
+    command = ("ruff", "check", "--exit-zero", "--no-cache", "--output-format", "concise")
+    told = subprocess.run(
+        [sys.executable, "-m", *command, *(f"--config={each}" for each in options)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = {*re.findall(r"^(.+?):\d+:\d+: ([A-Z]+\d+)", told.stdout, re.MULTILINE)}
+    assert {*everywhere} - {code for _, code in found} == set()
+    needless = [
+        f"{pattern}: {code}"
+        for pattern, codes in by_folder.items()
+        for code in codes
+        if code in everywhere or not any(code == other and fnmatch(file, pattern) for file, other in found)
+    ]
+    assert needless == []
