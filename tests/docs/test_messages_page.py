@@ -39,6 +39,15 @@ def test_every_message_says_what_to_do_and_has_a_documented_exit_code() -> None:
         assert each.exit_code is None or str(each.exit_code) in documented, each
 
 
+def test_a_message_asks_to_fix_only_what_there_is_to_fix_where_it_is() -> None:
+    usual = TABLES["WHAT_TO_DO"]
+    done = {each.what_to_do for each in messages() if each.exit_code == 0}
+    assert done == {usual["ReaderGoneError"]}
+    of_data_sets = [each for each in messages() if each.package == "datasets"]
+    hub = [each.text for each in of_data_sets if each.what_to_do == usual["PermanentError"]]
+    assert hub == [], "no provider gives the cause of what is wrong with a data set"
+
+
 def test_no_message_has_lost_a_space_beside_a_value() -> None:
     stuck = [
         each.text for each in messages() if re.search(r"\}[a-z]{2,} |[a-z]{3,}\{(?!\w*\}[-_./'\w])\w+\} ", each.text)

@@ -134,6 +134,7 @@ def refused(hub: Hub, kind: type[PromptrialError], location: HubLocation = NQ) -
     with pytest.raises(kind) as caught:
         hub.fetch(location)
     text = str(caught.value)
+    assert caught.value.hint
     assert TOKEN not in text
     assert not [path for path in hub.cache.rglob("*") if path.is_file()]
     return text

@@ -154,7 +154,9 @@ class Hub:
 
     def _folder(self, location: HubLocation, commit: str) -> Path:
         if not COMMIT.fullmatch(commit):
-            raise PermanentError(f"{location}: not a commit of the hub: {commit[:60]!r}")
+            raise PermanentError(
+                f"{location}: not a commit of the hub: {commit[:60]!r}", hint="check the hub's address (HF_ENDPOINT)"
+            )
         return self.cache / _repository(location) / commit / location.config
 
     def _listing_path(self, location: HubLocation, commit: str) -> Path:

@@ -30,6 +30,8 @@ T = TypeVar("T")
 _CHUNK: Final = 1 << 20
 _MAX_PAGES: Final = 1000
 _LOCAL_HINT: Final = "or download the file another way and use it as the data set's `path` (.parquet works too)"
+_LATER: Final = f"try again later, {_LOCAL_HINT}"
+_ADDRESS: Final = f"check the hub's address (HF_ENDPOINT), {_LOCAL_HINT}"
 
 
 class _Revision(msgspec.Struct):
@@ -66,8 +68,8 @@ class HubSession:
             entries += self._decoded(response.content, list[TreeEntry], what)
             url = response.links.get("next", {}).get("url")
             if url is not None and _origin(url) != _origin(self.endpoint):
-                raise PermanentError(f"could not {what}: the next page is on another server")
-        raise PermanentError(f"could not {what}: more than {_MAX_PAGES} pages")
+                raise PermanentError(f"could not {what}: the next page is on another server", hint=_ADDRESS)
+        raise PermanentError(f"could not {what}: more than {_MAX_PAGES} pages", hint=_ADDRESS)
 
     def download(self, commit: str, file: HubFile, target: Path, progress: Callable[[int], None]) -> None:
         """Download one file; it appears under its name only when it is whole and matches its digest."""
@@ -79,7 +81,7 @@ class HubSession:
             hops: list[httpx.Response] = [*response.history, response]
             told = next((hop.headers["x-repo-commit"] for hop in hops if "x-repo-commit" in hop.headers), commit)
             if told != commit:
-                raise PermanentError(f"could not {what}: the hub sent commit {told[:12]!r} instead")
+                raise PermanentError(f"could not {what}: the hub sent commit {told[:12]!r} instead", hint=_LATER)
             with atomic.AtomicFile(target) as sink:
                 digest = hasher(file)
                 for chunk in response.iter_bytes(_CHUNK):
@@ -104,7 +106,7 @@ class HubSession:
         try:
             return msgspec.json.decode(content, type=kind)
         except (msgspec.DecodeError, RecursionError) as error:
-            raise PermanentError(f"could not {what}: not a valid answer of the hub: {error}") from error
+            raise PermanentError(f"could not {what}: not a valid answer of the hub: {error}", hint=_ADDRESS) from error
 
 
 @contextmanager
@@ -135,12 +137,16 @@ def hub_session(endpoint: str, token: str | None, timeout_s: float, location: Hu
 
 def _check_content(what: str, file: HubFile, size: int, hexdigest: str) -> None:
     if size < file.size:
-        raise TransientError(f"could not {what}: the download stopped after {size:,} of {file.size:,} bytes")
+        raise TransientError(
+            f"could not {what}: the download stopped after {size:,} of {file.size:,} bytes", hint=_LATER
+        )
     if size > file.size:
-        raise PermanentError(f"could not {what}: more than the {file.size:,} bytes that the hub lists")
+        raise PermanentError(f"could not {what}: more than the {file.size:,} bytes that the hub lists", hint=_LATER)
     expected = file.digest.partition(":")[2]
     if hexdigest != expected:
-        raise PermanentError(f"could not {what}: its digest is {hexdigest}, the hub lists {expected}; nothing was kept")
+        raise PermanentError(
+            f"could not {what}: its digest is {hexdigest}, the hub lists {expected}; nothing was kept", hint=_LATER
+        )
 
 
 def _is_private(url: str) -> bool:
@@ -170,8 +176,8 @@ def _check_status(response: httpx.Response, what: str) -> None:
     if status == 404:
         raise PermanentError(f"{problem}, not found", hint="check `repo`, `config`, `split` and `revision`")
     if status in {408, 425, 429} or status >= 500:
-        raise TransientError(f"{problem}, busy or broken", hint=f"try again later, {_LOCAL_HINT}")
-    raise PermanentError(problem)
+        raise TransientError(f"{problem}, busy or broken", hint=_LATER)
+    raise PermanentError(problem, hint=_ADDRESS)
 
 
 @contextmanager

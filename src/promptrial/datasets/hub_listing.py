@@ -90,9 +90,13 @@ def files_of_split(location: HubLocation, entries: Iterable[TreeEntry]) -> tuple
             found[name] = HubFile(name, entry.size, digest)
             count = int(match["count"] or 1)
     if not found:
-        raise PermanentError(f"{location}: no Parquet file of this split; splits there: {sorted(splits)}")
+        hint = "set `split` of the data set to one of them" if splits else "check `repo` and `config` of the data set"
+        raise PermanentError(f"{location}: no Parquet file of this split; splits there: {sorted(splits)}", hint=hint)
     if len(found) != count:
-        raise PermanentError(f"{location}: {len(found)} of {count} shards are listed")
+        raise PermanentError(
+            f"{location}: {len(found)} of {count} shards are listed",
+            hint="set `revision` of the data set to a commit that has all of them",
+        )
     return tuple(found[name] for name in sorted(found))
 
 
