@@ -147,8 +147,9 @@ def test_a_misspelt_variable_is_refused_for_it_would_limit_nothing(
 def test_a_variable_of_another_command_or_of_somebody_else_is_none_of_this_one(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
+    without = parse()
     monkeypatch.setenv(variable, "1")
-    parse()
+    assert parse() == without
 
 
 def test_help_needs_no_dotenv(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,12 +198,16 @@ def test_before_there_is_a_folder_sentences_are_said_and_nothing_is_logged() -> 
 
 @pytest.mark.parametrize("error", [OSError("gone"), ValueError("closed")])
 def test_a_stderr_that_fails_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    tried: list[str] = []
+
     class Broken(io.StringIO):
-        def write(self, _text: str) -> int:
+        def write(self, text: str) -> int:
+            tried.append(text)
             raise error
 
     monkeypatch.setattr(sys, "stderr", Broken())
     say_to_stderr("x")
+    assert tried == ["x\n"]
 
 
 def test_a_sentence_is_a_line_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:

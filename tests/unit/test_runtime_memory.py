@@ -60,10 +60,15 @@ def test_all_that_was_freed_goes_back_at_the_end_of_a_phase() -> None:
         assert goes_back("memory.keep_little()", "memory.give_back_freed()", count=800, size=100_000)
 
 
-def test_with_another_c_library_nothing_is_set_and_nothing_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_another_c_library_only_the_variable_of_arrow_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "_glibc", lambda: None)
+    for name in memory.VARIABLES:
+        monkeypatch.setenv(name, "")  # so that it is restored, whether it was set or not
+        monkeypatch.delenv(name)
+    before = dict(os.environ)
     memory.keep_little()
     memory.give_back_freed()
+    assert os.environ == before | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 @pytest.mark.parametrize(
