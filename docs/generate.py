@@ -27,18 +27,18 @@ from promptrial.archive import manifest as archive_manifest
 from promptrial.care import finished_run, run_documents
 from promptrial.care.doctor import document as doctor
 from promptrial.cli.main import COMMANDS, build_parser, main
-from promptrial.comparison import document as comparison
 from promptrial.config.explaining import models_in
 from promptrial.config.sampling import MaxNewTokens
 from promptrial.config.schema import ExperimentConfig
 from promptrial.datasets.base import DatasetFormat
 from promptrial.datasets.columns import NAMES
 from promptrial.datasets.table import open_table
-from promptrial.design import audit_document
 from promptrial.documents import (
     aa,
     analysis,
     analysis_plan,
+    audit,
+    comparison,
     cost_report,
     judges,
     kept_prices,
@@ -306,7 +306,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "labels": label_sheets.json_schema(),
         "agreement": labels.agreement_json_schema(),
         "doctor": doctor.json_schema(),
-        "audit": audit_document.json_schema(),
+        "audit": audit.json_schema(),
         "archive_manifest": archive_manifest.json_schema(),
         "plan": plan_document.json_schema(),
         "analysis_plan": analysis_plan.json_schema(),

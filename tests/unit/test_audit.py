@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from promptrial.design.audit import Counter, audit, estimated_tokens, refusals_in
-from promptrial.design.audit_document import AuditDocument
+from promptrial.documents.audit import AuditDocument
 from promptrial.phases.settings import scoring_settings
 from tests.support import configs
 

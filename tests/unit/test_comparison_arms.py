@@ -10,9 +10,9 @@ import pytest
 
 from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.comparability import Identity, agreements, match_items, refusal
-from promptrial.comparison.document import Changes
 from promptrial.comparison.pages import _changes_table
 from promptrial.comparison.reading import _chosen
+from promptrial.documents.comparison import Changes
 from promptrial.documents.significance import Significance, StatsSettings
 from promptrial.model.arms import DEFAULT_CONTRAST, PAIR, ArmName
 from promptrial.stats.analysis import analyse

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from promptrial.config.loading import LoadedConfig
     from promptrial.datasets.base import DatasetFormat
     from promptrial.design.audit import Counter
-    from promptrial.design.audit_document import AuditDocument, Gold, ModelAudit
+    from promptrial.documents.audit import AuditDocument, Gold, ModelAudit
     from promptrial.engine.providers import Providers
     from promptrial.providers.base import BatchProvider
     from promptrial.reporting.cells import Table
@@ -95,7 +95,7 @@ def _golds(loaded: LoadedConfig) -> tuple[list[Gold], list[str]]:
     Side effects: says which file cannot be read, and what is odd about a data set as a whole.
     """
     from promptrial.datasets.base import reading_of
-    from promptrial.design.audit_document import Gold
+    from promptrial.documents.audit import Gold
     from promptrial.errors import DataError
     from promptrial.phases.scorers import package_scorers
     from promptrial.scoring.golds import GoldCheck, UnusableGolds

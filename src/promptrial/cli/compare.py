@@ -17,7 +17,7 @@ from promptrial.runtime.terminal import print_result, result_width, say_to_stder
 
 if TYPE_CHECKING:
     from promptrial.comparison.comparing import ArmChoice
-    from promptrial.comparison.document import Comparison
+    from promptrial.documents.comparison import Comparison
     from promptrial.model.arms import ArmName
 
 __all__ = ["DESCRIPTION", "configure", "execute"]

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from promptrial.comparison.document import Changes
+from promptrial.documents.comparison import Changes
 from promptrial.model.arms import DEFAULT_CONTRAST, ArmName
 from promptrial.stats.pairing import BoolArray, FloatArray, IntArray, ScoreTable, pair_scores
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptrial.comparison.document import Agreement, AspectName, ItemMatch
 from promptrial.config.effective import config_hash, difference
+from promptrial.documents.comparison import Agreement, AspectName, ItemMatch
 
 __all__ = ["Identity", "agreements", "match_items", "refusal"]
 

@@ -14,7 +14,6 @@ from typing import Literal
 from promptrial.comparison.arms import changes, side_by_side
 from promptrial.comparison.attrition import attrition_among
 from promptrial.comparison.comparability import agreements, match_items, refusal
-from promptrial.comparison.document import Agreement, Comparison, GateResult, ItemMatch, Pair, Side
 from promptrial.comparison.gates import Gate, decide, resolved
 from promptrial.comparison.reading import (
     RunSide,
@@ -28,6 +27,7 @@ from promptrial.comparison.reading import (
 )
 from promptrial.comparison.subsets import chosen_items
 from promptrial.config.effective import difference
+from promptrial.documents.comparison import Agreement, Comparison, GateResult, ItemMatch, Pair, Side
 from promptrial.documents.missing import ArmAttrition
 from promptrial.documents.significance import Significance, StatsSettings, number
 from promptrial.documents.verdict import VerdictDocument

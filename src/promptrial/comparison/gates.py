@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from promptrial.comparison.document import Relation
 from promptrial.config.scorers import column_of
 from promptrial.config.typed import SettingsError
+from promptrial.documents.comparison import Relation
 from promptrial.documents.significance import StatsSettings
 from promptrial.errors import UsageError
 from promptrial.registry import DEFAULT_PACK

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from promptrial.comparison.document import Comparison, Pair
 from promptrial.comparison.pages import Section, sections, verdicts
+from promptrial.documents.comparison import Comparison, Pair
 from promptrial.documents.significance import Endpoint, Significance
 from promptrial.reporting import tables
 from promptrial.reporting.page.markup import shown, table_html

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from promptrial.comparison.document import Comparison, GateResult
 from promptrial.comparison.pages import gate_words
+from promptrial.documents.comparison import Comparison, GateResult
 from promptrial.reporting.cells import temperature
 
 __all__ = ["as_junit"]

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from promptrial.comparison.document import Changes, Comparison, GateResult, Pair, Side
+from promptrial.documents.comparison import Changes, Comparison, GateResult, Pair, Side
 from promptrial.documents.significance import Endpoint, Significance
 from promptrial.reporting.cells import (
     MISSING,

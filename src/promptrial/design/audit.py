@@ -15,7 +15,8 @@ from typing import Final
 from promptrial.config.arms import ArmConfig, PromptConfig, PromptSetConfig
 from promptrial.config.schema import ExperimentConfig
 from promptrial.costs.prices import price_for, usd
-from promptrial.design.audit_document import (
+from promptrial.design.trials import model_specs
+from promptrial.documents.audit import (
     Arm,
     AuditDocument,
     Gold,
@@ -25,7 +26,6 @@ from promptrial.design.audit_document import (
     PromptSetAudit,
     Refusal,
 )
-from promptrial.design.trials import model_specs
 from promptrial.errors import SelfTestError
 from promptrial.model.arms import ArmName, contrasts_of
 from promptrial.scoring import selftest
