@@ -19,7 +19,7 @@ from tests.e2e.test_without_gold import NEEDS_NONE, NO_GOLD, write
 from tests.support.browser import Watched, opened
 from tests.support.page_reader import read_page
 from tests.support.page_runs import ATTACKS, judged_run, small_project
-from tests.unit.test_page_items import COMMON, item
+from tests.unit.test_reporting_page_items import COMMON, item
 from tests.unit.test_reporting_pages import costs, document, facts
 
 if TYPE_CHECKING:

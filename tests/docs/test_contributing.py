@@ -113,13 +113,24 @@ def test_every_folder_of_tests_is_explained() -> None:
     assert named == there
 
 
+def patterns_by_change() -> dict[str, str]:
+    """Return the patterns of tests to run by what is changed."""
+    told = section(MAP, "Which tests to run for a change")
+    return dict(re.findall(r"^\| (?!change|---)(.+?) \| `(.+)` \|$", told, re.MULTILINE))
+
+
 def test_every_package_has_a_row_that_says_which_tests_to_run_and_all_of_them_are_there() -> None:
-    rows = dict(
-        re.findall(r"^\| (`.+?`.*?) \| `(.+)` \|$", section(MAP, "Which tests to run for a change"), re.MULTILINE)
-    )
+    rows = patterns_by_change()
     packages = {f"src/promptrial/{path.parent.name}" for path in (ROOT / "src/promptrial").glob("*/__init__.py")}
     named = {name for cell in rows for name in re.findall(r"`(.+?)`", cell)}
     assert packages <= named
     for patterns in rows.values():
         for pattern in patterns.split():
             assert list(ROOT.glob(pattern)), pattern
+
+
+def test_every_file_of_the_unit_tests_is_run_for_some_change() -> None:
+    told = {path for patterns in patterns_by_change().values() for each in patterns.split() for path in ROOT.glob(each)}
+    files = [*(ROOT / "tests/unit").glob("test_*.py")]
+    assert len(files) > 200
+    assert [path.name for path in files if path not in told] == [], "name it after its package, or give it a row"

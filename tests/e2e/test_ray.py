@@ -30,7 +30,7 @@ from tests.support.project import Project
 from tests.support.ray_tasks import DyingParser, OnlyHere, Recorder
 from tests.support.sharing import FILES, answer_all, made
 from tests.support.skips import RAY
-from tests.unit.test_run_spec import opened_run
+from tests.unit.test_phases_run_spec import opened_run
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason=RAY),

@@ -23,7 +23,7 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-_RESULT_TABLES: Final = ("tests/unit/test_analyze_tables.py",)
+_RESULT_TABLES: Final = ("tests/unit/test_comparison_analyze_tables.py",)
 _LABEL: Final = ("tests/e2e/test_label.py",)
 _AGAINST_ITSELF: Final = ("tests/unit/test_stats_against_itself.py",)
 _SECOND_ASK: Final = ("tests/unit/test_reporting_second_ask.py",)
@@ -35,10 +35,10 @@ _MODEL_JUDGES: Final = ("tests/e2e/test_judges.py",)
 _JUDGING: Final = ("tests/unit/test_scoring_judge_messages.py",)
 _JUDGES = ("tests/property/test_judges.py", "tests/reference/test_agreement.py",
                   "tests/reference/test_prediction_powered.py")  # fmt: skip
-_RESULT_LOGS: Final = ("tests/unit/test_analyze_formats.py",)
-_PAGE_COMPARED: Final = ("tests/unit/test_page_compared.py",)
-_PAGE_ITEMS: Final = ("tests/unit/test_page_items.py",)
-_POWER_CURVES: Final = ("tests/unit/test_power_curves.py",)
+_RESULT_LOGS: Final = ("tests/unit/test_comparison_analyze_formats.py",)
+_PAGE_COMPARED: Final = ("tests/unit/test_reporting_page_compared.py",)
+_PAGE_ITEMS: Final = ("tests/unit/test_reporting_page_items.py",)
+_POWER_CURVES: Final = ("tests/unit/test_phases_power_curves.py",)
 _VERDICT: Final = ("tests/unit/test_reporting_verdict.py",)
 _SHORT: Final = ("tests/unit/test_reporting_short.py",)
 _ONE_PAGE: Final = ("tests/unit/test_reporting_markdown.py",)
@@ -76,14 +76,14 @@ _BATCH_FILES: Final = ("tests/unit/test_providers_batch_file.py",)
 _SCHEDULE: Final = ("tests/unit/test_jobs_schedule.py",)
 _CAP: Final = ("tests/unit/test_jobs_budget.py", "tests/unit/test_jobs_budget_live.py")
 _VIEW: Final = ("tests/e2e/test_view_attacks.py",)
-_VIEW_LIVE: Final = ("tests/unit/test_view_live.py",)
-_ROWS: Final = ("tests/unit/test_row_groups.py",)
-_JUDGEMENTS: Final = ("tests/unit/test_judgement_rows.py",)
-_SIDES: Final = ("tests/unit/test_side_by_side.py", "tests/unit/test_answer_rows.py")
+_VIEW_LIVE: Final = ("tests/unit/test_care_view_live.py",)
+_ROWS: Final = ("tests/unit/test_store_row_groups.py",)
+_JUDGEMENTS: Final = ("tests/unit/test_phases_judgement_rows.py",)
+_SIDES: Final = ("tests/unit/test_phases_side_by_side.py", "tests/unit/test_phases_answer_rows.py")
 _MONTH: Final = ("tests/unit/test_phases_month.py",)
 _CUTTING: Final = ("tests/property/test_cutting.py",)
 _OPENAI_ROWS: Final = ("tests/unit/test_providers_openai_rows.py",)
-_PROBE: Final = ("tests/unit/test_probe.py",)
+_PROBE: Final = ("tests/unit/test_care_probing.py",)
 _JOB_NAMES: Final = ("tests/unit/test_jobs_vendor_names.py",)
 _GROWTH: Final = ("tests/property/test_growth.py",)
 _COLUMNS: Final = ("tests/unit/test_datasets_columns.py",)
@@ -91,16 +91,16 @@ _TABLES: Final = ("tests/unit/test_datasets_table.py",)
 _FILES: Final = ("tests/property/test_question_files.py",)
 _BLOCKS: Final = ("tests/property/test_plain_blocks.py",)
 _LAYOUTS: Final = ("tests/unit/test_datasets_layouts.py",)
-_RECOGNISING: Final = ("tests/unit/test_recognising.py",)
-_SHAPES: Final = ("tests/unit/test_question_shapes.py",)
+_RECOGNISING: Final = ("tests/unit/test_datasets_recognising.py",)
+_SHAPES: Final = ("tests/unit/test_datasets_question_shapes.py",)
 _SHEETS: Final = ("tests/unit/test_datasets_sheets.py",)
 _CONTAINERS: Final = ("tests/unit/test_datasets_containers.py",)
-_NEW_FILES: Final = ("tests/unit/test_new_files.py",)
+_NEW_FILES: Final = ("tests/unit/test_store_new_files.py",)
 _POWER: Final = ("tests/unit/test_design_power.py",)
 _PLANNING: Final = ("tests/unit/test_stats_planning.py",)
 _SPREAD: Final = ("tests/unit/test_design_spread.py",)
-_PLANNED_GATES: Final = ("tests/unit/test_planned_gates.py",)
-_COPIED: Final = ("tests/unit/test_copied_sample.py",)
+_PLANNED_GATES: Final = ("tests/unit/test_comparison_planned_gates.py",)
+_COPIED: Final = ("tests/unit/test_config_copied_sample.py",)
 
 _OCCURRENCES: Final = ("tests/unit/test_scoring_occurrences.py",)
 _NUMBERS: Final = ("tests/unit/test_scoring_numbers.py",)
@@ -151,7 +151,7 @@ MUTANTS: Final = (
         "design/waves.py",
         "return Waves(tuple(wave_of[key] for key in keys)",
         "return Waves(tuple(at * count // len(keys) for at, _ in enumerate(keys))",
-        ("tests/unit/test_waves.py",),
+        ("tests/unit/test_design_waves.py",),
     ),
     Mutant(
         "every wave may be asked at once",
@@ -165,7 +165,7 @@ MUTANTS: Final = (
         "stats/under_looks.py",
         "return (low, high) if takes_back and low <= high else (last.ci_low, last.ci_high)",
         "return last.ci_low, last.ci_high",
-        ("tests/unit/test_waves.py",),
+        ("tests/unit/test_design_waves.py",),
     ),
     Mutant(
         "completion without the names of runs",
@@ -228,7 +228,7 @@ MUTANTS: Final = (
         "care/view/items_query.py",
         'if value != _LEFT_OUT.get(name, "")',
         'if value not in {"", "0"}',
-        ("tests/unit/test_view_items_query.py",),
+        ("tests/unit/test_care_view_items_query.py",),
     ),
     Mutant(
         "results made before the sample grew taken for whole",
@@ -242,7 +242,7 @@ MUTANTS: Final = (
         "phases/side_by_side.py",
         "and self._n_prepared > len(self._scored_keys)",
         "and False",
-        ("tests/unit/test_side_by_side.py",),
+        ("tests/unit/test_phases_side_by_side.py",),
     ),
     Mutant(
         "items kept that were prepared before the run grew",
@@ -494,14 +494,14 @@ MUTANTS: Final = (
         "design/context_lengths.py",
         "if each.fewest + each.answer > context]",
         "if each.most > context]",
-        ("tests/unit/test_context_lengths.py",),
+        ("tests/unit/test_design_context_lengths.py",),
     ),
     Mutant(
         "the answer needs no room in the context",
         "design/context_lengths.py",
         "return self.tokens.high + self.answer",
         "return self.tokens.high",
-        ("tests/unit/test_context_lengths.py",),
+        ("tests/unit/test_design_context_lengths.py",),
     ),
     Mutant(
         "a server of one's own has the context of a vendor's model of the same name",
@@ -676,84 +676,84 @@ MUTANTS: Final = (
         "engine/resolving.py",
         "(recorded.holds or not _all_there(given))",
         "(not _all_there(given))",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "a question file that was corrected before any question was drawn is not looked at",
         "engine/resolving.py",
         "(recorded.holds or not _all_there(given))",
         "(recorded.holds or _all_there(given))",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "a decision that the configuration states now loses its reason",
         "engine/resolving.py",
         "            same[joined] = why\n",
         "            pass\n",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "a primary endpoint on record is kept though its scorer runs no more",
         "engine/resolving.py",
         "set(value) <= scorers.keys()",
         "set(value) != scorers.keys()",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "scorers that were given once and are given no more stay for ever",
         "engine/resolving.py",
         'known.tree.get("scorers")):',
         "False):",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "a column of another file's record is taken",
         "engine/question_files.py",
         "any(given.get(key) != known.get(key) for key in",
         "all(given.get(key) != known.get(key) for key in",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "a column that the configuration gives is decided too",
         "engine/question_files.py",
         "        if role not in given:\n",
         "        if role:\n",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "hosted models get stop sequences that nobody asked for",
         "design/defaults.py",
         "if found and not hosted and",
         "if found and",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "stop sequences that are given are replaced",
         "design/defaults.py",
         'not gives(config, ("stop",))',
         "True",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "numbers among short answers make the numeric measure primary",
         "design/fitting.py",
         'golds["short"] += golds[kind]',
         'golds["short"] += 0',
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "short worked answers are compared word by word",
         "design/fitting.py",
         "and not all(_MARKED.search(_last_line(each)) for each in item.answers)",
         "",
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "a few questions without an answer are skipped in silence",
         "design/fitting.py",
         "bool(lacking) and others",
         "others or bool(found.kinds.get('no_gold'))",
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "the line of the file is shown for a value that a flag gave",
@@ -921,7 +921,7 @@ MUTANTS: Final = (
         "scoring/numbers.py",
         "    return _whole(plain, decimal) or _last(plain, decimal)",
         "    return _last(plain, decimal)",
-        (*_NUMBERS, "tests/unit/test_fitting.py"),
+        (*_NUMBERS, "tests/unit/test_design_fitting.py"),
     ),
     Mutant(
         "type of scorer: the exponent of a unit is a number",
@@ -956,7 +956,7 @@ MUTANTS: Final = (
         "design/fitting.py",
         "if name != IN_ANY_TEXT",
         "if name",
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "fitting: the answer A is an article",
@@ -970,28 +970,28 @@ MUTANTS: Final = (
         "design/defaults.py",
         "if dataset.rules is None and rules_for(dataset.known_format) is CUSTOM:",
         "if dataset.rules is None:",
-        ("tests/unit/test_resolving.py",),
+        ("tests/unit/test_engine_resolving.py",),
     ),
     Mutant(
         "fitting: single letters are short answers",
         "design/fitting.py",
         "return len(letter) == 1 and letter.isalpha()",
         "return False",
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "fitting: a decimal comma is not passed on to the scorer",
         "design/fitting.py",
         '        found.decimal or ".",',
         '        ".",',
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "fitting: a number that can be read in two ways has a decimal point",
         "design/fitting.py",
         'return None if known or self.marks.get("unclear") else "."',
         'return None if known else "."',
-        ("tests/unit/test_fitting.py",),
+        ("tests/unit/test_design_fitting.py",),
     ),
     Mutant(
         "report: scores of another range are shown in percent",
@@ -1474,21 +1474,21 @@ MUTANTS: Final = (
         "engine/code_consent.py",
         "return allow or known or (from_file and named)",
         "return allow or known or from_file",
-        ("tests/unit/test_code_consent.py",),
+        ("tests/unit/test_engine_code_consent.py",),
     ),
     Mutant(
         "a file is read for code that a configuration in a run names",
         "config/code.py",
         "if lies_in_a_run(configuration):",
         "if lies_in_a_run(configuration) and file.startswith('/'):",
-        ("tests/unit/test_code_consent.py",),
+        ("tests/unit/test_engine_code_consent.py",),
     ),
     Mutant(
         "a recorded configuration counts as named through a link",
         "engine/code_consent.py",
         "os.path.abspath(asked or DEFAULT_CONFIG) == os.path.abspath(used)",
         "os.path.realpath(asked or DEFAULT_CONFIG) == os.path.realpath(used)",
-        ("tests/unit/test_code_consent.py",),
+        ("tests/unit/test_engine_code_consent.py",),
     ),
     Mutant(
         "a worst score outside the range is taken",
@@ -1754,21 +1754,21 @@ MUTANTS: Final = (
         "store/known_digests.py",
         "_SETTLED_S <= timestamp",
         "0 <= timestamp",
-        ("tests/unit/test_known_digests.py",),
+        ("tests/unit/test_store_known_digests.py",),
     ),
     Mutant(
         "a manifest that was replaced is not read again",
         "store/unchanged.py",
         "if held is None or held[0] != stat:",
         "if held is None:",
-        ("tests/unit/test_unchanged.py",),
+        ("tests/unit/test_store_unchanged.py",),
     ),
     Mutant(
         "a file that was replaced by one of the same size and time is trusted",
         "store/known_digests.py",
         "return Stat(found.st_size, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)",
         "return Stat(found.st_size, 0, found.st_mtime_ns, 0)",
-        ("tests/unit/test_known_digests.py",),
+        ("tests/unit/test_store_known_digests.py",),
     ),
     Mutant(
         "a row group of workers ends elsewhere",
@@ -1782,77 +1782,77 @@ MUTANTS: Final = (
         "runtime/workers.py",
         "env=worker_environment(os.environ),",
         "env={**os.environ, **worker_environment(os.environ)},",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "a worker gets the headers of providers",
         "phases/spec.py",
         'bare: dict[str, object] = {"headers": {}, "proxy": None}',
         "bare: dict[str, object] = {}",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "a failed worker is not mentioned",
         "runtime/workers.py",
         "        if not self._has_warned:",
         "        if self._has_warned:",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "workers that were asked for are left out without a word",
         "phases/sharing.py",
         "if asked := _asked_for(spec.config.execution):",
         "if (asked := _asked_for(spec.config.execution)) == spec:",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "a node of Ray with other libraries does tasks",
         "runtime/fingerprint.py",
         "if own.get(name) == version:",
         'if name not in {"Python", "promptrial", _CODE} or own.get(name) == version:',
-        ("tests/unit/test_ray_processes.py",),
+        ("tests/unit/test_runtime_ray_processes.py",),
     ),
     Mutant(
         "a node of Ray stays where it is if it cannot enter the folder of the program",
         "runtime/ray_node.py",
         "    except OSError as error:",
         "    except LookupError as error:",
-        ("tests/unit/test_ray_processes.py",),
+        ("tests/unit/test_runtime_ray_processes.py",),
     ),
     Mutant(
         "Ray of this machine may be reached by others",
         "runtime/ray_driver.py",
         "if not _is_loopback(host)]",
         "if not host]",
-        ("tests/unit/test_ray_processes.py",),
+        ("tests/unit/test_runtime_ray_processes.py",),
     ),
     Mutant(
         "an error of Ray quotes its token",
         "runtime/ray_workers.py",
         'return self._redact(f"{said}: {last}" if last else said)',
         'return f"{said}: {last}" if last else said',
-        ("tests/unit/test_ray_processes.py",),
+        ("tests/unit/test_runtime_ray_processes.py",),
     ),
     Mutant(
         "results of workers come as they are done",
         "runtime/workers.py",
         "yield _result(*waiting.popleft(), here, check_stop)\n        while",
         "yield _result(*waiting.pop(), here, check_stop)\n        while",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "a worker scores a part with answers of another arm",
         "phases/score_parts.py",
         '        & pc.equal(batch.column("condition"), part.condition).to_numpy(zero_copy_only=False)\n',
         "",
-        ("tests/unit/test_run_spec.py",),
+        ("tests/unit/test_phases_run_spec.py",),
     ),
     Mutant(
         "a wave that runs again leaves what reads it as it was",
         "model/units.py",
         "or self.piece == other.piece)",
         "or self.piece != other.piece)",
-        ("tests/unit/test_units.py",),
+        ("tests/unit/test_model_units.py",),
     ),
     Mutant(
         "receipts forget the version of their phase",
@@ -2055,21 +2055,21 @@ MUTANTS: Final = (
         "design/growth.py",
         "(isinstance(now, int) and now > was)",
         "isinstance(now, int)",
-        ("tests/unit/test_growth.py",),
+        ("tests/unit/test_engine_growing.py",),
     ),
     Mutant(
         "a run that was killed while it grew goes by its smaller configuration",
         "engine/growing.py",
         "return _with_sizes(own, growth[-1].after)",
         "return own",
-        ("tests/unit/test_growth.py",),
+        ("tests/unit/test_engine_growing.py",),
     ),
     Mutant(
         "a run that grows takes the newest commit of a data set on the hub",
         "phases/sources.py",
         "for size in (growth.before for growth in spec.growth):",
         "for size in ():",
-        ("tests/unit/test_growth.py",),
+        ("tests/unit/test_engine_growing.py",),
     ),
     Mutant(
         "answers in an unknown column are taken for questions without gold answers",
@@ -2314,7 +2314,7 @@ MUTANTS: Final = (
         "care/draft_inputs.py",
         "if _LOOKS_LIKE_A_FILE.fullmatch(text):",
         "if _LOOKS_LIKE_A_FILE.match(text) and False:",
-        ("tests/unit/test_draft_inputs.py",),
+        ("tests/unit/test_care_draft_inputs.py",),
     ),
     Mutant(
         "a copied question beside other prompts is noticed only where the questions are others too",
@@ -2503,7 +2503,7 @@ MUTANTS: Final = (
         "datasets/squad_v2.py",
         "with open_content(path, reading.encoding).open() as file:",
         "with open_content(path).open() as file:",
-        ("tests/unit/test_question_shapes.py",),
+        ("tests/unit/test_datasets_question_shapes.py",),
     ),
     Mutant(
         "an exception of its own class passes the edge to a function of the user's",
@@ -2892,7 +2892,7 @@ MUTANTS: Final = (
         "phases/one_control.py",
         "trial.prompt_set if len(sets) == len(trials) else trial.slug",
         "trial.prompt_set",
-        ("tests/unit/test_one_control.py", "tests/e2e/test_contrasts.py"),
+        ("tests/unit/test_phases_one_control.py", "tests/e2e/test_contrasts.py"),
     ),
     Mutant(
         "a batch that was found no room for is adopted as a job",
@@ -3673,7 +3673,7 @@ MUTANTS: Final = (
         "stats/group_means.py",
         "cross = np.where(np.bincount(cluster) > 1, np.maximum(roots**2 - own, 0.0), 0.0)",
         "cross = np.zeros_like(own)",
-        ("tests/unit/test_analyze_tables.py",),
+        ("tests/unit/test_comparison_analyze_tables.py",),
     ),
     Mutant(
         "clusters that two subsets share have the degrees of freedom of two",
@@ -3750,14 +3750,14 @@ MUTANTS: Final = (
         "runtime/workers.py",
         "if name.startswith(_KEPT) and not is_secret_variable(name)",
         "if name.startswith(_KEPT)",
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "a program gets the keys of the locale",
         "runtime/program.py",
         'return name.startswith("LC_") and not is_secret_variable(name)',
         'return name.startswith("LC_")',
-        ("tests/unit/test_worker_processes.py",),
+        ("tests/unit/test_runtime_worker_processes.py",),
     ),
     Mutant(
         "402 is a refusal like others",
@@ -3932,7 +3932,7 @@ MUTANTS: Final = (
         "comparison/elsewhere/page.py",
         'lower_is_better=self._declared[self._judge].direction == "lower",',
         "lower_is_better=False,",
-        ("tests/unit/test_analyze_formats.py",),
+        ("tests/unit/test_comparison_analyze_formats.py",),
     ),
     Mutant(
         "the numbers of items are those of the first temperature alone",
@@ -4135,7 +4135,7 @@ MUTANTS: Final = (
         "phases/side_by_side.py",
         "(good >= 0.5)",
         "(good > 0.5)",
-        ("tests/unit/test_side_by_side.py",),
+        ("tests/unit/test_phases_side_by_side.py",),
     ),
     Mutant(
         "the arms of the forest plot are exchanged",

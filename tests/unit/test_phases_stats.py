@@ -21,7 +21,7 @@ from promptrial.stats.score_table import ScoreTable, is_nothing
 from promptrial.store.rundir import RunDir
 from tests.support.project import Project
 from tests.support.sharing import answer_all, made
-from tests.unit.test_run_spec import opened_run
+from tests.unit.test_phases_run_spec import opened_run
 
 
 def nan_of(values: list[float | None]) -> list[float]:

@@ -37,7 +37,7 @@ from promptrial.store import tables
 from tests.support.project import Project
 from tests.support.ray_tasks import OnlyHere
 from tests.support.sharing import answer_all, made
-from tests.unit.test_run_spec import opened_run
+from tests.unit.test_phases_run_spec import opened_run
 
 
 def nothing() -> None:

@@ -12,7 +12,7 @@ from promptrial.phases.answer_rows import Answer, AnswerRows
 from promptrial.phases.judgement_rows import JUDGEMENT_COLUMNS, Judgement, JudgementRows, judgement_row
 from promptrial.scoring.judge_messages import Verdict
 from promptrial.store.tables import Column, TableWriter, codes_of
-from tests.unit.test_answer_rows import COLUMNS
+from tests.unit.test_phases_answer_rows import COLUMNS
 
 ONE = judgement_row("quality", "d|a", ("control", "0.0", 1), 1.0, [Verdict(1, "It names | the city.")], flagged=False)
 PAIR = judgement_row(
