@@ -33,12 +33,12 @@ from promptrial.store.rundir import RunDir
 __all__ = ["LEFT_OUT", "Content", "contents_of", "run_files"]
 
 LEFT_OUT: Final = frozenset({".state.lock", ".state.lock.takeover", "STOP_REQUESTED", ".emulator", KNOWN_DIGESTS})
-"""What stands at the top of a run for the process that works on it, and says nothing of the run."""
+"""What is at the top of a run for the process that works on it, and says nothing of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One file of an archive: where it will stand there, and where it comes from (the disk, or memory)."""
+    """One file of an archive: where it will be there, and where it comes from (the disk, or memory)."""
 
     path: str
     size: int
@@ -81,7 +81,7 @@ def _walk(folder: Path, left_out: frozenset[str] = frozenset()) -> Iterator[Path
 def contents_of(
     run: RunDir, config_hash: str | None, completeness: Completeness, each: Callable[[], None] = lambda: None
 ) -> tuple[ArchiveManifest, tuple[Content, ...]]:
-    """Return the manifest of a run as it stands, and what the archive will hold: the manifest first, then by path.
+    """Return the manifest of a run as it is, and what the archive will hold: the manifest first, then by path.
 
     ``each`` is called before each file is read.
 

@@ -1,6 +1,6 @@
-"""What an archive says of itself: ``archive_manifest.json`` as a value, and how files differ from it. Touches no file.
+"""What an archive says about itself: ``archive_manifest.json`` as a value, and how files differ from it. Reads no file.
 
-The digest of the manifest stands beside it, in ``archive_manifest.sha256``, in the form that ``sha256sum -c`` reads.
+The digest of the manifest is beside it, in ``archive_manifest.sha256``, in the form that ``sha256sum -c`` reads.
 """
 
 from __future__ import annotations
@@ -107,12 +107,12 @@ def digest_line(data: bytes) -> bytes:
 
 
 def decode(data: bytes, where: str) -> ArchiveManifest:
-    """Return a manifest that can be believed as far as it goes: of a known version, and with paths that stay inside.
+    """Return a manifest whose content can be trusted: of a known version, and with paths that stay inside.
 
     Raises
     ------
     CorruptRecordError
-        If it is none; names ``where`` it was found.
+        If it is not one; names ``where`` it was found.
     NewerVersionError
         If a newer version of the program made it.
     """
@@ -155,7 +155,7 @@ def differences(
         Why a file could not be read to its end.
     stopped : str
         Why nothing more could be read, if so; the first file that was not come to is what is damaged then,
-        or, if there is none, what stands between and behind the files.
+        or, if there is none, what is between and after the files.
     """
     left = [file.path for file in manifest.files if file.path not in found and file.path not in unread]
     rest: list[Difference] = [Difference(path, "missing") for path in left]

@@ -30,7 +30,7 @@ EXPANSION: Final = 1000
 EXPANSION_FREE: Final = 256 << 20
 """Bytes that any archive may unpack to."""
 _HEADERS: Final = 1 << 16
-"""Bytes that may stand between the content of two members."""
+"""Bytes that may be between the content of two members."""
 
 
 class Member(NamedTuple):
@@ -75,7 +75,7 @@ def pack(top: str, contents: Iterable[Content], out: IO[bytes] | io.RawIOBase) -
 
 
 def unpack(file: BinaryIO, where: str) -> Iterator[Member]:
-    """Yield the files of an archive in the order in which they stand, without the folder that holds them all.
+    """Yield the files of an archive in order, without the folder that holds them all.
 
     Raises
     ------

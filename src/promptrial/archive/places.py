@@ -1,4 +1,4 @@
-"""Where an archive is kept on this machine, told apart in ``addresses``. What it holds is not judged here.
+"""Where an archive is kept on this machine, distinguished in ``addresses``. What it holds is not judged here.
 
 A place is a folder of files or one packed file. A write that is interrupted leaves nothing under the final name: here
 by renaming at the end, elsewhere (``remote``) by writing the manifest last.
@@ -30,7 +30,7 @@ class Place(Protocol):
     """How it is named in messages: without the key that an address may hold."""
 
     def occupied(self, ours: Collection[str]) -> bool:
-        """Return whether something stands there that is not the rest of an interrupted write of these paths."""
+        """Return whether something is there that is not the rest of an interrupted write of these paths."""
 
     def write(self, top: str, contents: Iterable[Content]) -> None:
         """Write an archive: the manifest comes first, and ``top`` is the folder that a packed one unpacks to."""
@@ -41,7 +41,7 @@ class Place(Protocol):
         Raises
         ------
         CorruptRecordError
-            For what cannot be read; from the bytes of a member, if the ones behind it may still be readable.
+            For what cannot be read; from the bytes of a member, if the ones after it may still be readable.
         """
 
     def withdraw(self) -> str:

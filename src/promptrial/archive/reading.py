@@ -95,7 +95,7 @@ def _written(chunks: Iterator[bytes], path: Path) -> Iterator[bytes]:
 def _digests(
     members: Iterator[Member], sizes: Mapping[str, int], each: Callable[[], None], prefix: str
 ) -> tuple[dict[str, FileDigest], dict[str, str], str]:
-    """Return the digests of the members, why some could not be read, and why those behind them could not.
+    """Return the digests of the members, why some could not be read, and why those after them could not.
 
     No more than its size of a member is read, and nothing of one that the manifest does not have: ``sizes`` holds what
     it has. ``prefix`` is how messages begin that name the archive, which goes without saying here.

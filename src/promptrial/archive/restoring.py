@@ -57,7 +57,7 @@ def restore(place: Place, experiments: Path, run_id: str | None, clock: Clock) -
     DiskSpaceError
         If the disk has no room for it.
     PromptrialError
-        If a link stands where a killed process would have left its folder.
+        If a link is where a killed process would have left its folder.
 
     Side effects: unpacks into a hidden folder beside the run's, and renames that at the end; the run's lock is held.
     Removes such folders that killed processes left.
@@ -109,7 +109,7 @@ def _remove_leftovers(run: RunDir, clock: Clock) -> None:
     RunLockedError
         If a process fills one at this moment.
     PromptrialError
-        If a link stands there: nothing is read, written or removed through it.
+        If a link is there: nothing is read, written or removed through it.
     """
     names = re.compile(rf"\.{re.escape(run.root.name)}(\.[0-9a-f]+)?\.tmp")
     there = sorted(run.root.parent.iterdir()) if run.root.parent.is_dir() else []
@@ -174,7 +174,7 @@ def _changed(place: Place, path: str) -> CorruptRecordError:
 
 
 def _adapt_records(folder: Path, run_id: str) -> None:
-    """Put the id of the run into its records, and let them forget where its configuration stood.
+    """Put the id of the run into its records, and let them forget where its configuration was.
 
     Elsewhere, a file of that name is another project's. Damaged records go into archives too, and an archive may have
     been written by anybody; those are left as they are. Reports keep the name under which they were written.
@@ -196,7 +196,7 @@ def _adapt_records(folder: Path, run_id: str) -> None:
 
 
 def _whole(path: Path, kind: type[_Record]) -> _Record | None:
-    """Return a record; None if it is not there, or damaged."""
+    """Return a record; None if it does not exist, or is damaged."""
     try:
         return records.load(path, kind)
     except (FileNotFoundError, CorruptRecordError):

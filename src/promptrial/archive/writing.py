@@ -29,7 +29,7 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """An archive that was verified: where it is, what it says of itself, and whether it was written just now."""
+    """An archive that was verified: where it is, what it says about itself, and whether it was written just now."""
 
     where: str
     manifest: ArchiveManifest
@@ -38,7 +38,7 @@ class Archived:
 
 
 def archive_run(run: RunDir, place: Place, invocation: Invocation, *, incomplete: bool = False) -> Archived:
-    """Write a run to a place, unless the same run is there already.
+    """Write a run to a place, unless the same run already exists.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _refusal(run: RunDir, completeness: Completeness) -> PromptrialError:
 
 
 def _read_back(place: Place, manifest: ArchiveManifest, check: Callable[[], None]) -> Archived:
-    """Compare what stands there now with what was to be written."""
+    """Compare what is there now with what was to be written."""
     digest = hashlib.sha256(encode(manifest)).hexdigest()
     try:
         seen = verify(place, check)
@@ -138,7 +138,7 @@ def _read_back(place: Place, manifest: ArchiveManifest, check: Callable[[], None
 
 
 def _kept(run: RunDir, place: Place, manifest: ArchiveManifest, check: Callable[[], None]) -> Archived:
-    """Return the archive that is there already, if it is whole and of the same content."""
+    """Return the archive that already exists, if it is whole and of the same content."""
     try:
         seen = verify(place, check)
         wrong = [str(each) for each in seen.differences] or list(_changes(run, seen.manifest, manifest))
