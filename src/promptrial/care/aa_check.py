@@ -1,4 +1,4 @@
-"""The A/A check of a finished run: the control of each trial against itself, and what gates say of it."""
+"""The A/A check of a finished run: the control of each trial against itself, and what gates say about it."""
 
 from __future__ import annotations
 

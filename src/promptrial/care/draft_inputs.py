@@ -43,7 +43,7 @@ def prompt_given(flag: str, text: str) -> Path | str:
     Raises
     ------
     UsageError
-        If it is empty, no valid Unicode, a folder, or looks like the name of a file that is not there.
+        If it is empty, no valid Unicode, a folder, or looks like the name of a file that does not exist.
     """
     check_unicode(flag, text)
     if not text.strip():
@@ -124,7 +124,7 @@ def model_named(text: str | None, server: Mapping[str, str] | None = None) -> Dr
     Raises
     ------
     UsageError
-        If it names none of these, or one of this machine where something is said of a server.
+        If it names none of these, or one of this machine where something is said about a server.
     """
     found = _model_named(text, server or {})
     if server and not found.provider:

@@ -126,7 +126,7 @@ def new_files(folder: Path, given: Given, env: Mapping[str, str], *, shown: str,
     Raises
     ------
     PromptrialError
-        If the questions cannot be read, or something given cannot stand in a configuration.
+        If the questions cannot be read, or something given cannot be written in a configuration.
     """
     files: dict[PurePosixPath, bytes] = {}
     prompts: dict[str, str] = {}
@@ -156,7 +156,7 @@ def _prompt_name(arm: ArmName) -> PurePosixPath:
 def _from_folder(path: Path, folder: Path) -> str:
     """Return the path of a file from the folder of a configuration, which may not exist yet.
 
-    Links in the way to both are followed, for ``..`` in a path leads out of where a folder really is.
+    Links in the way to both are followed, because ``..`` in a path leads out of where a folder really is.
     """
     real = Path(os.path.realpath(path.parent)) / path.name
     found = os.path.relpath(real, os.path.realpath(folder))

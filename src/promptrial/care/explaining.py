@@ -78,7 +78,7 @@ def _made(spec: RunSpec, services: Services, phase: Phase, facts: list[Fact]) ->
 
 
 def _undone(spec: RunSpec, services: Services, phase: Phase, fact: Fact) -> Iterator[str]:
-    """Yield what one unit lacks: parts by arm, inputs that changed, or the file that is not there."""
+    """Yield what one unit lacks: parts by arm, inputs that changed, or the file that does not exist."""
     if fact.total is not None and phase.part_state is not None:
         yield from _parts_left(spec, services, phase, fact)
         return

@@ -22,7 +22,7 @@ _VERSION: Final = 1
 
 
 class TrialDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """A trial of which there is a report: its paths, and what it shows."""
+    """A trial with a report: its paths, and what it shows."""
 
     slug: str
     report: str

@@ -23,7 +23,7 @@ _WINDOW_S: Final = 60.0
 """Speeds are means over the last minute."""
 _LOOK_EVERY_S: Final = 1.0
 _REST: Final = 20
-"""A look that takes long is followed by a rest of so many times its length, for the run has the work to do."""
+"""A look that takes long is followed by a pause of this many times its length, so that the run can work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Look:
 
     @property
     def phase(self) -> str | None:
-        """The phase that the run is in, or would go on with; None once all are completed."""
+        """The phase that the run is in, or would continue with; None once all are completed."""
         return current_phase(self.status)
 
     @property
@@ -95,7 +95,7 @@ class Follower:
     def look(self) -> Look | None:
         """Look at the files, and return what they say.
 
-        Files that are not there yet, or cannot be read at this moment, leave the last look as it is; ``problem`` says
+        Files that do not exist yet, or cannot be read at this moment, leave the last look as it is; ``problem`` says
         what is wrong with them until a look succeeds. ``pause_s`` says how long to wait before the next look.
         """
         began = self._clock.monotonic()
@@ -124,12 +124,12 @@ def pause_after(took_s: float) -> float:
 
 
 def require_there(run: RunDir) -> None:
-    """Refuse to go on watching a run that is gone: its last look would stand there for good.
+    """Refuse to continue watching a run that is gone: its last state would stay on the screen.
 
     Raises
     ------
     UsageError
-        If the folder of the run is not there any more.
+        If the folder of the run no longer exists.
     """
     if not run.root.is_dir():
         raise UsageError(
@@ -176,7 +176,7 @@ def projected_usd(look: Look) -> float | None:
 
 
 def current_phase(status: RunStatus) -> str | None:
-    """Return the phase that a run is in, or would go on with; None once all are completed."""
+    """Return the phase that a run is in, or would continue with; None once all are completed."""
     left = [name for name in registry.PHASES if status.state.phases[name].status != "completed"]
     begun = (name for name in left if status.state.phases[name].status != "not_started")
     return next(begun, left[0] if left else None)

@@ -1,4 +1,4 @@
-"""What the labels of sheets say of a measure of a run: sheets are read, and nothing in the run changes."""
+"""What the labels of sheets say about a measure of a run: sheets are read, and nothing in the run changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every run in a folder at a glance, from its files alone: how far, what it cost, how old. Reads only, takes no lock.
+"""All runs in a folder at a glance, read from their files: progress, cost and age. Reads only, takes no lock.
 
 Nothing is hashed, and a run whose state cannot be read is listed as such: one damaged run must not hide the others.
 """
@@ -26,7 +26,7 @@ __all__ = ["latest_run", "list_runs"]
 
 
 def list_runs(experiments: Path, clock: Clock) -> ListDocument:
-    """List the ``run_*`` folders of a folder; none if it is not there. Raises ``OSError`` if it cannot be read."""
+    """List the ``run_*`` folders of a folder; none if it does not exist. Raises ``OSError`` if it cannot be read."""
     found = [_listed(path, clock) for path in run_folders(experiments) if path.is_dir()]
     found.sort(key=lambda run: -_seconds(run.updated_at) if run.updated_at else math.inf)
     return ListDocument(schema_version=1, experiments_dir=str(experiments), runs=tuple(found))
@@ -60,7 +60,7 @@ def _listed(path: Path, clock: Clock) -> ListedRun:
         return _unreadable(run_id, "no_state", error.message)
     except NewerVersionError as error:
         return _unreadable(run_id, "newer", error.message)
-    except PromptrialError as error:  # a damaged record, or something else than a file in the place of the lock
+    except PromptrialError as error:  # a damaged record, or something other than a file in place of the lock
         return _unreadable(run_id, "damaged", error.message)
     except OSError as error:
         return _unreadable(run_id, "damaged", f"{error.filename or path}: {error.strerror or error}")

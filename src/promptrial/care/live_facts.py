@@ -1,4 +1,4 @@
-"""What is said of a run while it works: the same words in its terminal, in another one, and on a page. Pure."""
+"""What is said about a run while it works: the same words in its terminal, in another one, and on a page. Pure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def last_said(path: Path, most: int) -> list[Said]:
         with open_regular(path, follow_links=False) as file:
             file.seek(max(0, file.seek(0, 2) - _MOST_BYTES))
             lines = file.read(_MOST_BYTES).split(b"\n")
-    except OSError:  # not there yet, or not to be read at this moment
+    except OSError:  # does not exist yet, or cannot be read at this moment
         return []
     return [said for line in lines if (said := _said(line)) is not None][-most:]
 
@@ -40,7 +40,7 @@ class LogTail:
     path : Path
         It need not be there yet.
     first : int
-        How many of the sentences that stand there already are returned by the first look.
+        How many of the sentences that already exists are returned by the first look.
     """
 
     def __init__(self, path: Path, first: int = 5) -> None:
@@ -52,7 +52,7 @@ class LogTail:
         """Return the sentences since the last look; of very many, the last that fit into 64 KiB of the log."""
         try:
             data = self._read()
-        except OSError:  # not there yet, or not to be read at this moment
+        except OSError:  # does not exist yet, or cannot be read at this moment
             return []
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [text for line in lines if (text := _sentence(line))]

@@ -1,4 +1,4 @@
-"""What a status says of the looks at a trial that is asked in waves: how far it is, and no effect. Reads only."""
+"""What a status says about the looks at a trial that is asked in waves: its progress, and no effect. Reads only."""
 
 from __future__ import annotations
 

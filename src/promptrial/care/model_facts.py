@@ -48,7 +48,7 @@ class ModelFacts:
     found : bool or None
         Whether the model is there; None if that is not known.
     context_length : int or None
-        In tokens; None if it is not told.
+        In tokens; None if it is not stated.
     price : Price or None
         None if nobody knows it. ``price_said`` says what it is and where it is from, or how to give it one.
     problem : str
@@ -156,7 +156,7 @@ def _asked(known: Sequence[ModelFacts], around: Surroundings) -> dict[ModelSpec,
 
 
 def _asked_of(provider: BatchProvider, facts: ModelFacts, around: Surroundings) -> ModelFacts:
-    """Return what a server says of one model. A failed check is no traceback, and says nothing of other models."""
+    """Return what a server says about one model. A failed check raises nothing, and says nothing about other models."""
     try:
         if isinstance(provider, ChecksNames):
             provider.check_name(facts.model)

@@ -1,4 +1,4 @@
-"""What to say of a run that is not there: which one was probably meant, and which there are."""
+"""What to say about a run that does not exist: which one was probably meant, and which there are."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONFIGURATIONS: Final = (".yaml", ".yml")
 
 
 def no_such_run(experiments: Path, run_id: str) -> UsageError:
-    """Return the error for a run that is not there.
+    """Return the error for a run that does not exist.
 
     Parameters
     ----------

@@ -118,7 +118,7 @@ def run_probe(
     ----------
     planned : Planned
     env : mapping
-        What is secret in it stands in no answer.
+        Secrets in it appear in no answer.
     clock : Clock
     out : Path
         The file; it is written at once and again with each answer.

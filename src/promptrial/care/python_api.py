@@ -106,7 +106,7 @@ def _file_of(name: str) -> Path:
 
 
 def _write(config: Mapping[str, Any], path: Path) -> bool:
-    """Write a configuration as a file of its own, unless it stands there already; return whether it was written."""
+    """Write a configuration as a file of its own, unless it already exists; return whether it was written."""
     import yaml
 
     text = yaml.safe_dump(_plain(config), sort_keys=False, allow_unicode=True)

@@ -144,7 +144,7 @@ class TrialRun:
         return Frame(pa.Table.from_pylist(rows))
 
     def labels(self, *sheets: str | os.PathLike[str]) -> LabelReport:
-        """Return what the labels in sheets of ``promptrial label`` say of the measure that they were drawn for.
+        """Return what the labels in sheets of ``promptrial label`` say about the measure that they were drawn for.
 
         Each sheet is of another person.
 
@@ -271,7 +271,7 @@ class Run:
         return self.trial.effects
 
     def labels(self, *sheets: str | os.PathLike[str]) -> LabelReport:
-        """Return what the labels in sheets say of a measure of the only trial."""
+        """Return what the labels in sheets say about a measure of the only trial."""
         return self.trial.labels(*sheets)
 
     def _repr_html_(self) -> str:
@@ -283,7 +283,7 @@ class Run:
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Return a run of which at least one trial is finished.
+    """Return a run with at least one finished trial.
 
     Parameters
     ----------
@@ -293,7 +293,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     Raises
     ------
     UsageError
-        If it is no folder of a run, or no trial is finished.
+        If it is not a folder of a run, or no trial is finished.
     PromptrialError
         If a record of it cannot be read, or results are not as they were left.
     """

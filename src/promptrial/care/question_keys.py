@@ -75,7 +75,7 @@ def encoding_given(text: str) -> str:
 
 
 def separator_given(text: str) -> str:
-    """Return what stands between several answers in one cell.
+    """Return what is between several answers in one cell.
 
     Raises
     ------

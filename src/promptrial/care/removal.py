@@ -1,4 +1,4 @@
-"""Removing a run for good: what stands in the way, how much it is, and the removal."""
+"""Removing a run permanently: what prevents it, how much it is, and the removal."""
 
 from __future__ import annotations
 
@@ -90,9 +90,9 @@ def remove_run(run: RunDir, clock: Clock) -> None:
     UsageError
         If the run is gone, its folder is a link by now, or jobs of it are in flight.
     RunLockedError
-        If a process has begun to work on it.
+        If a process has started to work on it.
     OSError
-        If something cannot be removed; the same call goes on with the rest later.
+        If something cannot be removed; the same call can remove the rest later.
 
     Side effects: removes files.
     """

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 ListedWord = StatusWord | Literal["damaged", "newer", "no_state"]
-"""How a run stands in a list: the words of ``status``, and three for a run whose state cannot be read."""
+"""The state of a run in a list: the words of ``status``, and three for a run whose state cannot be read."""
 _VERSION: Final = 1
 
 

@@ -53,7 +53,7 @@ def seal_run(run: RunDir, invocation: Invocation) -> Sealing:
     PhaseBlockedError
         If its questions are not prepared.
     ConfigDriftError
-        If its configuration has changed; what the run goes by has to be settled first.
+        If its configuration has changed; what the run uses has to be settled first.
     """
     clock = invocation.clock
     with RunLock(run.lock_path, since=clock.now(), clock=clock, stop_command=run.command("stop")):
@@ -107,7 +107,7 @@ def _seal_another(run: RunDir) -> str:
 
 
 def _require_settled(opened: Opened) -> None:
-    """Refuse to seal a plan of a configuration that the run does not go by yet."""
+    """Refuse to seal a plan of a configuration that the run does not use yet."""
     run, state = opened.run, opened.state
     if state is None:
         raise ResumeError(f"run {run.run_id}: its state file is missing", hint=f"rebuild it: {run.rebuild_command}")

@@ -65,12 +65,12 @@ def config_of_file(
 
 
 def config_of_run(run: RunDir) -> ShownConfig:
-    """Return the configuration that a run goes by, as its own copy has it.
+    """Return the configuration that a run uses, as its own copy has it.
 
     Raises
     ------
     ConfigError
-        If the copy is not there, or damaged.
+        If the copy does not exist, or is damaged.
     """
     tree, lines = parse(run.config_path, read_named(run.config_path, "configuration"))
     origin = _origin(run)

@@ -93,7 +93,7 @@ def chosen_trial(found: ReadRun, text: str | None) -> Trial:
     Raises
     ------
     UsageError
-        If that is none, or several.
+        If no item is meant, or several are.
     """
     trials = [trial for trial in found.spec.trials if text is None or text in trial.slug]
     if len(trials) == 1:

@@ -46,7 +46,7 @@ class StopPoint:
 
 
 def _at_the_gate(done: str, waiting: str) -> Callable[[RunStatus], bool]:
-    """Return whether one phase is completed, and the one after it has not begun."""
+    """Return whether one phase is completed, and the one after it has not started."""
     return lambda seen: _phase(seen, done) == "completed" and _phase(seen, waiting) == "not_started"
 
 

@@ -208,7 +208,7 @@ def _portrait(run: RunDir) -> dict[str, str]:
 
 
 def _timeless(path: Path) -> bytes:
-    """Return a file without what may differ: times, the last checkpoint, and where the configuration stands."""
+    """Return a file without what may differ: times, the last checkpoint, and where the configuration is."""
     data = read_bytes(path)
     return _PLACE.sub(b"", _CHECKPOINT.sub(b"", _TIME.sub(b"T", data))) if path.name in _WITH_TIMES else data
 

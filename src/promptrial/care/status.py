@@ -1,4 +1,4 @@
-"""How far a run is, from its files alone: one word, and what each phase has done. Reads only, and takes no lock."""
+"""The progress of a run, read from its files: one word, and what each phase has done. Reads only, and takes no lock."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class RunStatus:
     was in progress, and the process that worked on it is gone) or ``incomplete``. ``rows`` and ``expected_rows`` count
     answers on disk and requests built; None before the build phase. ``waiting_for`` counts jobs in flight by
     provider. ``trials`` names those that requests were built for: one that the run has no more may have left a folder.
-    ``awaited`` says of each job that waits for a person what it waits for. ``parts`` counts the parts of each status;
-    empty before the build phase. ``waves`` says in which wave each trial is, of a run that is asked in waves.
+    ``awaited`` says about each job that waits for a person what it waits for. ``parts`` counts the parts of each
+    status; empty before the build phase. ``waves`` says in which wave each trial is, of a run that is asked in waves.
     """
 
     word: StatusWord
@@ -210,7 +210,7 @@ def jobs_in_flight(run: RunDir) -> dict[str, int]:
 
 
 def _manifests(run: RunDir, trials: tuple[str, ...]) -> dict[str, TrialManifest]:
-    """Return the manifests of the trials by their slugs, but for damaged ones: a resume says so and fixes them.
+    """Return the manifests of the trials by their slugs, except for damaged ones: a resume says so and fixes them.
 
     Where it is not known which trials there are, every folder that looks like one is taken for one.
     """

@@ -20,7 +20,7 @@ def ask_to_stop(run: RunDir, how: bytes, clock: Clock) -> Holder | None:
     """Leave the sentinel if a process may work on a run; return who was asked, or None if no process works on it.
 
     A process that starts removes a sentinel that was left for an earlier one, and then writes its name into the lock.
-    So the sentinel counts once the same name stood in the lock before and after it was written.
+    So the sentinel counts once the same name was in the lock before and after it was written.
     """
     by = holder(run.lock_path, clock)
     for _ in range(_NAMING_TRIES):

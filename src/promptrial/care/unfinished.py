@@ -1,4 +1,4 @@
-"""Whether the results on disk are those of the whole run as it stands now. Reads records, and no answer or table."""
+"""Whether the results on disk are those of the whole run as it is now. Reads records, and no answer or table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _made_by(results: Results) -> tuple[Phase, ...]:
 
 
 def unfinished(found: ReadRun, trial: Trial, results: Results = "effects") -> UnfinishedFacts | None:
-    """Return what to say of results that are there; None where they are those of the whole trial as it stands now.
+    """Return what to say about results that are there; None where they are those of the whole trial as it is now.
 
     They are not once the sample has grown, requests have no answer on record, or a phase before them has made something
     else since. A newer version of the program alone changes nothing: the answers are the same.
@@ -49,7 +49,7 @@ def unfinished(found: ReadRun, trial: Trial, results: Results = "effects") -> Un
 
 
 def unfinished_warnings(found: ReadRun, trial: Trial, results: Results = "effects") -> tuple[Warned, ...]:
-    """Return the warning that results are not those of the whole trial as it stands now, if they are not."""
+    """Return the warning that results are not those of the whole trial as it is now, if they are not."""
     facts = unfinished(found, trial, results)
     return () if facts is None else (unfinished_warning(facts),)
 

@@ -27,7 +27,7 @@ def check_scores(found: ReadRun, trial: Trial) -> None:
     UsageError
         If its answers are not scored yet.
     CorruptRecordError
-        If a file is damaged or missing; names the command that repairs the run.
+        If a file is damaged or missing; names the command that fixes the run.
     """
     run = found.spec.run
     if not _is_made(found, trial, score.PHASE.stage):

@@ -87,7 +87,7 @@ def _without_copy(sight: Sight, path: Path, meaning: str) -> Finding:
 
 
 def _prices(sight: Sight) -> Iterator[Finding]:
-    """Yield what is wrong with the prices that the run goes by, if it has kept any."""
+    """Yield what is wrong with the prices that the run uses, if it has kept any."""
     path = sight.run.prices_path
     if not path.exists() and (sight.state is None or sight.state.prices_kept is not True):
         return
@@ -199,7 +199,7 @@ def damaged_artifacts(sight: Sight) -> Iterator[Finding]:
 
 
 def _receipts(sight: Sight) -> Iterator[tuple[str, str, FileRecord]]:
-    """Yield phase, path and record of every artifact of the run, but for the answers of the parts."""
+    """Yield phase, path and record of every artifact of the run, except for the answers of the parts."""
     for phase in phases():
         if phase.manifest:
             try:

@@ -1,4 +1,4 @@
-"""The whole examination: look once, let every check say what it finds, and put the gravest first."""
+"""The whole examination: look once, let every check say what it finds, and put the most severe first."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _findings(sight: Sight) -> list[Finding]:
 
 
 def _of_legacy(sight: Sight) -> Iterator[Finding]:
-    """Yield what can be said of a run in another form than ours."""
+    """Yield what can be said about a run in another form than ours."""
     meaning = "promptrial's predecessor made this run; it is migrated first, and nothing is asked again"
     if sight.repair.endswith("path/to/prepared"):
         meaning += ". Its questions are not in its folder: give the folder that holds them"

@@ -1,4 +1,4 @@
-"""What processes left behind: a lock, a request to stop, a phase in progress, temporary files, files set aside."""
+"""What processes left behind: a lock, a request to stop, a phase in progress, temporary files, renamed files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["phase_findings", "process_findings", "set_aside_files"]
 
 
 def process_findings(sight: Sight) -> Iterator[Finding]:
-    """Yield what is to be said of the lock, of the sentinel and of temporary files."""
+    """Yield what is to be said about the lock, the sentinel and temporary files."""
     run, by = sight.run, sight.by
     if by is not None:
         yield _of_holder(sight, by)
@@ -60,7 +60,7 @@ def phase_findings(sight: Sight) -> Iterator[Finding]:
 
 
 def set_aside_files(sight: Sight) -> Iterator[Finding]:
-    """Yield the files that were set aside as damaged, or as answers to other requests, and what a migration kept."""
+    """Yield files that were renamed as damaged, or as answers to other requests, and what a migration kept."""
     root = sight.run.root
     for path in sorted([*root.rglob("*.corrupt.*"), *root.glob("*/results/set_aside/*")]):
         what = "an old copy that nothing uses" if ".corrupt." in path.name else "answers to requests that have changed"

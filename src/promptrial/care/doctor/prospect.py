@@ -37,7 +37,7 @@ _CAUSES: Final[Mapping[InputKind, str]] = {
     "scorers": "with other scorers, or with other settings or versions of them",
     "values": "by another version of this program, or with other values of the configuration",
 }
-"""What a phase may have been made with that a resume would not use, but for what other phases made."""
+"""What a phase may have been made with that a resume would not use, except for what other phases made."""
 
 
 def prospects(sight: Sight, earlier: Sequence[Finding]) -> Iterator[Finding]:

@@ -41,9 +41,9 @@ class Sight:
     env : mapping
         The environment, ``.env`` included.
     state : RunState or None
-        None if it is damaged or not there.
+        None if it is damaged or missing.
     word : str
-        How the run stands.
+        The status of the run.
     by : Holder or None
         Who wrote themselves into the lock.
     built : Manifest or None
@@ -51,14 +51,14 @@ class Sight:
     trials : tuple of str
         The trials of the run; where it is not known which there are, every folder that looks like one.
     repair : str
-        The command that resumes the run, and repairs its records. It has ``--rebuy`` where a resume without it has
+        The command that resumes the run, and fixes its records. It has ``--rebuy`` where a resume without it has
         found out that answers are lost, or a job is in doubt, and would find that out again.
     legacy : bool
         Whether an older tool made it, and nobody has migrated it yet.
     manifests : dict
         The manifests of all folders that hold one, with their journals folded in as far as those can be read.
     late_jobs : dict
-        What the log says of jobs that came to be after they were given up, by their names.
+        What the log says about jobs that came to be after they were given up, by their names.
     """
 
     run: RunDir
@@ -131,7 +131,7 @@ def look(run: RunDir, invocation: Invocation, env: dict[str, str]) -> Sight:
 
 
 def file_problem(run: RunDir, relative: str, expected: FileRecord) -> str:
-    """Return what is wrong with a file, like ``RunDir.file_problem``; one that cannot be read is no surprise here."""
+    """Return what is wrong with a file, like ``RunDir.file_problem``; an unreadable one is expected here."""
     try:
         return run.file_problem(relative, expected)
     except PromptrialError as error:
@@ -183,7 +183,7 @@ def _needs_rebuy(manifests: Mapping[str, TrialManifest], trials: Iterable[str], 
 
 
 def _late_jobs(run: RunDir) -> dict[str, str]:
-    """Return what the log first says of each late job: no record of the run does, for nothing depends on it."""
+    """Return what the log first says about each late job: no record of the run does, because nothing depends on it."""
     found: dict[str, str] = {}
     with suppress(OSError):
         for line in jsonl.lines(run.log_path):
@@ -219,7 +219,7 @@ def _command(run: RunDir, state: RunState | None, env: dict[str, str]) -> str:
 
 
 def _drifts(run: RunDir, config: Path | None, env: dict[str, str]) -> bool:
-    """Whether a run is refused to go on with a configuration, or with what it was started with."""
+    """Whether a run cannot be resumed with a configuration, or with what it was started with."""
     request = RunRequest(
         run.root.parent, run.run_id, config=config, plan_only=True, rebuild=True, reads_questions=False
     )

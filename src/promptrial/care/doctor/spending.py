@@ -29,11 +29,11 @@ _CAP: Final = re.compile(r"(?:all that is left into one|everything that is left 
 _IN_FLIGHT: Final = ("submitted", "running", "completed")
 _NEVER_ANSWERED: Final = ("pending", "failed", "cancelled")
 _UNANSWERED: Final = ("requests have no answer", "unanswered")
-"""What the record of a part says where answers are missing for good, by this version and by earlier ones."""
+"""What the record of a part says where answers are missing permanently, by this version and by earlier ones."""
 
 
 def cap_findings(sight: Sight) -> Iterator[Finding]:
-    """Yield that the run has stopped at a cap, with the command that goes on with the cap that it named."""
+    """Yield that the run has stopped at a cap, with the command that resumes it with the cap that it named."""
     said = None if sight.state is None or sight.working else cap_reached(sight.state)
     if said is None:
         return
@@ -58,9 +58,9 @@ def pilot_findings(sight: Sight) -> Iterator[Finding]:
 
 
 def part_findings(sight: Sight) -> Iterator[Finding]:
-    """Yield what the ledgers of the run's parts say of answers and attempts.
+    """Yield what the ledgers of the run's parts say about answers and attempts.
 
-    While a process is at work, nothing can be said of what it has in hand.
+    While a process is at work, nothing can be said about what it has in hand.
     """
     if sight.working:
         return
@@ -140,7 +140,7 @@ def _is_live(sight: Sight, folder: TrialDir, part: PartRecord) -> bool:
 
 
 def _gone(sight: Sight, folder: TrialDir, name: str, part: PartRecord) -> Finding:
-    """Return a finding for answers that a resume could not get any more."""
+    """Return a finding for answers that a resume could no longer get."""
     rows = part.intents[-1].rows if part.intents else part.results.rows if part.results is not None else None
     meaning = (
         f"answers of {name} were paid for and are lost: {part.reason}. This command tries to fetch them once more, "
@@ -215,7 +215,7 @@ def _fetched_and_lost(sight: Sight, folder: TrialDir, name: str, part: PartRecor
 def _superseded(sight: Sight, folder: TrialDir, name: str, part: PartRecord, *, home: bool) -> Iterator[Finding]:
     """Yield attempts that later ones took the place of, and whose answers never came.
 
-    Once the part is home nothing is left to repair in the run; a job that was accepted may still be at work, though.
+    Once the part is home nothing is left to fix in the run; a job that was accepted may still be at work, though.
     """
     last = part.intents[-1]
     for intent in part.intents:

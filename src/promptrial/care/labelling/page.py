@@ -35,7 +35,7 @@ def answer_page(sheet: LabelledSheet, place: int, labels: Sequence[str]) -> str:
 
 
 def next_place(after: int, labels: Sequence[str]) -> int | None:
-    """Return the place of the next answer without a label, from the first again behind the last; None if all have one.
+    """Return the place of the next answer without a label, from the first again after the last; None if all have one.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def _progress(labels: Sequence[str]) -> str:
 
 
 def _links(place: int, labels: Sequence[str]) -> str:
-    """Return links to the answers before and behind this one, and to the next one without a label."""
+    """Return links to the answers before and after this one, and to the next one without a label."""
     found = []
     if place:
         found.append(f'<a rel="prev" href="/answer/{place}">previous</a>')

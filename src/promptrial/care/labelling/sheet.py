@@ -1,4 +1,4 @@
-"""A sheet while a person labels it: what is shown of each answer, and the file, which is written anew with each label.
+"""A sheet while a person labels it: what is shown of each answer, and the file, which is rewritten with each label.
 
 The file is the only state. A label counts as given when the whole file is durable on the disk; so a person can go on
 after any end of the process, also in a spreadsheet.
@@ -130,7 +130,7 @@ def opened_sheet(
     UsageError
         If another process labels it.
     DataError
-        If it is no sheet of this trial, or its answers are others by now.
+        If it is not a sheet of this trial, or its answers are others by now.
     """
     with held(path.with_name(f".{path.name}.lock"), f"{path}: another process labels this sheet"):
         sheet = read_sheet(path)

@@ -1,4 +1,4 @@
-"""The page that compares two runs: a form, and what ``promptrial compare`` says of the runs that were chosen in it."""
+"""The page that compares two runs: a form, and what ``promptrial compare`` says about the runs chosen in it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class CompareQuery:
         Raises
         ------
         UsageError
-            If a run is not chosen or not there, or something else makes no sense.
+            If a run is not chosen or does not exist, or something else makes no sense.
         """
         if not self.a or not self.b:
             raise UsageError("choose two runs: A is the baseline, and B is compared with it")

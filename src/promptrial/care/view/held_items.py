@@ -51,7 +51,7 @@ class ItemsPage:
     """What a page of items shows: ``n`` items pass the filters, ``found`` are those of this page.
 
     ``query`` is what was asked for, with the trial and the arm that are meant filled in. ``counts`` are those of the
-    outcomes before filters. ``warning`` says that the items are not those of the whole run as it stands now.
+    outcomes before filters. ``warning`` says that the items are not those of the whole run as it is now.
     """
 
     query: ItemsQuery
@@ -150,7 +150,7 @@ def _files(run: RunDir) -> list[Path]:
 
 
 def _stamp(*paths: Path) -> _Stamp:
-    """Return by what it is seen that one of some files was written again; None for one that is not there."""
+    """Return by what it is seen that one of some files was written again; None for one that does not exist."""
     found: list[tuple[int, int, int] | None] = []
     for path in paths:
         found.append(None)

@@ -103,7 +103,7 @@ class Viewer:
         Raises
         ------
         UsageError
-            If it is not written yet, or is not that of the whole run as it stands now.
+            If it is not written yet, or is not that of the whole run as it is now.
         CorruptRecordError
             If it is not as *report* left it.
         OSError

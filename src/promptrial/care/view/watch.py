@@ -48,7 +48,7 @@ class Seen:
 
     @property
     def status(self) -> RunStatus:
-        """How far the run is."""
+        """The progress of the run."""
         return self.look.status
 
     @property
