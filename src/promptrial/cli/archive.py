@@ -120,7 +120,7 @@ def _archive(run: RunDir, destination: str, *, incomplete: bool) -> Archived:
 
 
 def as_values(archived: Archived) -> dict[str, object]:
-    """Return what JSON says of an archive."""
+    """Return what JSON says about an archive."""
     manifest = archived.manifest
     return {
         "run_id": manifest.run_id,

@@ -90,7 +90,7 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _golds(loaded: LoadedConfig) -> tuple[list[Gold], list[str]]:
-    """Return the accepted answers in local question files that read as refusals, and what is said of unusable ones.
+    """Return the accepted answers in local question files that read as refusals, and what is said about unusable ones.
 
     Side effects: says which file cannot be read, and what is odd about a data set as a whole.
     """
@@ -152,7 +152,7 @@ def _counters(loaded: LoadedConfig, env: Mapping[str, str]) -> Iterator[dict[str
 
 
 def _own(providers: Providers, spec: ModelSpec) -> Counter | None:
-    """Return the tokenizer of a model that is answered on this machine; None where there is none to be had."""
+    """Return the tokenizer of a model that is answered on this machine; None if none is available."""
     if not registry.load("provider", spec.adapter).local:
         return None
     return _counter(providers(spec.provider), spec, f"{spec.alias}'s own", exact=True)

@@ -63,7 +63,7 @@ def execute(args: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If the runs are not there, or may not be compared.
+        If the runs do not exist, or may not be compared.
 
     Side effects: writes the files that ``--junit`` and ``--markdown`` name.
     """

@@ -36,7 +36,7 @@ def execute(args: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If there is no such run, or the file is there already.
+        If there is no such run, or the file already exists.
     """
     from promptrial.phases.accounts import read_ledger
     from promptrial.reporting.ledger_csv import ledger_csv

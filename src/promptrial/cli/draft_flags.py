@@ -79,7 +79,7 @@ def prompts(args: argparse.Namespace, missing: Mapping[ArmName, str]) -> dict[Ar
     Raises
     ------
     UsageError
-        If one names a file that is not there, or arms share a name.
+        If one names a file that does not exist, or arms share a name.
     """
     from promptrial.care.draft_inputs import prompt_given
 

@@ -45,7 +45,7 @@ def execute(args: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If a file exists already, or something given is not there.
+        If a file exists already, or something given does not exist.
     """
     from promptrial.care.draft_inputs import as_name, variables_needed
     from promptrial.care.drafts import CONFIG_NAME, Given, new_files, sample_prompts

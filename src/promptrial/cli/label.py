@@ -80,7 +80,7 @@ def execute(args: argparse.Namespace) -> int:
     Raises
     ------
     UsageError
-        If there is no such run, trial, measure or temperature, or the file is there already.
+        If there is no such run, trial, measure or temperature, or the file already exists.
     DataError
         If the sheet that is read is not in order.
 
@@ -142,7 +142,7 @@ def _path(args: argparse.Namespace, run: RunDir) -> Path:
 
 
 def _serve(args: argparse.Namespace, run: RunDir, found: ReadRun, trial: Trial) -> int:
-    """Serve a sheet until a signal comes; it is drawn first if it is not there."""
+    """Serve a sheet until a signal comes; it is drawn first if it does not exist."""
     try:
         from promptrial.care.labelling.app import label_app
         from promptrial.care.labelling.sheet import opened_sheet

@@ -1,4 +1,4 @@
-"""``promptrial list``: every run at a glance, from its files alone."""
+"""``promptrial list``: all runs at a glance, read from their files."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def add_yes(parser: Parser) -> None:
 
 
 def add_resuming(parser: Parser) -> None:
-    """Add the flags that say what a run may do beyond resuming what it has begun."""
+    """Add the flags that say what a run may do beyond resuming what it has started."""
     add_flag(
         parser, "force", "resume even if the configuration has changed; the change is recorded", action="store_true"
     )

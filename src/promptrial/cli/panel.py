@@ -26,7 +26,7 @@ __all__ = ["run_panel", "watch_panel"]
 
 
 class Counts:
-    """The counts that the process at work is at; each says how far it is when it is asked."""
+    """The counts that the process at work is at; each says its progress when it is asked."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -74,7 +74,7 @@ class _Count:
 
 
 class Panel:
-    """A panel on a terminal, from ``start`` to ``stop``, drawn anew by ``refresh``.
+    """A panel on a terminal, from ``start`` to ``stop``, redrawn by ``refresh``.
 
     The cursor stays visible, so that a process which is killed leaves the terminal as it was.
 
@@ -131,7 +131,7 @@ def run_panel(
 ) -> Iterator[tuple[Progress, Callable[[], AbstractContextManager[None]]]]:
     """Show the panel of the run that this process works on; yield its progress, and what takes the panel away.
 
-    Whatever is written to stderr or stdout meanwhile scrolls by above the panel. A panel that cannot be drawn any more
+    Whatever is written to stderr or stdout meanwhile scrolls by above the panel. A panel that can no longer be drawn
     is said once, and the run goes on without it.
     """
     follower, counts, over = Follower(run, clock), Counts(clock), threading.Event()

@@ -1,4 +1,4 @@
-"""What the live panel says of a run, as lines that fit a terminal. Pure."""
+"""What the live panel says about a run, as lines that fit a terminal. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def panel_lines(run_id: str, look: Look | None, speed: Speed, task: str, width: 
         The last look at the run's files; None before there are any.
     speed : Speed
     task : str
-        What the process at work says of the count that it is at; empty where another process works.
+        What the process at work says about the count that it is at; empty where another process works.
     width : int
         Columns of the terminal. The last one stays free: a terminal may wrap a line that fills it.
     problem : str

@@ -2,7 +2,7 @@
 
 Every flag ``--some_flag`` may be written ``--some-flag``, and is also read from ``PROMPTRIAL_SOME_FLAG``, in the
 environment or in ``.env``. What is typed wins over the environment, which wins over ``.env``; a flag also takes the
-place of those that exclude it and stand further down.
+place of those that exclude it and are further down.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from promptrial.runtime.terminal import print_result, say_to_stderr
 __all__ = ["Parser", "Verbs", "add_flag"]
 
 _NAMED: Final = re.compile(r"^argument (?:-\w/)?([\w-]+)(?:/--[\w-]+)?(?=:)")
-"""How argparse begins what it says of a word or a flag: with each spelling of it."""
+"""How argparse begins what it says about a word or a flag: with each spelling of it."""
 _GIVEN_TO_SWITCH: Final = re.compile(r"^(--\w+): ignored explicit argument .*$", re.DOTALL)
 
 
 class _Flag(NamedTuple):
     """A flag as it may be set without being typed. ``rivals`` are the flags that it excludes.
 
-    One that is not ``in_dotenv`` is set by the environment alone: a ``.env`` may stand in a folder that came
+    One that is not ``in_dotenv`` is set by the environment alone: a ``.env`` may be in a folder that came
     from elsewhere.
     """
 
@@ -117,7 +117,7 @@ class Parser(argparse.ArgumentParser):
         return any(each.nargs == argparse.OPTIONAL for each in self._get_positional_actions())
 
     def _sorted(self, args: Any) -> tuple[Any, list[str]]:  # noqa: ANN401 - argparse's own
-        """Parse flags first, and then the words that they leave, wherever those stand."""
+        """Parse flags first, and then the words that they leave, wherever those are."""
         self._sorts_words = True
         try:
             return self.parse_known_intermixed_args(args)

@@ -27,8 +27,8 @@ def after_pilot(
 ) -> RunRequest | None:
     """Return the request that goes on beyond a pilot; None if the run has no pilot that has just ended.
 
-    The plan for what is left is printed before. ``--json`` prints it only if the run stops there, for one document is
-    printed.
+    The plan for what is left is printed before. ``--json`` prints it only if the run stops there, because one document
+    is printed.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a plan says of requests, tokens, money and time: one table, and where its figures come from."""
+"""What a plan says about requests, tokens, money and time: one table, and where its figures come from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SOURCES: Final[dict[str, str]] = {
 
 
 class _Column(NamedTuple):
-    """A column: its heading, what it says of an arm, and what of all; one that may be left out has a rank."""
+    """A column: its heading, what it says about an arm, and what of all; one that may be left out has a rank."""
 
     heading: str
     cell: Callable[[Quoted], str]
@@ -35,7 +35,7 @@ class _Column(NamedTuple):
 
 
 def has_table(planned: Planned) -> bool:
-    """Whether anything is still to be asked, so that the trials stand in a table."""
+    """Whether anything is still to be asked, so that the trials are shown in a table."""
     return planned.quote is not None and bool(planned.quote.requests.new)
 
 

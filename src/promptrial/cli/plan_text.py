@@ -1,6 +1,6 @@
 """The plan as people read it: sections, each a function from what is planned to its lines, none wider than a terminal.
 
-A section that has nothing to say returns no line. What has to be said of a plan is added as one more section.
+A section that has nothing to say returns no line. What has to be said about a plan is added as one more section.
 """
 
 from __future__ import annotations

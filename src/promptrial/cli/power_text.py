@@ -82,7 +82,7 @@ def _line(rows: Sequence[PowerRow], groups: Sequence[Sequence[PowerRow]]) -> str
 
 
 def _in_columns(counts: Sequence[str]) -> str:
-    """Return what stands below each difference."""
+    """Return what is shown below each difference."""
     return "".join(f"{each:>{width}}" for each, width in zip(counts, _WIDTHS, strict=True))
 
 
@@ -95,7 +95,7 @@ def _absent(rows: Sequence[PowerRow]) -> Iterator[str]:
 
 
 def _label(rows: Sequence[PowerRow], groups: Sequence[Sequence[PowerRow]]) -> str:
-    """Return the metric, and what else tells the row from the others."""
+    """Return the measure, and what else tells the row from the others."""
     endpoint, everything = rows[0].endpoint, [row for group in groups for row in group]
     said = [endpoint.scores.metric]
     if len({row.endpoint.temp for row in everything}) > 1:

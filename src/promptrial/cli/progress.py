@@ -27,7 +27,7 @@ Quiet = Callable[[], AbstractContextManager[None]]
 class Display(NamedTuple):
     """How progress is shown, how a sentence is said beside it, and what keeps it still meanwhile.
 
-    ``listen`` takes events in the place of sentences; None where sentences are said. A display that does not ``ask``
+    ``listen`` takes events in place of sentences; None where sentences are said. A display that does not ``ask``
     leaves no room for a question.
     """
 

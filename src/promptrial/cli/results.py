@@ -32,12 +32,12 @@ COLOURS: Final[dict[str, Colour]] = {
 }
 """How findings stand out, by their state; any other is ``strong``."""
 DRY_RUN: Final = "Dry run: an emulator answered; these figures say nothing about a model."
-"""What stands before every number that is made from answers of an emulator."""
+"""What precedes every number that is made from answers of an emulator."""
 _DECIDED: Final = re.compile(r"(?<= )(?:lead: )?(better|worse|unreliable)$")
 
 
 def results(finished: Finished, width: int) -> Iterator[Piece]:
-    """Yield what is said of a finished run, in pieces.
+    """Yield what is said about a finished run, in pieces.
 
     Parameters
     ----------

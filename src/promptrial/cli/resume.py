@@ -68,7 +68,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Migrate the run if it needs that, then go on with it, or show its plan.
+    """Migrate the run if it needs that, then resume it, or show its plan.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def _shadow(run: RunDir) -> Iterator[RunDir]:
 
 @dataclass(frozen=True, slots=True)
 class _Translated:
-    """What is said of a copy of a run, as it is true of the run itself: its folder, and commands that find it."""
+    """What is said about a copy of a run, as it is true of the run itself: its folder, and commands that find it."""
 
     run: RunDir
     shadow: RunDir

@@ -1,4 +1,4 @@
-"""``promptrial rm``: remove a run for good, after asking."""
+"""``promptrial rm``: remove a run permanently, after asking."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def execute(args: argparse.Namespace) -> int:
     for run_id in itertools.islice(new_run_ids(SystemClock().now(), experiments_dir(args)), NAMES_TRIED):
         try:
             return follow_and_print(args, _request(args, run_id, selection), selection)
-        except (RunExistsError, RunLockedError) as error:  # begun by another process in this very second
+        except (RunExistsError, RunLockedError) as error:  # started by another process in this very second
             taken = error
     raise taken
 
@@ -174,7 +174,7 @@ def _follow(args: argparse.Namespace, request: RunRequest, selection: Selection)
     if not _WITH_TABLES.isdisjoint(selection.phases):
         settle_without_pandas()
     clock, run = SystemClock(), RunDir(request.experiments, request.run_id)
-    # What code of the user's prints, as a scorer may, is no result.
+    # What code of the user's prints, as a scorer may, is not a result.
     with redirect_stdout(sys.stderr), display_for(args.display, clock, say_to_stderr, run) as display:
         invocation = Invocation(
             os.environ,

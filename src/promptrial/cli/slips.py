@@ -15,7 +15,7 @@ from promptrial.errors import UsageError
 __all__ = ["DASHED", "before_verb", "check_variables", "meant_by_words", "meant_verb"]
 
 DASHED: Final = re.compile(r"[\u2010-\u2015\u2212]{1,2}([A-Za-z][\w-]*)(=.*)?")
-"""A flag with a dash in the place of hyphens, as word processors write it."""
+"""A flag with a dash in place of hyphens, as word processors write it."""
 _CONFIGURATIONS: Final = (".yaml", ".yml")
 _REMOVES: Final = "rm"
 """The verb that is never suggested for its look: `rum` is a slip for `run`."""
@@ -39,7 +39,7 @@ def meant_verb(word: str, verbs: Collection[str]) -> str | None:
 
 
 def before_verb(words: Sequence[str], verbs: Collection[str]) -> UsageError | None:
-    """Return what to say of a command line that begins with a flag of a verb; None if it begins with another word."""
+    """Return what to say about a command line that begins with a flag of a verb; None if it begins otherwise."""
     flag = words[0]
     if not flag.startswith("-") or flag in _WITHOUT_VERB:
         return None
@@ -82,7 +82,7 @@ def check_variables(source: str, variables: Collection[str], flags: Collection[s
     Parameters
     ----------
     source : str
-        Where the variables stand, for the message.
+        Where the variables are, for the message.
     variables : collection of str
         Their names. Those that do not begin with ``PROMPTRIAL_`` belong to others.
     flags : collection of str

@@ -1,4 +1,4 @@
-"""``promptrial status``: how far a run is, from its files alone; once, or again and again until it ends."""
+"""``promptrial status``: the progress of a run, read from its files; once, or again and again until it ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print how far the run is.
+    """Print the progress of the run.
 
     Raises
     ------

@@ -49,7 +49,7 @@ def execute(args: argparse.Namespace) -> int:
     MissingDependencyError
         If the embedded engine or its model is needed and not installed, with the line that installs them.
     UsageError
-        If something given is not there, or the key of a hosted model.
+        If something given does not exist, or the key of a hosted model.
     """
     from promptrial.care.draft_inputs import check_engine, texts_in_words, variables_needed
     from promptrial.care.drafts import CONFIG_NAME, Given, new_files

@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Restore the run, then say where it is and how to go on with it.
+    """Restore the run, then say where it is and how to resume it.
 
     Raises
     ------

@@ -18,7 +18,7 @@ _LEAST: Final = 1e-12
 
 
 def names(text: str) -> list[str]:
-    """Read names that stand between commas."""
+    """Read names that are between commas."""
     found = [name.strip() for name in text.split(",") if name.strip()]
     if not found:
         raise argparse.ArgumentTypeError("expected names separated by commas")
@@ -26,7 +26,7 @@ def names(text: str) -> list[str]:
 
 
 def numbers(text: str) -> list[float]:
-    """Read numbers that stand between commas."""
+    """Read numbers that are between commas."""
     try:
         found = [float(number) for number in text.split(",") if number.strip()]
     except ValueError:
