@@ -60,21 +60,21 @@ def agreements(a: Identity, b: Identity, items: ItemMatch) -> tuple[Agreement, .
 
 
 def _scorer_agreement(a: Identity, b: Identity) -> Agreement:
-    """Compare how the metrics that both have were scored; another metric of one run changes nothing."""
+    """Compare how the measures that both have were scored; another measure of one run changes nothing."""
     common = [name for name in a.metrics if name in b.metrics]
     (sha256_a, words_a), (sha256_b, words_b) = _scored(a, common), _scored(b, common)
     return _agreement("scorer", sha256_a, sha256_b, _lines(words_a, words_b))
 
 
 def _scored(identity: Identity, metrics: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Return the digest of all that decides about the scores of some metrics, and what to say of it."""
+    """Return the digest of all that decides about the scores of some measures, and what to say about it."""
     scorers = {name: identity.metrics[name] for name in metrics}
     digest = _digest({"settings": identity.scorer_sha256, "scorers": scorers})
     return digest, {**identity.scorer, "scorers": scorers}
 
 
 def refusal(differing: Sequence[Agreement]) -> str:
-    """Return what to say of aspects that differ: their digests, and below each what differs."""
+    """Return what to say about aspects that differ: their digests, and below each what differs."""
     lines = []
     for each in differing:
         lines.append(f"  {each.aspect} differ{'' if each.aspect == 'items' else 's'}: "

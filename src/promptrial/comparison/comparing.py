@@ -184,7 +184,7 @@ class _Trials:
         return agreements(self.a.identity_of(arm), self.b.identity_of(arm), self.items.match)
 
     def check(self, arm: ArmName, *, force: bool) -> None:
-        """Refuse arms that may not be compared, and trials of which no item or temperature can be paired."""
+        """Refuse arms that may not be compared, and trials without an item or temperature that can be paired."""
         differing = [each for each in self.agreements(arm) if not each.same]
         names = f"{self.a.side.run.run_id}/{self.a.slug} and {self.b.side.run.run_id}/{self.b.slug}"
         if differing and not force:
@@ -243,13 +243,13 @@ class _Trials:
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
-        """The lowest and the highest score of each metric that both have."""
+        """The lowest and the highest score of each measure that both have."""
         scorers, others = (read_scorers(each) for each in (self.a, self.b))
         return {name: each.range for name, each in scorers.items() if name in others}
 
     @property
     def types(self) -> dict[str, str]:
-        """The type of each metric that both have, in run A."""
+        """The type of each measure that both have, in run A."""
         return {name: str(self.a.identity.metrics[name]["type"]) for name in self.ranges}
 
     def settings(self, alpha: float) -> StatsSettings:
@@ -257,7 +257,7 @@ class _Trials:
         return replace(self.a.significance.settings, alpha=alpha, confidence=1 - alpha)
 
     def pair(self, arm: ArmName, table: ScoreTable, alpha: float) -> Pair:
-        """Return everything that there is to say of an arm."""
+        """Return everything that there is to say about an arm."""
         found, significance = self.agreements(arm), self._significance(arm, table, alpha)
         return Pair(
             condition=arm,

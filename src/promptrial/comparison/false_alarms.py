@@ -25,9 +25,9 @@ def gate_alarms(
     Parameters
     ----------
     gate : Gate
-        Its metric by the name of the column, as ``gates.resolved`` returns it.
+        Its measure by the name of the column, as ``gates.resolved`` returns it.
     asked : Asked
-        Of that metric.
+        Of that measure.
     table : ScoreTable
         Over the same items; it says which subset is meant.
     settings : StatsSettings

@@ -1,7 +1,7 @@
 """Gates: what ``--gate`` may say, and the test that decides. Pure.
 
-A gate bounds B minus A of a metric: from below (``em >= -0.01``: B may be worse by less than 0.01), or from above
-(``false_answer_rate <= 0.02``, for a metric of which less is better). It passes when the difference is shown to lie on
+A gate bounds B minus A of a measure: from below (``em >= -0.01``: B may be worse by less than 0.01), or from above
+(``false_answer_rate <= 0.02``, for a measure of which less is better). It passes when the difference is shown to lie on
 the right side of the bound at level alpha: a test of non-inferiority, and not the mere look of the estimate.
 """
 
@@ -40,7 +40,7 @@ _BETWEEN: Final = re.compile(r""";(?=(?:[^"']|"[^"]*"|'[^']*')*$)""")
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A bound on B minus A of a metric.
+    """A bound on B minus A of a measure.
 
     ``subset`` is a data set, ``open``, ``closed`` or a value of a column; None for all items. ``column`` is the column
     that has the value, or ``dataset`` or ``type``; None if it is left open.
@@ -85,7 +85,7 @@ def _as_meant(written: str | None) -> str | None:
 
 
 def parse_gates(text: str) -> list[Gate]:
-    """Read gates that stand in one text, with ``;`` between them.
+    """Read gates that are in one text, with ``;`` between them.
 
     Raises
     ------
@@ -96,12 +96,12 @@ def parse_gates(text: str) -> list[Gate]:
 
 
 def parse_gate(text: str) -> Gate:
-    """Read a gate such as ``f1@open >= -0.01``. Which metrics there are depends on the runs; see ``resolved``.
+    """Read a gate such as ``f1@open >= -0.01``. Which measures there are depends on the runs; see ``resolved``.
 
     Raises
     ------
     UsageError
-        If it is none; says what is expected.
+        If it is not one; says what is expected.
 
     Examples
     --------
@@ -118,20 +118,20 @@ def parse_gate(text: str) -> Gate:
 
 
 def resolved(gate: Gate, ranges: Mapping[str, tuple[float, float]], types: Mapping[str, str]) -> Gate:
-    """Return a gate whose metric goes by the name of its column.
+    """Return a gate whose measure goes by the name of its column.
 
     Parameters
     ----------
     gate : Gate
     ranges : mapping
-        Metric of both runs -> its lowest and highest score.
+        Measure of both runs -> its lowest and highest score.
     types : mapping
-        Each of these metrics -> the type of its scorer, by which a gate may name it too.
+        Each of these measures -> the type of its scorer, by which a gate may name it too.
 
     Raises
     ------
     UsageError
-        If there is no such metric, several scorers have the type, or no difference of its scores can be as
+        If there is no such measure, several scorers have the type, or no difference of its scores can be as
         large as the bound.
     """
     try:
@@ -151,10 +151,10 @@ def resolved(gate: Gate, ranges: Mapping[str, tuple[float, float]], types: Mappi
 class Verdict:
     """How a gate was decided.
 
-    ``limit`` is the end of the one-sided interval at level ``1 - alpha`` on the gate's side, ``p`` the p-value of "the
-    bound is passed"; the limit lies beyond the bound exactly when p is at most alpha. ``method`` is None where nothing
-    could be tested; ``reason`` says why, and ``notes`` what there is to know of the test. ``needed`` is set where a
-    gate that grants a margin failed.
+    ``limit`` is the end of the one-sided interval at level ``1 - alpha`` on the gate's side, ``p`` the p-value of the
+    hypothesis that the difference lies beyond the bound; the limit lies beyond the bound exactly when p is at most
+    alpha. ``method`` is None where nothing could be tested; ``reason`` says why, and ``notes`` what there is to know of
+    the test. ``needed`` is set where a gate that grants a margin failed.
     """
 
     passed: bool
@@ -176,12 +176,6 @@ def decide(
 ) -> Verdict:
     """Decide whether B minus A is shown to lie on the right side of a gate's bound.
 
-    ``exact_unconditional``, ``sign_flips``, ``sign_flips_score``
-        The one-sided test of ``stats.margins`` that suits the planned scale and clustering.
-    ``same_requests``
-        No pair differs, both runs sent the same requests, and none of their answers is missing: B is A, and there is
-        nothing to test.
-
     Parameters
     ----------
     gate : Gate
@@ -198,6 +192,12 @@ def decide(
     -------
     Verdict
         What cannot be estimated has not passed.
+
+    Notes
+    -----
+    The method is ``exact_unconditional``, ``sign_flips`` or ``sign_flips_score``: the one-sided test of
+    ``stats.margins`` that suits the planned scale and clustering. It is ``same_requests`` if no pair differs, both runs
+    sent the same requests, and none of their answers is missing: B is A, and there is nothing to test.
     """
     if sample.n_pairs == 0:
         return Verdict(passed=False, reason="not estimable: no item has a score in both runs")

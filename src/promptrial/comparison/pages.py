@@ -267,7 +267,7 @@ def _effect_row(row: Endpoint, found: Significance) -> tuple[str, ...]:
 
 
 def _dropped(row: Endpoint) -> str:
-    """Return how many items have no pair, and why; those that the metric does not apply to are none of them."""
+    """Return how many items have no pair, and why; those that the measure does not apply to are none of them."""
     in_a, in_b = row.one_side_only
     parts = (in_a, "scored only in A"), (in_b, "only in B"), (row.n_lost, "in neither")
     said = [f"{count(n)} {why}" for n, why in parts if n]

@@ -37,7 +37,7 @@ class PlannedGate:
     Attributes
     ----------
     gate : Gate
-        Its metric by the name of the column.
+        Its measure by the name of the column.
     scores : PlannedScores
         Those of the items that it looks at.
     replicates : int
@@ -122,7 +122,7 @@ def planned_gates(
     Raises
     ------
     UsageError
-        If there is no such metric or subset, or no difference of its scores can be as large as the bound.
+        If there is no such measure or subset, or no difference of its scores can be as large as the bound.
     """
     answers = sorted({(n, n > 1 and float(temp) > 0) for each in trials for temp, n in each.samples_per_item.items()})
     ranges = {name: each.score_range for name, each in planned_scores(config, (), config.scorers_in_use).items()}

@@ -1,6 +1,6 @@
 """What a comparison reads of a run: its items, and of each trial the identity, the scores, the statistics, the cost.
 
-Reads only, and takes no lock. What stands on disk is believed as far as the receipt of the phase that made it holds.
+Reads only, and takes no lock. What is on disk is believed as far as the receipt of the phase that made it holds.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _Document = TypeVar("_Document")
 _ITEMS_AT_ONCE: Final = 1000
 _DECODING: Final = ("top_p", "top_k", "max_new_tokens", "stop", "seed")
 _NOT_THE_MODEL: Final = frozenset({"id", "provider", "path", "cache_prompt", "sampling"})
-"""Keys of a model that stand elsewhere: the name and the server in the manifest, the weights in the engine, sampling
+"""Keys of a model that are elsewhere: the name and the server in the manifest, the weights in the engine, sampling
 with what is decoded. A cache changes what an answer costs, and no answer."""
 _PAYS: Final = frozenset({"account", "key", "max_rows", "max_bytes"})
 """Keys of a provider that change no request: who pays, and how many requests are sent in one file."""
@@ -120,7 +120,7 @@ class TrialSide:
         return [prompt.get("sha256") for _, prompt in sorted(instructions.items())]
 
     def asked_with(self, arm: ArmName) -> str | None:
-        """Return the digest of what the requests of an arm say besides prompt and items; None if not on record."""
+        """Return the digest of what the requests of an arm say besides prompt and items; None if not recorded."""
         digest = self.manifest.prompts.get(arm, {}).get("asked_with")
         return None if digest is None else str(digest)
 
@@ -212,7 +212,7 @@ def read_predictions(trial: TrialSide) -> Path:
     Raises
     ------
     UsageError, CorruptRecordError
-        If it is not there, or damaged.
+        If it does not exist, or is damaged.
     """
     path = f"{trial.slug}/results/predictions.parquet"
     _done(trial.side, trial.manifest, trial.slug, "parsed", path)
@@ -220,12 +220,12 @@ def read_predictions(trial: TrialSide) -> Path:
 
 
 def read_scorers(trial: TrialSide) -> dict[str, Declaration]:
-    """Return what the scorers of a trial say of themselves, by metric."""
+    """Return what the scorers of a trial say about themselves, by measure."""
     return declared(trial.side.run.trial(trial.slug).results)
 
 
 def scorers_of(run: RunDir) -> dict[str, Declaration]:
-    """Return what the scorers of a run say of themselves, by metric."""
+    """Return what the scorers of a run say about themselves, by measure."""
     return {name: each for path in sorted(run.root.glob("*/results")) for name, each in declared(path).items()}
 
 

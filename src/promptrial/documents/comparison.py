@@ -63,7 +63,7 @@ class ItemMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the items at a temperature, by the metric that says whether an answer is right.
+    """What became of the items at a temperature, by the measure that says whether an answer is right.
 
     ``fixed`` went from 0 to 1 and ``broken`` from 1 to 0, by their item keys. ``n_better`` and ``n_worse`` count these
     and the items of which only some replicates changed. ``metric`` is null in older documents.

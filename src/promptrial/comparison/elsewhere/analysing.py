@@ -36,7 +36,7 @@ _MOST_MEASURES: Final = 40
 _MOST_TEXT: Final = 32_000_000
 """Characters of questions and answers that are kept."""
 _TEMP: Final = 0.0
-"""Every score stands at this temperature: what it was in truth is not known, and nothing shows it."""
+"""Every score gets this temperature: the true one is not known, and it is never shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def analyze(request: AnalysisRequest) -> Analyzed:
     Raises
     ------
     UsageError
-        If a file, an arm, a column or a measure that is named is not there, or nothing can be compared.
+        If a file, an arm, a column or a measure that is named does not exist, or nothing can be compared.
     DataError
         If a file is wrong, or a score does not fit what was declared.
     """

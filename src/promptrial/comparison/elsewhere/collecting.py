@@ -1,4 +1,4 @@
-"""From rows to columns: names become codes, arms get their names, and every answer stands once.
+"""From rows to columns: names become codes, arms get their names, and every answer occurs once.
 
 Memory grows with the number of answers (about 50 bytes each, and 16 for each of its scores), never with their texts.
 """
@@ -63,7 +63,7 @@ class Answers:
     texts: Mapping[int, str]
 
     def place(self, row: int) -> Place:
-        """Return where an answer stands."""
+        """Return where an answer is."""
         return Place(self.paths[int(self.source[row])], int(self.line[row]))
 
 
@@ -198,7 +198,7 @@ def collect(sources: Sequence[Source], notes: ReadingNotes, duplicates: Duplicat
     Raises
     ------
     DataError
-        If a file is wrong, or an answer stands twice and ``duplicates`` is ``error``.
+        If a file is wrong, or an answer occurs twice and ``duplicates`` is ``error``.
     UsageError
         If nothing was scored.
     """

@@ -58,7 +58,7 @@ def first_object(content: Content) -> Raws | None:
 
 
 def decoded(place: Place, raw: msgspec.Raw) -> object:
-    """Return a value that stands in an object.
+    """Return a value that is in an object.
 
     Raises
     ------

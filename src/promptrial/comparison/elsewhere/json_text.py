@@ -1,6 +1,6 @@
 """JSON as other tools write it: with NaN and infinities, which Python writes and JSON does not have. They become null.
 
-The tokens are replaced where they stand between what may surround a number; inside a text the same letters may change
+The tokens are replaced where they are between what may surround a number; inside a text the same letters may change
 too, which no score is in.
 """
 

@@ -134,7 +134,7 @@ class _Scores:
         return Item(id=name, dataset=group, question=asked.question, answers=(asked.gold,) if asked.gold else ())
 
     def _answers(self, at: int, scores: Sequence[float | None]) -> list[list[PageAnswer]]:
-        """Return what each arm answered; where the files have no texts of it, its score stands in their place."""
+        """Return what each arm answered; where the files have no texts of it, its score is shown instead."""
         texts = self._texts.answers(self._table.item_keys[at])
         counts = self._counts[at].tolist()
         return [
@@ -178,7 +178,7 @@ class _Texts:
 
 
 def _in_place(score: float | None, n_samples: int) -> Iterator[PageAnswer]:
-    """Yield what stands in the place of an answer: its score, or the mean of several."""
+    """Yield what is shown in place of an answer: its score, or the mean of several."""
     if n_samples:
         text = (
             "not scored" if score is None else f"score {score:g}" + (f", mean of {n_samples}" if n_samples > 1 else "")

@@ -115,7 +115,7 @@ class ReadingNotes:
         self.said[text] = None
 
     def score(self, found: dict[str, float | None], measure: str, value: object) -> None:
-        """Add the score that a log holds for a measure; what is no number is counted, and not read."""
+        """Add the score that a log holds for a measure; what is not a number is counted, and not read."""
         if value is None or is_scalar(value):
             found[measure] = score_of(value)
         else:

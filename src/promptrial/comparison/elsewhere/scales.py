@@ -39,7 +39,7 @@ def scale_of(answers: Answers, measure: str, declared: Declared, notes: ReadingN
     Raises
     ------
     DataError
-        If a score does not fit what was declared; says where it stands.
+        If a score does not fit what was declared; says where it is.
     UsageError
         If nothing was declared, and the scores are too near to each other to compute with.
     """

@@ -39,7 +39,7 @@ def sources(arguments: Sequence[str], columns: Columns, named_format: str | None
     Raises
     ------
     UsageError
-        If an argument is not there, or holds nothing that can be read.
+        If an argument does not exist, or holds nothing that can be read.
     DataError
         If a file cannot be read.
     """

@@ -1,4 +1,4 @@
-"""One score as a number: what files write for it, and what of it is no score."""
+"""One score as a number: what files write for it, and what of it is not a score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def score_of(value: object) -> float | None:
     Raises
     ------
     ValueError
-        If it is no number, truth value or empty.
+        If it is not a number, truth value or empty.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def score_in(place: Place, column: str, value: object) -> float | None:
     Raises
     ------
     DataError
-        If it is none; says where, and what was found.
+        If it is not one; says where, and what was found.
     """
     try:
         return score_of(value)

@@ -109,7 +109,7 @@ def open_members(path: Path) -> Iterator[Members]:
     Raises
     ------
     DataError
-        If it cannot be read, or is no zip archive.
+        If it cannot be read, or is not a zip archive.
     """
     with ExitStack() as stack:
         try:

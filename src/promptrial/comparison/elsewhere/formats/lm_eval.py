@@ -1,6 +1,6 @@
 """Logged samples of lm-evaluation-harness: one file a task (``samples_TASK_TIME.jsonl``), one folder a model.
 
-A line holds ``doc_id``, ``doc``, ``target``, what was sent and answered, and one key a metric; newer versions list
+A line holds ``doc_id``, ``doc``, ``target``, what was sent and answered, and one key a measure; newer versions list
 these in ``metrics`` and name the ``filter`` of the answers. The texts are passed over. Measures are called as the
 harness's own results call them: ``acc``, or ``exact_match,strict-match`` where a filter has a name. Which are better
 higher is read from ``results_*.json`` beside the file, where that is there.
@@ -49,7 +49,7 @@ _QUESTIONS: Final = ("question", "query", "problem", "prompt", "input", "text", 
 """The fields of a document that may hold the question."""
 _MOST_RESULTS: Final = 64 << 20
 _LONGEST: Final = 64
-"""Bytes of a metric that is a score; anything longer is a list or an object."""
+"""Bytes of a measure that is a score; anything longer is a list or an object."""
 
 
 class _Results(msgspec.Struct):
@@ -145,7 +145,7 @@ def _field(place: Place, fields: Mapping[str, Any], what: str, name: str) -> str
 
 
 def _directions(path: Path, task: str) -> dict[str, bool]:
-    """Return which metrics of a task are better higher, as the results of the newest run beside the file say."""
+    """Return which measures of a task are better higher, as the results of the newest run beside the file say."""
     for beside in sorted(path.parent.glob("results_*.json"), reverse=True)[:1]:
         try:
             results = msgspec.json.decode(read_bytes(beside, _MOST_RESULTS), type=_Results)

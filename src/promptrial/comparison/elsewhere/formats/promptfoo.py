@@ -1,7 +1,8 @@
 """Outputs of promptfoo, JSON (versions 2 and 3) and JSONL: a prompt and a provider are an arm, a test is an item.
 
 Measures are ``pass`` (whether all assertions held), ``score``, and each of ``namedScores``. A test whose request failed
-is missing, not wrong. Where tests are repeated, items are told apart by their variables and the repeats are replicates.
+is missing, not wrong. Where tests are repeated, items are distinguished by their variables and the repeats are
+replicates.
 
 References
 ----------

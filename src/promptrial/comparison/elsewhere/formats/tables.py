@@ -88,7 +88,7 @@ def _layout(opened: Opened, first: Sequence[Row], notes: ReadingNotes) -> _Layou
     Raises
     ------
     UsageError
-        If a flag names a column that is not there, or none can be found.
+        If a flag names a column that does not exist, or none can be found.
     """
     names = list(dict.fromkeys(name for _, row in first for name in row))
     asked, path = opened.columns, str(opened.file.path)
