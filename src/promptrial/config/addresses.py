@@ -77,7 +77,7 @@ def checked_address(value: str) -> str:
     Raises
     ------
     ValueError
-        If it is none; the message does not repeat it, for it may hold a secret.
+        If it is not one; the message does not repeat it, because it may hold a secret.
     """
     parts = _split(value)
     if parts is None or parts[0] not in {"http", "https"}:
@@ -102,7 +102,7 @@ def checked_proxy(value: str) -> str:
     Raises
     ------
     ValueError
-        If it is none; the message does not repeat it, for it may hold a password.
+        If it is not one; the message does not repeat it, because it may hold a password.
     """
     parts = _split(value)
     if parts is None or parts[0] not in {"http", "https"} or parts[2]:

@@ -1,4 +1,4 @@
-"""Code and schemas that a configuration names: read and hashed here, never run. Where they may stand is decided here.
+"""Code and schemas that a configuration names: read and hashed here, never run. Where they may lie is decided here.
 
 The folder of a run may come from anybody: no file in it is read for code.
 """
@@ -81,7 +81,7 @@ def _with_program(path: Path, entry: ScorerConfig) -> ScorerConfig:
 
 
 def program_digest(folder: Path, words: Sequence[str], files: Sequence[str], env: Mapping[str, str]) -> str:
-    """Return the digest of a program, as ``command_digest`` does, unless it stands in the folder of a run.
+    """Return the digest of a program, as ``command_digest`` does, unless it is in the folder of a run.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def allowed_as(entry: ScorerConfig, folder: Path) -> str:
     """Return the digest under which it is kept that the code of an entry may run.
 
     A program can load what lies beside it, which its own digest does not cover. So what is allowed is that program in
-    that folder; the text of a Python file is the same wherever it stands.
+    that folder; the text of a Python file is the same wherever it is.
     """
     if entry.kind != COMMAND:
         return entry.sha256

@@ -54,7 +54,7 @@ def command_digest(folder: Path, words: Sequence[str], files: Sequence[str], env
     Raises
     ------
     ConfigError
-        If the program is not there or cannot be run, or a file leads out of the folder or cannot be read.
+        If the program does not exist or cannot be run, or a file leads out of the folder or cannot be read.
     """
     program_path(folder, words[0], env)
     _check_script(folder, words)
@@ -99,7 +99,7 @@ def _files_among(folder: Path, words: Sequence[str]) -> Iterator[str]:
 
 
 def _check_script(folder: Path, words: Sequence[str]) -> None:
-    """Refuse an interpreter whose script is not there; any further word may be a file that the program writes."""
+    """Refuse an interpreter whose script does not exist; any further word may be a file that the program writes."""
     if not _INTERPRETER.fullmatch(Path(words[0]).name):
         return
     for word in words[1:]:

@@ -38,7 +38,7 @@ def encoding_name(value: str) -> str:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not one.
     """
     from promptrial.documents.codecs import text_codec  # looks up every codec that there is
 

@@ -27,7 +27,7 @@ _BREAKS: Final = re.compile("[\x85\u2028\u2029]")
 
 
 def effective(loaded: LoadedConfig, models: set[str], prompt_sets: set[str]) -> dict[str, Any]:
-    """Return the resolved configuration as plain values, ``${VAR}`` left as it stood.
+    """Return the resolved configuration as plain values, ``${VAR}`` left as it was.
 
     Only the models and prompt sets that a trial uses are kept, with the models' prices, so that editing an unused
     prompt is no drift; where the trials are written out, the sweep, which may name unused ones, is left out too, and so
@@ -88,7 +88,7 @@ def with_placeholders(tree: dict[str, Any], placeholders: Mapping[KeyPath, str])
 
 
 def _recorded_at(given: KeyPath) -> KeyPath:
-    """Return where a value is recorded: the keys of an arm's prompt stand beside the arm's own."""
+    """Return where a value is recorded: the keys of an arm's prompt are beside the arm's own."""
     place = 4 if given[2:3] == ("treatments",) else 3
     return (
         given[:place] + given[place + 1 :]
@@ -173,6 +173,6 @@ def _short(value: object) -> str:
 
 
 def _around(text: str, position: int) -> str:
-    """Return what stands around a position of a text."""
+    """Return what is around a position of a text."""
     start, end = max(0, position - _BEFORE), max(0, position - _BEFORE) + _LONG
     return ("..." if start else "") + text[start:end] + ("..." if end < len(text) else "")

@@ -57,7 +57,7 @@ _REMEMBERED: Final[set[str]] = set()
 
 
 def remember_secrets(values: Iterable[str]) -> None:
-    """Keep the secrets of a configuration that was read, for what this process says of errors."""
+    """Keep the secrets of a configuration that was read, for what this process says about errors."""
     _REMEMBERED.update(values)
 
 
@@ -88,7 +88,7 @@ def dotenv(folder: Path) -> dict[str, str]:
     Raises
     ------
     ConfigError
-        If it cannot be read, or a line is none; the line is not repeated, for it may hold a key.
+        If it cannot be read, or a line is none; the line is not repeated, because it may hold a key.
     """
     path = folder / ".env"
     try:
@@ -117,7 +117,7 @@ def experiments_dir_of(path: Path, env: Mapping[str, str]) -> Path | None:
 
 
 def experiments_dir_in(tree: object, env: Mapping[str, str]) -> Path | None:
-    """Return the same of a configuration that is no file."""
+    """Return the same of a configuration that is not a file."""
     try:
         given = _path_in(tree, "experiments_dir", env)
     except (KeyError, TypeError):

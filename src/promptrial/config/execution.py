@@ -81,7 +81,7 @@ class ExecutionConfig(Strict):
     @field_validator("ray_address")
     @classmethod
     def _goes_with_ray(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """Refuse an address that nothing would use; ``executor`` stands above, so its merged value is known here."""
+        """Refuse an address that nothing would use; ``executor`` is above, so its merged value is known here."""
         executor = info.data.get("executor", "ray")  # if that is refused itself, this adds nothing
         if value is not None and executor != "ray":
             raise ValueError(f"an address goes with executor: ray; the executor is {executor}")

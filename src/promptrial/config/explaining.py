@@ -69,7 +69,7 @@ def explain(
     placeholders : mapping
         Key path -> text with ``${VAR}``; shown in place of the value, which may be a secret.
     flag : callable
-        Key path -> the flag that gave its value in the place of the file; empty if none did.
+        Key path -> the flag that gave its value in place of the file; empty if none did.
     """
     for problem in error.errors(include_url=False):
         if problem["type"] == "too_short" and problem["input"]:
@@ -152,7 +152,7 @@ def _given(value: object) -> str:
 
 
 def _may_be_shown(at: KeyPath) -> bool:
-    """Whether what stands here cannot be a secret that somebody wrote down."""
+    """Whether what is here cannot be a secret that somebody wrote down."""
     return at[:1] != ("providers",) or not {*at[2:3]} & {"headers", "key", "api_key", "proxy"}
 
 
@@ -168,7 +168,7 @@ def _did_you_mean(at: KeyPath) -> str:
 
 
 def _section_at(model: type[BaseModel], at: KeyPath) -> tuple[type[BaseModel], list[str]]:
-    """Return the model that stands at a key path of the schema, and its keys; no keys where there is none."""
+    """Return the model that is at a key path of the schema, and its keys; no keys where there is none."""
     if not at:
         return model, [*model.model_fields, *getattr(model, "also_takes", ())]
     field = model.model_fields.get(str(at[0]))

@@ -31,7 +31,7 @@ FLAGS: Final[Mapping[KeyPath, tuple[str, ...]]] = {
 
 
 def flag_of(at: KeyPath, given: Collection[KeyPath], env: Mapping[str, str]) -> str:
-    """Return what gave a key, or one below it, in the place of the file: its flags, and its variables that are set.
+    """Return what gave a key, or one below it, in place of the file: its flags, and its variables that are set.
 
     Parameters
     ----------

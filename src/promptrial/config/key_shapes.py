@@ -1,6 +1,6 @@
-"""What a key looks like, where a name or a plain value should stand. Pure.
+"""What a key looks like, where a name or a plain value should be. Pure.
 
-A key is told from a name by what people do not write: a long word with digits between its letters. A name that is
+A key differs from a name by what people do not write: a long word with digits between its letters. A name that is
 refused by mistake costs a rename, a key that passes is written down. So where both are possible, it is a key.
 """
 
@@ -69,7 +69,7 @@ def without_keys(sentence: str, given: object) -> str:
 
 
 def _is_random(word: str) -> bool:
-    """Whether digits stand between letters; in capitals alone, where names have them too, several times."""
+    """Whether digits are between letters; in capitals alone, where names have them too, several times."""
     if not (_AMID_LETTERS.search(word) and any(letter.isalpha() for letter in word)):
         return False
     return not word.isupper() or len(_GROUP.findall(word)) > 2

@@ -47,9 +47,9 @@ _TEXTS_OF_AN_ARM: Final[frozenset[KeyPath]] = frozenset(
 class LoadedConfig:
     """A configuration with what is needed to write it down again.
 
-    ``placeholders`` maps the key path of every value that held ``${VAR}`` to the text as it stood in the file.
+    ``placeholders`` maps the key path of every value that held ``${VAR}`` to the text as it was in the file.
     ``folder`` is what relative paths in the file start from. ``carried`` holds the SHA-256 of each text of code that
-    stood in the configuration itself, and was not read from a file beside it.
+    was in the configuration itself, and was not read from a file beside it.
     """
 
     experiment: ExperimentConfig
@@ -58,7 +58,7 @@ class LoadedConfig:
     carried: frozenset[str] = frozenset()
 
     def with_values(self) -> LoadedConfig:
-        """Return it as it is to be written down: with the values of ``${VAR}``, but for those that may be secret."""
+        """Return it as it is to be written down: with the values of ``${VAR}``, except for those that may be secret."""
         return replace(self, placeholders=hidden(self.placeholders))
 
 
@@ -81,7 +81,7 @@ def load_config(
     overrides : mapping, optional
         Key path -> value, from flags; they win over the file.
     unused_may_lack : bool
-        Whether a prompt set that no trial uses may name files that are not there; it then has no texts.
+        Whether a prompt set that no trial uses may name files that do not exist; it then has no texts.
     wrong_files : list of str, optional
         Gets what is wrong with prompts and files of scorers; these are left out then, and nothing is raised for them.
 
@@ -233,7 +233,7 @@ def _check_text(where: str, key: str, text: object) -> None:
 
 
 def _is_text(at: KeyPath) -> bool:
-    """Whether the text of a prompt or of code stands here, which may speak of ``${VAR}`` and is used as it is."""
+    """Whether the text of a prompt or of code is here, which may speak of ``${VAR}`` and is used as it is."""
     if at[0] != "prompt_sets":
         return at[0] in {"task_instructions", "scorers"} and at[2:] == ("text",)
     in_arm = at[4:] if at[2:3] == ("treatments",) else at[3:]

@@ -111,13 +111,13 @@ _EXAMPLES: Final[Mapping[str, str]] = {
 
 
 def meant(key: str, section: type[BaseModel], known: Sequence[str], whole: type[BaseModel]) -> str:
-    """Return what to say of an unknown key: the key that was meant, else those that are known.
+    """Return what to say about an unknown key: the key that was meant, else those that are known.
 
     Parameters
     ----------
     key : str
     section : type of BaseModel
-        Where it stands.
+        Where it is.
     known : sequence of str
         The keys of the section.
     whole : type of BaseModel

@@ -37,7 +37,7 @@ class Preset:
     that order, is used unless ``mode`` says otherwise. ``address`` is an example of the ``base_url`` that an entry has
     to give; empty if there is one already. ``more_variables`` are those that it needs besides that
     of its key. ``hosts`` are those that its key may be sent to. ``options`` is what its
-    adapters are told; under ``lacks`` stand the options of requests that its adapters know, and it does not.
+    adapters are told; under ``lacks`` are the options of requests that its adapters know, and it does not.
     ``ids_with_slashes`` says that its own ids of models may read ``VENDOR/NAME``. ``limits`` are those of its
     batches where they are not those of its adapter.
     """

@@ -60,7 +60,7 @@ def _filled(instructions: TaskInstructions) -> TaskInstructions:
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads what stands at a key path of one file, and gathers what is wrong; a text that is wrong is left out."""
+    """Reads what is at a key path of one file, and gathers what is wrong; a text that is wrong is left out."""
 
     file: Path
     line_of: Lines
@@ -85,7 +85,7 @@ class _Reader:
         )
 
     def template(self, prompt: PromptConfig, kind: ItemKind, at: KeyPath) -> PromptConfig:
-        """Return a template with its text. One that stands with its digest is on record, and was taken before."""
+        """Return a template with its text. One that is with its digest is on record, and was taken before."""
         read = self.prompt(prompt, at)
         if read.lost or not read.text.strip():
             return read
@@ -117,7 +117,7 @@ class _Reader:
 
 
 def mistaken_path(path: str) -> str | None:
-    r"""Return what is wrong with the path of a file that cannot be read, if it is no path of this system; else None.
+    r"""Return what is wrong with the path of a file that cannot be read, if it is not a path of this system; else None.
 
     Examples
     --------

@@ -14,9 +14,9 @@ __all__ = ["Given", "leaves", "source_of"]
 
 DEFAULT: Final = "default"
 _SHORT: Final = ("id", "path")
-"""What a text in the place of a section gives."""
+"""What a text in place of a section gives."""
 _OF_A_MODEL: Final = ("id", "provider")
-"""What a text in the place of a model gives, or its ``id`` alone: ``openai/gpt-4o-mini``."""
+"""What a text in place of a model gives, or its ``id`` alone: ``openai/gpt-4o-mini``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Given:
     file : Path
         As messages call it.
     tree : mapping
-        Its values as they stand in the file.
+        Its values as they are in the file.
     lines : mapping
         Key path -> line.
     flags : mapping
-        Key path -> what gave its value in the place of the file: ``flag --temps``.
+        Key path -> what gave its value in place of the file: ``flag --temps``.
     reasons : mapping
         Key path -> why it has its value, for keys that the file leaves open.
     """
@@ -60,11 +60,11 @@ def source_of(given: Given, at: KeyPath, value: object, beside: Mapping[str, Any
     ----------
     given : Given
     at : KeyPath
-        Where it stands in the resolved configuration.
+        Where it is in the resolved configuration.
     value : object
         The value, with ``${VAR}`` as it is written.
     beside : mapping
-        The section that it stands in.
+        The section that it is in.
     """
     for known in (given.flags, given.reasons):
         for length in range(len(at), 0, -1):
@@ -82,7 +82,7 @@ def source_of(given: Given, at: KeyPath, value: object, beside: Mapping[str, Any
 
 
 def _where_given(given: Given, at: KeyPath, value: object) -> KeyPath:
-    """Return the key that gives a value: the provider of a model may stand in front of its id."""
+    """Return the key that gives a value: the provider of a model may be in front of its id."""
     if len(at) != 3 or at[0] != "models" or value is None:
         return at
     model = (given.tree.get("models") or {}).get(at[1])

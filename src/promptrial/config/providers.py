@@ -141,7 +141,7 @@ class ProviderConfig(Strict):
 
     @property
     def adapter(self) -> str | None:
-        """The adapter that speaks to it; None if it has no API of this mode, or the adapter is not there."""
+        """The adapter that speaks to it; None if it has no API of this mode, or the adapter does not exist."""
         found = PRESETS[self.type].adapter(self.mode)
         return found if found in registry.PROVIDERS else None
 

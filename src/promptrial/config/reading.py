@@ -26,7 +26,7 @@ def read_named(path: Path, what: str) -> str:
     Raises
     ------
     ConfigError
-        If it is not there, or is not UTF-8 text.
+        If it does not exist, or is not UTF-8 text.
     """
     try:
         return read_text(path, MAX_BYTES)

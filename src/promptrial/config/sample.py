@@ -49,7 +49,7 @@ def sample_config() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """What the sample's configurations say of themselves, and the SHA-256 of its prompts and question files."""
+    """What the sample's configurations say about themselves, and the SHA-256 of its prompts and question files."""
 
     names: frozenset[str] = frozenset()
     questions: frozenset[str] = frozenset()
@@ -86,7 +86,7 @@ def copied_words(
         The SHA-256 of each system prompt in use.
     question_files : callable
         Returns the SHA-256 of each question file; called only if a name or a question is the sample's. Any text that
-        is no digest counts as another file.
+        is not a digest counts as another file.
 
     Returns
     -------

@@ -23,7 +23,8 @@ __all__ = [
 ]
 
 _Value = TypeVar("_Value")
-# Rounding makes exact what is a multiple of 0.001 but for its last bit. Adding 0.0 makes -0.0 the 0.0 that it equals.
+# Rounding makes exact what is a multiple of 0.001 except for its last bit. Adding 0.0 makes -0.0 the 0.0 that it
+# equals.
 Temperature = Annotated[
     float, Field(ge=0, le=2, multiple_of=0.001), AfterValidator(lambda temp: round(temp, 3) + 0.0), Number
 ]

@@ -29,14 +29,14 @@ __all__ = [
 PRIMARY: Final = ("stats", "primary")
 """The key that names the endpoints that decide."""
 PYTHON: Final = "python"
-"""The type of a scorer that stands in a file of the user's."""
+"""The type of a scorer that is in a file of the user's."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _FUNCTION: Final = re.compile(r"(.+\.py):([^\W\d]\w*)", re.DOTALL)
 """A file of Python and the name of a function in it."""
 _TAKEN: Final = frozenset(
     {"item_key", "dataset", "cluster", "type", "condition", "temp", "n_samples", "coverage", "selective_accuracy"}
 )
-"""Columns of the score table that are no scorer's, and metrics that are made from scores."""
+"""Columns of the score table that are no scorer's, and measures that are made from scores."""
 _ENDINGS: Final = ("_std", "_worst")
 """What the further columns of a scorer end in."""
 _OTHER_PAGE: Final = frozenset(

@@ -1,4 +1,4 @@
-"""Secrets of a configuration: they are written `${VAR}`, and their values stand in nothing that is kept."""
+"""Secrets of a configuration: they are written `${VAR}`, and their values appear in nothing that is kept."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RENAME: Final = "\n  next: if it is not a secret, rename the variable"
 def misplaced_secrets(
     providers: Mapping[str, ProviderConfig], placeholders: Mapping[KeyPath, str]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the key path of each secret that stands where it must not, and what is wrong with it; without the secret.
+    """Yield the key path of each secret that is where it must not, and what is wrong with it; without the secret.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def misplaced_secrets(
 def _written_out(
     name: str, entry: ProviderConfig, placeholders: Mapping[KeyPath, str]
 ) -> Iterator[tuple[KeyPath, str]]:
-    """Yield the secrets of an entry that stand in the configuration themselves."""
+    """Yield the secrets of an entry that are in the configuration themselves."""
     for header, value in entry.headers.items():
         at: KeyPath = ("providers", name, "headers", header)
         literal = VARIABLE.sub("", placeholders[at]).strip() if at in placeholders else value
@@ -74,7 +74,7 @@ def _written_out(
 
 
 def _outside_of_secrets(at: KeyPath, text: str) -> str:
-    """Return the part of a value that is no place for a secret: all of it, or what follows the user of a proxy."""
+    """Return the part of a value that is not a place for a secret: all of it, or what follows the user of a proxy."""
     if not _is_hidden(at):
         return text
     return text.rpartition("@")[2] if at[2] == "proxy" else ""
@@ -83,7 +83,7 @@ def _outside_of_secrets(at: KeyPath, text: str) -> str:
 def secret_values(
     providers: Mapping[str, ProviderConfig], placeholders: Mapping[KeyPath, str], env: Mapping[str, str]
 ) -> frozenset[str]:
-    """Return the values of the variables that hold keys of servers, or stand in their headers and proxies."""
+    """Return the values of the variables that hold keys of servers, or are in their headers and proxies."""
     names = {entry.key for entry in providers.values() if entry.key}
     for text in hidden(placeholders).values():
         names.update(VARIABLE.findall(text))

@@ -123,7 +123,7 @@ def _fits_block(text: str) -> bool:
 
 
 def _remarked(line: str, remark: str, width: int | None) -> Iterator[str]:
-    """Yield a line with a comment behind it, or before it where it would be too wide."""
+    """Yield a line with a comment after it, or before it where it would be too wide."""
     said = f"# {' '.join(remark.split())}"
     whole = f"{line:<{_REMARK_AT}}  {said}"
     if width is None or len(whole) <= width:

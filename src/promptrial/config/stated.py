@@ -1,4 +1,4 @@
-"""What the configuration says of scores that no code of the package declares: those of a function or of a program."""
+"""What the configuration says about scores that no code of the package declares: those of a function or a program."""
 
 from __future__ import annotations
 

@@ -50,9 +50,9 @@ class Strict(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, allow_inf_nan=False, defer_build=True)
     unrecorded_defaults: ClassVar[frozenset[str]] = frozenset()
-    """Keys that are not recorded while they have their defaults: runs begun before they existed keep their digests."""
+    """Keys that are not recorded while they have their defaults: runs from before these keys keep their digests."""
     also_takes: ClassVar[tuple[str, ...]] = ()
-    """Keys of a section inside it that may stand in its place."""
+    """Keys of a section inside it that may be in its place."""
 
     @model_serializer(mode="wrap")
     def _recorded(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -92,7 +92,7 @@ Words = Annotated[str, Field(min_length=1)]
 
 
 def no_repeats(values: _Values) -> _Values:
-    """Return values of which none stands twice.
+    """Return values after checking that none occurs twice.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def no_repeats(values: _Values) -> _Values:
 
 
 def registered(kind: str, name: str) -> str:
-    """Return a name that stands in the table of its kind.
+    """Return a name that is in the table of its kind.
 
     Raises
     ------

@@ -24,7 +24,7 @@ _OCTAL: Final = re.compile("[-+]?0[0-7_]+")
 
 
 class _Loader(SafeLoader):
-    """YAML whose keys are the text that stands in the file (``no`` is a name, not False) and that knows no dates."""
+    """YAML whose keys are the text that is in the file (``no`` is a name, not False) and that knows no dates."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own class attribute
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIMESTAMP]
@@ -80,7 +80,7 @@ def parse(path: Path, text: str) -> tuple[dict[str, Any], dict[KeyPath, int]]:
 
 
 def place(path: Path, line_of: Lines, at: KeyPath) -> str:
-    """Return ``file:line`` of a key, or of the nearest key above it that stands in the file."""
+    """Return ``file:line`` of a key, or of the nearest key above it that is in the file."""
     while at and at not in line_of:
         at = at[:-1]
     line = line_of.get(at)

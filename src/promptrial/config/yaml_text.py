@@ -100,7 +100,7 @@ def load_file(path: Path) -> Any:  # noqa: ANN401 - a YAML tree
     YamlError
         As ``load``.
     OSError
-        If it cannot be read, is no regular file, or is larger than ``MAX_BYTES``.
+        If it cannot be read, is not a regular file, or is larger than ``MAX_BYTES``.
     """
     return load(read_bytes(path, MAX_BYTES))
 
