@@ -28,8 +28,8 @@ class TokenUsage:
     requests, answered : int
         Requests asked for, and those that have an answer rather than an error or nothing.
     prompt_tokens, completion_tokens, total_tokens : int
-        Sums over the rows whose usage is known. A request that ended in an error counts if its usage was reported, for
-        it was paid anyway.
+        Sums over the rows whose usage is known. A request that ended in an error counts if its usage was reported,
+        because it was paid anyway.
     cached_tokens : int or None
         The part of the prompt tokens that came from a cache; None if no row says.
     cache_write_tokens : int

@@ -33,13 +33,13 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "cache_read": ("cache_read_mtok",),
     "cache_write": ("cache_write_mtok", "cache_write_5m_mtok"),
 }
-"""What the list calls the rates of tokens. Where tokens of reasoning have their own rate, the dearer one counts."""
+"""What the list calls the rates of tokens. Where tokens of reasoning have their own rate, the higher one counts."""
 _HOUR_CACHE: Final[Mapping[str, tuple[str, ...]]] = {"cache_write": ("cache_write_1h_mtok",)}
 _FIRST_TIER: Final = -1
 
 
 def list_price(purchase: Purchase, vendor: str, at: datetime) -> KeptPrice:
-    """Return what the price list says of a purchase, or why it has no price.
+    """Return what the price list says about a purchase, or why it has no price.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _source() -> str:
 class _Listed:
     """An entry of the list for what is bought.
 
-    ``standard`` is its price without any terms: of a model whose price changes by the hour, the dearest of the day.
+    ``standard`` is its price without any terms: of a model whose price changes by the hour, the highest of the day.
     """
 
     purchase: Purchase

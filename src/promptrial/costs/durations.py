@@ -24,7 +24,7 @@ def rounds(jobs: Iterable[int], at_once: int) -> int:
 
 
 def of_batches(jobs: Iterable[int], at_once: int) -> Band:
-    """Return how long jobs take, in seconds, of which so many run at once; a vendor may take 24 hours.
+    """Return how long jobs take, in seconds, if this many run at once; a vendor may take 24 hours.
 
     ``jobs`` has several numbers where jobs are sent only when all before them have ended, as after a look.
     """

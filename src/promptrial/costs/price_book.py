@@ -31,7 +31,7 @@ class PriceBook:
         The prices of other models that are kept with the run, and those that have none.
     longest_prompt : int, optional
         No prompt of the run has more tokens, those of a model's extra keys aside. Where a price depends on that and it
-        is not known, the dearest counts.
+        is not known, the highest counts.
     """
 
     own: Mapping[str, ProviderPricing] = field(default_factory=dict)

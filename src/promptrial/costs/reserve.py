@@ -18,7 +18,7 @@ OVERHEAD_TOKENS: Final = 64
 def reserve_usd(rows: int, size: int, output_tokens: int, price: Price) -> float:
     """Return the most that requests can cost, in USD.
 
-    No tokenizer in use makes more tokens of a text than it has UTF-8 bytes. Each counts at the dearest rate that a
+    No tokenizer in use makes more tokens of a text than it has UTF-8 bytes. Each counts at the highest rate that a
     token of input has; the answers are as long as they may be.
 
     Parameters

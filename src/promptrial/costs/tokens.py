@@ -192,7 +192,7 @@ def _by_ratio(sent: RequestSize, size: float, found: Measured) -> Band:
 def fewest_tokens(text: str) -> int:
     """Return how many tokens a text has at least: one for each word, or one for four characters of Chinese writing.
 
-    No tokenizer in use joins words that stand apart.
+    No tokenizer in use joins words that are separated by spaces.
 
     Examples
     --------

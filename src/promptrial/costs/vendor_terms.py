@@ -45,7 +45,7 @@ def vendor_at(address: str) -> str:
 
 
 class BatchRule(NamedTuple):
-    """What a vendor says of all its batches.
+    """What a vendor says about all its batches.
 
     ``discount`` is the share that is taken off every rate, and ``cached_share`` what a cached prompt token costs before
     that, as a share of another one, where the list has no rate for it. ``source`` is where the vendor says so.
