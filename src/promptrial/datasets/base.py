@@ -1,7 +1,7 @@
 """What a format of question files is, the rules that every item must keep, and which items form a cluster.
 
 A format module turns an official file into placed items by calling ``new_item``; ``DatasetFormat.read`` adds the rules
-that concern the file as a whole: it has questions, and no id stands twice.
+that concern the file as a whole: it has questions, and no id occurs twice.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def say_nothing(_sentence: str) -> None:
 
 
 class Reading(NamedTuple):
-    """What a configuration says of how a file is to be read. Formats with columns of their own have no use for it.
+    """What a configuration says about how a file is to be read. Formats with columns of their own have no use for it.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Reading(NamedTuple):
     columns : mapping
         Role -> column or columns, as in the section ``columns``.
     separator : str or None
-        What stands between several answers in one cell.
+        What is between several answers in one cell.
     sheet : str or None
         The sheet of an Excel workbook; None for the first visible one with rows.
     file_order : bool
@@ -90,7 +90,7 @@ class Reading(NamedTuple):
 
 
 def no_other_reader(*_arguments: object) -> NoReturn:
-    """Stand where a format has its reader whose files are not read as tables."""
+    """Take the place of a format's reader of other files, where all its files are read as tables."""
     raise AssertionError("tables are read by table_items")
 
 
@@ -107,13 +107,13 @@ class QuickResult(NamedTuple):
 
 
 def reading_of(config: DatasetConfig, keep: Iterable[str] = ()) -> Reading:
-    """Return what the section of a data set says of how its file is read; ``keep`` are columns that are wanted."""
+    """Return what the section of a data set says about how its file is read; ``keep`` are columns that are wanted."""
     columns = {} if config.columns is None else config.columns.given
     return Reading(config.encoding, columns, config.separator, frozenset(keep), config.first_choice, config.sheet)
 
 
 class HubDefaults(NamedTuple):
-    """Where a format's data stands on the hub, for what the configuration leaves out."""
+    """Where a format's data is on the hub, for what the configuration leaves out."""
 
     repo: str
     config: str
@@ -138,7 +138,7 @@ class DatasetFormat:
     row_item : callable
         ``(place, dataset, row)`` -> the item of a Parquet row.
     duplicate_hint : str
-        What to do about an id that stands twice.
+        What to do about an id that occurs twice.
     table_items : callable, optional
         ``(path, dataset, reading)`` -> the items of a table in any kind of file, Parquet too; used for every file.
     quick_sample : QuickSample, optional
@@ -186,7 +186,7 @@ class DatasetFormat:
         notice : callable
             Told of each item and its place before the item is yielded.
         reading : Reading
-            What the configuration says of the file.
+            What the configuration says about the file.
 
         Raises
         ------

@@ -1,9 +1,9 @@
 """Blocks of a table of separated values as columns, by Arrow, wherever Arrow reads what the ``csv`` module reads.
 
-That is so for plain blocks. Their text is UTF-8 without zero bytes; a carriage return stands only before a newline;
+That is so for plain blocks. Their text is UTF-8 without zero bytes; a carriage return is only before a newline;
 each quote opens a cell at its beginning, closes one at its end, or is one of two inside a quoted cell; each record has
-a cell for each column. Quotes alternate between opening and closing, so that it is enough to look at what stands before
-each opening and behind each closing one: two quotes inside a cell close it and open it again.
+a cell for each column. Quotes alternate between opening and closing, so that it is enough to look at what is before
+each opening and after each closing one: two quotes inside a cell close it and open it again.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _is_text(text: bytes) -> bool:
 
 
 def _are_paired(characters: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
-    """Whether quotes stand only where cells begin and end, and two by two inside; the last character is a newline."""
+    """Whether quotes are only where cells begin and end, and two by two inside; the last character is a newline."""
     if len(quotes) % 2:
         return False
     before, behind = characters[quotes[::2] - 1], characters[quotes[1::2] + 1]

@@ -41,7 +41,7 @@ class Cells:
     is_sheet : bool
         Whether cells hold single values, as in CSV and Excel, so that a list must be written in one cell.
     separator : str or None
-        What stands, by the configuration, between several answers in a cell.
+        What separates several answers in a cell, as the configuration says.
     trims : bool
         Whether spaces around accepted answers are dropped.
     keep : tuple of (str, str)
@@ -49,7 +49,7 @@ class Cells:
     key : ChoiceKey
         How answers name their choices.
     too_long : set of str
-        The columns of which a value was too long to be kept; grows as items are made.
+        The columns with a value that was too long to be kept; grows as items are made.
     """
 
     columns: Columns
@@ -91,7 +91,7 @@ class Cells:
         )
 
     def marked(self, place: Place, row: _Row) -> Marked:
-        """Return the choices of a row, and its answers as they stand there."""
+        """Return the choices of a row, and its answers as they are written."""
         choices, answers, is_number = self.choices(place, row), list[str](), list[bool]()
         for column in self.columns.answers:
             value = row.get(column)

@@ -37,9 +37,9 @@ _WORDS: Final[Mapping[Way, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """The choices of a question and the answers as they stand in the file.
+    """The choices of a question and the answers as they are in the file.
 
-    ``is_number`` says of each answer whether the file holds a number, and ``text_choices`` whether its choices are
+    ``is_number`` says about each answer whether the file holds a number, and ``text_choices`` whether its choices are
     texts; both are unknown, and so False and True, where the file holds text alone.
     """
 
@@ -173,7 +173,7 @@ class _Seen:
 
 
 def lettered(choices: Sequence[str], answer: str) -> str | None:
-    """Return the choice whose letter an answer is, as in ``B``, ``b``, ``(B)``, ``B.``; None if it is none."""
+    """Return the choice whose letter an answer is, as in ``B``, ``b``, ``(B)``, ``B.``; None if it is not one."""
     found = _LETTER.fullmatch(answer.strip())
     return None if found is None else _at(choices, LETTERS.index(found[1].upper()))
 

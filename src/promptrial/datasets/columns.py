@@ -46,7 +46,7 @@ _SEE: Final = "see docs/questions.md#columns"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column of a file holds what, by the names that stand in the file; None or empty where none does.
+    """Which column of a file holds what, by the names that are in the file; None or empty where none does.
 
     ``others`` are the columns that hold none of it, in the order of the file.
     """
@@ -113,8 +113,8 @@ def match_columns(place: Place, names: Sequence[str], given: Given) -> Columns:
     Raises
     ------
     DataError
-        If two columns have one name but for case, no column holds the question, one that is given is not there, or one
-        holds two things; the message lists the columns.
+        If two columns have one name except for case, no column holds the question, one that is given does not exist, or
+        one holds two things; the message lists the columns.
     """
     header = _header(place, names)
     taken = {role: tuple(_given_column(role, name, header) for name in flat([of])) for role, of in given.items()}
@@ -150,7 +150,7 @@ def fold(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """The columns of a file, and where they stand; ``alike`` has those of each folded name."""
+    """The columns of a file, and where they are; ``alike`` has those of each folded name."""
 
     place: Place
     names: Sequence[str]
@@ -251,7 +251,7 @@ def _slips(role: str, names: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def flat(values: Iterable[str | tuple[str, ...]]) -> list[str]:
-    """Return columns, of which some are given as one name and some as several, in one list."""
+    """Return columns in one list; some are given as one name and some as several."""
     return [name for value in values for name in ((value,) if isinstance(value, str) else value)]
 
 

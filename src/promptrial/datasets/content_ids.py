@@ -1,4 +1,4 @@
-"""The id of a question whose source gives none: made from what is asked, so that it is the same wherever it stands."""
+"""The id of a question whose source gives none. It depends only on what is asked, and so is the same in every file."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ A system message of a file is not sent: the arms of a trial decide the system pr
 
 References
 ----------
-The chat format of OpenAI's API, and of its Evals, whose examples stand in system messages with the name
+The chat format of OpenAI's API, and of its Evals, whose examples are in system messages with the name
 ``example_user`` or ``example_assistant``.
 """
 

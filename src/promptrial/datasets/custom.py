@@ -36,7 +36,7 @@ SHEETS: Final = frozenset({"separated", "xlsx"})
 _FIRST: Final = 100
 """How many rows are looked at for their columns; later ones may bring more where rows name their columns."""
 _MOST_LATE: Final = 1000
-"""How many columns may come up behind these rows: all names are matched again for each."""
+"""How many columns may come up after these rows: all names are matched again for each."""
 _QUICK: Final = {"separated": HEAD, "lines": 0}
 """The kinds of files of which there is a quick way, and from which size it is taken: a smaller file of separated values
 is read before the libraries of that are loaded."""
@@ -150,7 +150,7 @@ class _Source:
         Raises
         ------
         DataError
-            If a name is close to one that the file lacks, so that it must be a slip; if too many columns come up behind
+            If a name is close to one that the file lacks, so that it must be a slip; if too many columns come up after
             the first rows; or as ``match_columns``.
         """
         new = [name for name in row if name not in self.known]

@@ -221,7 +221,7 @@ def _text_head(path: Path, head: bytes, codec: str) -> bytes:
 
 
 def _skip_mark(file: io.BufferedReader, binary: str) -> None:
-    """Move behind a byte-order mark of UTF-8 at the start."""
+    """Move after a byte-order mark of UTF-8 at the start."""
     if not binary and file.peek(3)[:3] == codecs.BOM_UTF8:
         file.read(3)
 

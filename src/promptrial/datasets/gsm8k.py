@@ -1,6 +1,6 @@
 """GSM8K: arithmetic in words, with worked answers whose last line is ``#### 20``. JSONL, and hub rows.
 
-The gold stays as it stands, for the ``numeric`` scorer compares last numbers.
+The gold stays as it is, because the ``numeric`` scorer compares last numbers.
 
 References
 ----------

@@ -88,7 +88,7 @@ class JsonDocument:
             )
 
     def entries(self, raws: Sequence[msgspec.Raw], kind: type[T], name: str) -> Iterator[tuple[Place, T]]:
-        """Decode the entries of one list in turn. Lists must be walked in the order in which they stand in the file.
+        """Decode the entries of one list in turn. Lists must be walked in their order in the file.
 
         That they are valid JSON was checked with the root.
 
@@ -116,7 +116,7 @@ class JsonDocument:
         """Yield the entries of one list as they are written; the arguments are those of ``entries``."""
         for index, raw in enumerate(raws):
             text = bytes(raw)
-            if text.startswith(b"{"):  # anything shorter could be found too early, and is no row
+            if text.startswith(b"{"):  # anything shorter could be found too early, and is not a row
                 self._advance(text)
             yield Place(self._path, self._line, f"{name}[{index}]"), text
 

@@ -1,4 +1,4 @@
-"""What is wrong with a text that should be JSON, in plain words and with the fix. Also keys that stand twice."""
+"""What is wrong with a text that should be JSON, in plain words and with the fix. Also keys that occur twice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["check_keys", "error_byte", "has_repeats_perhaps", "json_error", "too
 
 _SEE: Final = "see docs/question_files.md#json"
 _BYTE: Final = re.compile(r" ?\(byte (\d+)\)")
-# What msgspec's message begins with, what stands from that byte on, what this means, and the fix.
+# What msgspec's message begins with, the text from that byte on, what this means, and the fix.
 _WORDS: Final = tuple(
     (begins, re.compile(following, re.DOTALL), words, fix)
     for begins, following, words, fix in (
@@ -75,7 +75,7 @@ def error_byte(error: msgspec.DecodeError) -> int | None:
 
 
 def json_error(place: Place, error: msgspec.DecodeError, rest: bytes) -> DataError:
-    """Return the error for a text that is not JSON; ``rest`` is what stands from the byte of the error on."""
+    """Return the error for a text that is not JSON; ``rest`` is the text from the byte of the error on."""
     problem, fix = _in_words(_BYTE.sub("", str(error)).removeprefix("JSON is malformed: "), rest)
     return place.error(f"not valid JSON: {problem}", hint=f"{fix}; {_SEE}")
 
@@ -89,7 +89,7 @@ def _in_words(problem: str, rest: bytes) -> tuple[str, str]:
 
 
 def type_error(place: Place, error: msgspec.ValidationError) -> DataError:
-    """Return the error for JSON that is not an object where one should stand, or holds a number too large to read."""
+    """Return the error for JSON that is not an object where one should be, or holds a number too large to read."""
     problem = in_words(error)
     fix = "write each question as an object" if "object" in problem else "write the number as a text"
     return place.error(problem, hint=f'{fix}: {{"question": "...", "answer": "..."}}; {_SEE}')
@@ -101,9 +101,9 @@ def _shown(text: bytes) -> str:
 
 
 def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
-    """Refuse an object in which a key stands twice, however deep.
+    """Refuse an object in which a key occurs twice, however deep.
 
-    A text without such a key has as many quotes as its value when that is written again, for both escape a quote
+    A text without such a key has as many quotes as its value when that is written again, because both escape a quote
     alike. Where the numbers differ, or a quote is spelled by its number, it is read again, key by key.
 
     Raises
@@ -124,7 +124,7 @@ def check_keys(place: Place, text: bytes, value: Mapping[str, object]) -> None:
 
 
 def has_repeats_perhaps(text: bytes, value: object) -> bool:
-    """Whether a key may stand twice in an object of a text that was read as ``value``; if not, none does."""
+    """Whether a key may occur twice in an object of a text that was read as ``value``; if not, none does."""
     return b"\\u0022" in text or text.count(b'"') != msgspec.json.encode(value).count(b'"')
 
 

@@ -24,7 +24,7 @@ Raws = Mapping[str, msgspec.Raw]
 USUAL: Final = ("rows", "data", "tests", "questions", "examples", "samples", "instances", "goldens", "items", "records")
 _ENVELOPES: Final = (("row", frozenset({"row_idx", "truncated_cells"})), ("item", frozenset({"sample"})))
 ENVELOPES: Final = frozenset(key for key, _ in _ENVELOPES)
-"""The keys under which a row may stand in an envelope."""
+"""The keys under which a row may be in an envelope."""
 _SEE: Final = "see docs/question_files.md#json"
 _SHOWN: Final = 10
 _LOOK: Final = 1024
@@ -40,7 +40,7 @@ class Holding(msgspec.Struct):
     listed : list of Raw
         The objects of the list.
     made : list of dict
-        The rows, where they are put together from columns or stand under names.
+        The rows, where they are put together from columns or are under names.
     """
 
     name: str = ""
@@ -102,7 +102,7 @@ def _named(place: Place, root: Raws) -> Iterator[dict[str, object]]:
 
 
 def is_usual(key: str) -> bool:
-    """Whether a list of this name is taken for the questions, wherever it stands among others.
+    """Whether a list of this name is taken for the questions, wherever it is among others.
 
     The first one is, so that the beginning of a large document tells which it is.
     """

@@ -1,6 +1,6 @@
 """Reading rows that are JSON objects: one a line, a list of them, or what an object holds.
 
-A key that stands twice in an object is an error: of two answers, JSON readers silently take the last.
+A key that occurs twice in an object is an error: of two answers, JSON readers silently take the last.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ LINE_ENDINGS: Final = (".jsonl", ".ndjson", ".jsonlines")
 
 
 def json_layout(content: Content, names: Collection[str]) -> JsonLayout:
-    """Return how the rows stand in a text that begins with ``{`` or ``[``.
+    """Return how the rows are in a text that begins with ``{`` or ``[``.
 
     One object a line if the first line is a whole object and others follow, or the file's name says so (``.jsonl``), or
-    the object has a value that is no list under one of ``names``; else a document.
+    the object has a value that is not a list under one of ``names``; else a document.
     """
     text = content.head.lstrip()
     if text.startswith(b"["):
@@ -50,7 +50,7 @@ def line_rows(path: Path, file: BinaryIO) -> Iterator[Row]:
     Raises
     ------
     DataError
-        For a line that is not UTF-8 or not one JSON object, and for a key that stands twice.
+        For a line that is not UTF-8 or not one JSON object, and for a key that occurs twice.
     """
     decode = msgspec.json.Decoder(dict[str, object]).decode
     for number, line in enumerate(file, start=1):
@@ -83,7 +83,7 @@ def first_names(content: Content, layout: JsonLayout) -> frozenset[str] | None:
     Raises
     ------
     DataError
-        As ``list_rows``, but for a key that stands twice.
+        As ``list_rows``, except for a key that occurs twice.
     """
     with content.seekable() as file:
         document = JsonDocument(content.path, file)

@@ -70,7 +70,7 @@ def _with_target(sample: _Sample) -> dict[str, Any]:
 
 
 def _samples(table: Table, reading: Reading, content: Callable[[_Sample], dict[str, Any]]) -> Iterator[Row]:
-    """Yield what is read of each sample, once where it stands there for several filters: under one id, and equal."""
+    """Yield what is read of each sample, once where it occurs for several filters: under one id, and equal."""
     seen: set[tuple[Scalar, bytes]] = set()
     repeated = 0
     for place, row in table.rows():

@@ -62,7 +62,7 @@ def with_merged(path: Path, title: str, table: list[list[Any]], areas: Sequence[
 
 
 def _check_heading(path: Path, title: str, table: Sequence[Sequence[object]], head: int, area: Area) -> None:
-    """Refuse an area in several columns, in a row that holds nothing else: a heading is no question.
+    """Refuse an area in several columns, in a row that holds nothing else: a heading is not a question.
 
     In any other row its value is that of the area's first column, as in the header.
     """

@@ -1,4 +1,4 @@
-"""Where in a question file something stands, and the error that says so. Opening the file lives here too."""
+"""The place of something in a question file, and the error that names the place. Opening the file lives here too."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def _with_defaults(added: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[Ro
 def _read(table: Table) -> tuple[object, Iterator[Row]]:
     """Return ``defaultTest`` of a configuration of promptfoo, and the tests.
 
-    It is None if there is none, or the file is no configuration. What is wrong with JSON is said when its tests are
+    It is None if there is none, or the file is not a configuration. What is wrong with JSON is said when its tests are
     read.
     """
     if table.kind == "yaml":

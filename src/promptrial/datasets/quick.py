@@ -3,7 +3,7 @@
 A row is plain if its cells need no more than a look: then its id, and the hash by which it is drawn, follow from its
 question and passage or its id alone, and it becomes an item only if it is drawn. Every other row becomes an item at
 once. The result is that of the general way, or there is none: whatever is wrong with a row or the file as a whole (a
-record that is no CSV, an id that stands twice) is left to the general way, which says it in the order of the file.
+record that is no CSV, an id that occurs twice) is left to the general way, which says it in the order of the file.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def quick_result(
     Raises
     ------
     DataError
-        For a row that is wrong; another may be wrong that stands before it.
+        For a row that is wrong; an earlier one may be wrong too.
 
     Notes
     -----
@@ -128,7 +128,7 @@ class _Sample:
         Raises
         ------
         _NotPlainError
-            If there is no row, or the hashes of two begin alike: an id stands twice, unless by a rare chance.
+            If there is no row, or the hashes of two begin alike: an id occurs twice, unless by a rare chance.
         """
         if not self._keys:
             raise _NotPlainError
@@ -227,7 +227,7 @@ class _Rows:
 
 
 def _records(text: bytes, file: BinaryIO, separator: str) -> tuple[list[tuple[int, Record]], int]:
-    """Return the records that begin in a block, and the number of lines read, some of them behind the block.
+    """Return the records that begin in a block, and the number of lines read, some of them after the block.
 
     Each has the number of lines before it. Blank lines are no records.
     """

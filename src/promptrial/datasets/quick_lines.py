@@ -69,7 +69,7 @@ def quick_lines(
     Raises
     ------
     DataError
-        For a row that is wrong; another may be wrong that stands before it.
+        For a row that is wrong; an earlier one may be wrong too.
 
     Notes
     -----
@@ -134,7 +134,7 @@ class _Sample:
         Raises
         ------
         _NotPlainError
-            If there is no row, or an id stands twice.
+            If there is no row, or an id occurs twice.
         """
         if not self._n or len(self._ids) != self._n:
             raise _NotPlainError
@@ -159,7 +159,7 @@ class _Reader:
         Raises
         ------
         _NotPlainError
-            For a line that is no object, and a column that is not known.
+            For a line that is not an object, and a column that is not known.
         DataError
             For a row that is wrong.
         """

@@ -1,4 +1,4 @@
-"""A text and the ends that it may have, of which one is right: HellaSwag, PIQA, WinoGrande.
+"""A text and its possible ends, one of them right: HellaSwag, PIQA, WinoGrande.
 
 References
 ----------

@@ -75,7 +75,7 @@ def rows(path: Path, file: BinaryIO, separator: str) -> Iterator[Row]:
     Raises
     ------
     DataError
-        For text that is not UTF-8, a quote that does not fit, a name that stands twice in the header, and a row with
+        For text that is not UTF-8, a quote that does not fit, a name that occurs twice in the header, and a row with
         more or fewer cells than the header.
     """
     found = records(path, file, separator)
@@ -111,7 +111,7 @@ def check_nameless(place: Place, cells: Sequence[object], nameless: Sequence[int
 
 
 def check_repeats(place: Place, names: Sequence[str]) -> None:
-    """Refuse a header in which a name stands twice."""
+    """Refuse a header in which a name occurs twice."""
     named = [name for name in names if name]
     if len(set(named)) < len(named):
         raise place.error(

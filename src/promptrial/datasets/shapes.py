@@ -1,6 +1,6 @@
 """Layouts whose rows are not plain columns: what a row must hold, and which questions it stands for. Reads no file.
 
-A layout is one or more variants (the official file, the hub's rows). The type of a variant's row says both what it is
+A layout is one or more kinds of rows (the official file, the hub's rows). The type of a row says both what it is
 recognised by and what is wrong with a row that does not fit.
 """
 
@@ -175,7 +175,7 @@ def at_index(choices: Sequence[str], index: Scalar, first: int = 0) -> tuple[str
     Raises
     ------
     MisfitError
-        If the index is no whole number, or there is no such choice.
+        If the index is not a whole number, or there is no such choice.
     """
     text = str(index).strip()
     if text in {"", "-1"}:
@@ -190,7 +190,7 @@ def at_index(choices: Sequence[str], index: Scalar, first: int = 0) -> tuple[str
 
 
 def by_label(choices: Sequence[str], labels: Sequence[str], label: str) -> tuple[str, ...]:
-    """Return the choice that stands under a label; none where the label is empty.
+    """Return the choice with a label; none where the label is empty.
 
     Raises
     ------
@@ -225,5 +225,5 @@ def passage(texts: str | Sequence[str] | None) -> str | None:
 
 
 def stated(text: str | None) -> list[str]:
-    """Return a text as the only accepted answer; none where it is blank or not there."""
+    """Return a text as the only accepted answer; none if it is blank or missing."""
     return [text] if text is not None and text.strip() else []

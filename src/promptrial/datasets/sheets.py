@@ -72,7 +72,7 @@ class Sheet:
         Raises
         ------
         DataError
-            For a column that stands twice, and a value in a column without a name; the place gives the row.
+            For a column that occurs twice, and a value in a column without a name; the place gives the row.
         """
         header, names, nameless = True, list[str](), list[int]()
         for number, cells in enumerate(self.cells, start=1):
@@ -96,7 +96,7 @@ def read_sheet(path: Path, file: BinaryIO, wanted: str | None = None) -> Sheet:
     MissingDependencyError
         If python-calamine is not installed.
     DataError
-        If the file is no workbook, is too large, has no such sheet, or no rows in any that is visible.
+        If the file is not a workbook, is too large, has no such sheet, or no rows in any that is visible.
     """
     place = Place(path, 1)
     _check_archive(place, file)

@@ -1,7 +1,7 @@
 """Which column of a table looks like the accepted answers, where none has a well-known name: it is only suggested.
 
-Nothing is read from such a column. A file that has one is refused with the line to write, for questions without gold
-answers would be measured by something else, such as their length.
+Nothing is read from such a column. A file that has one is refused with the line to write, because questions without
+gold answers would be measured by something else, such as their length.
 """
 
 from __future__ import annotations

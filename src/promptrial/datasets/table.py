@@ -91,7 +91,7 @@ def open_table(
     Raises
     ------
     DataError
-        If the file cannot be read or is of no kind that is known; for a sheet that is not there, or of no workbook.
+        If the file cannot be read or is of no kind that is known; for a sheet that does not exist, or of no workbook.
     """
     return table_of(open_content(path, encoding), names, sheet)
 

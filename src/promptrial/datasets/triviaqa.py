@@ -64,7 +64,7 @@ class _Columns(msgspec.Struct):
 
 
 def accepted_answers(value: str, aliases: list[str], normalized: list[str], human: list[str]) -> list[str]:
-    """Return the official ground truths, in readable form where there is one: value, aliases, human answers, the rest.
+    """Return the official gold answers, in readable form where there is one: value, aliases, human answers, the rest.
 
     Blank texts are left out; to the official evaluation a blank alias makes an empty prediction right.
 

@@ -25,7 +25,7 @@ _PATTERN: Final = re.compile(r"Expected `str` matching regex '(?P<pattern>.*)'",
 
 
 def in_words(error: msgspec.ValidationError) -> str:
-    """Return the problem that an error of msgspec tells; one that is not known as it stands.
+    """Return the problem that an error of msgspec tells; one that is not known as it is.
 
     Examples
     --------

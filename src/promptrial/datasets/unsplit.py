@@ -1,4 +1,4 @@
-"""Texts that look like several accepted answers, and are read as one: what is said of them. Pure."""
+"""Texts that look like several accepted answers, and are read as one: what is said about them. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from promptrial.datasets.cells import Cells
 __all__ = ["unsplit_answers"]
 
 _BETWEEN: Final = {"|": re.compile(r"\w\s*\|\s*\w"), ";": re.compile(r"\w\s*;\s*\w")}
-"""What may stand between several answers in a text, and how it stands there."""
+"""What may separate several answers in a text, and how it is written there."""
 _LEAST_TEXTS: Final = {"|": 1, ";": 2}
 """How many texts must hold it: a semicolon is at home in one long answer, too."""
 _LIST: Final = re.compile(r"""\s*(?:\[\s*(["']).*\1\s*,?\s*\]|\(\s*(["']).*\2\s*,.*\))\s*""", re.DOTALL)
@@ -55,7 +55,7 @@ def unsplit_answers(cells: Cells, rows: Sequence[Mapping[str, object]], dataset:
 
 
 def _sign(texts: Sequence[str]) -> str | None:
-    """Return what stands between words in enough of the texts."""
+    """Return what is between words in enough of the texts."""
     for sign, pattern in _BETWEEN.items():
         if sum(pattern.search(text) is not None for text in texts) >= _LEAST_TEXTS[sign]:
             return sign

@@ -1,7 +1,7 @@
 """Values of a table as text, by one rule for every kind of file.
 
 =========================  ==========================================================================================
-text                       as it stands
+text                       as it is
 whole number, also 8.0     its digits: ``8``
 any other number           the shortest decimal that reads back as the same number: ``0.1``
 true, false                ``true``, ``false``
@@ -73,7 +73,7 @@ def is_list_cell(cell: str) -> bool:
 
 
 def list_of_cell(cell: str) -> list[str]:
-    """Return the texts of a JSON list that stands in one cell; numbers and truth values become text.
+    """Return the texts of a JSON list that is in one cell; numbers and truth values become text.
 
     Raises
     ------

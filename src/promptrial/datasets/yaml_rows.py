@@ -1,7 +1,7 @@
 """Reading rows from YAML: a list of mappings, or a list of them in a mapping, within ``yaml_text``'s limits.
 
 A plain scalar is null, true, false or a number only where it is one in YAML 1.2 and, if a number, is written as JSON
-writes it. Any other is text as it stands: ``yes``, ``12:30``, ``010`` and ``2024-05-01`` are accepted answers, which
+writes it. Any other is text as it is: ``yes``, ``12:30``, ``010`` and ``2024-05-01`` are accepted answers, which
 YAML 1.1 would turn into true, 750, 8 and a date.
 """
 
@@ -27,7 +27,7 @@ _MERGE: Final = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml_text.SafeLoader):
-    """A loader that leaves plain scalars as they are written, but for null, truth values and the numbers of JSON."""
+    """A loader that leaves plain scalars as they are written, except for null, truth values and the numbers of JSON."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's, an instance variable to its types
 
@@ -66,7 +66,7 @@ class YamlFile(NamedTuple):
         Raises
         ------
         DataError
-            If the file holds no list of mappings or several, or an entry is no mapping.
+            If the file holds no list of mappings or several, or an entry is not a mapping.
         """
         name, rows, entries = _list(self.path, self.value, self.nodes)
         for index, (row, node) in enumerate(zip(rows, entries, strict=True)):
