@@ -245,7 +245,7 @@ def _length_problems(models: Iterable[ModelAudit], tolerance: float) -> Iterator
 
 
 def refusals_in(text: str, extra_refusals: tuple[str, ...] = ()) -> Iterator[tuple[str, How]]:
-    r"""Yield every refusal in a text, once, and how it stands there.
+    r"""Yield every refusal in a text, once, and how it is written there.
 
     Examples
     --------

@@ -21,7 +21,7 @@ __all__ = ["UNREMARKABLE", "LongRequest", "long_requests"]
 _Key = tuple[str, TaskTemplates, ModelSpec, tuple[int, int]]
 
 UNREMARKABLE: Final = 2048
-"""Tokens that every model in use takes: nothing is said of requests that have no more, their answers included."""
+"""Tokens that every model in use takes: nothing is said about requests that have no more, their answers included."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def scoring_defaults(config: ExperimentConfig, found: Fitted) -> Iterator[Defaul
 
 
 def stop_sequences(config: ExperimentConfig, is_local: Callable[[str], bool]) -> Iterator[Default]:
-    """Yield where an answer ends: where the model goes on with a question of its own, as small models do.
+    """Yield where an answer ends: where the model continues with a question of its own, as small models do.
 
     Parameters
     ----------

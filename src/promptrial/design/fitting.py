@@ -40,9 +40,9 @@ _STATED: Final = re.compile(
     r"(?:####|=|:|\bis\b|\bare\b)[\s*_(\\]{0,9}(?P<number>[-+\u2212$€£¥]{0,3}[0-9.][0-9.,'_/\u00a0\u202f]*)"
     r"\W{0,3}(?:%|percent|[^\W\d]\w{0,11})?\W{0,3}$"
 )
-"""The number at the end of a worked answer, behind what states it, with a unit or without."""
+"""The number at the end of a worked answer, after what states it, with a unit or without."""
 _MARKED: Final = re.compile(r"####\s*\S")
-"""What stands before the number of a worked answer, however short that is, and never in a short answer."""
+"""What precedes the number of a worked answer, however short that is, and never in a short answer."""
 _ALSO_SHORT: Final = ("number", "yes_no")
 """Kinds of short answers that have a better measure than those of any short answer."""
 _AROUND: Final = " \t\r\n.!\"'\u201c\u201d\u201e\u3002\uff01"
@@ -157,7 +157,7 @@ def _last_line(answer: str) -> str:
 
 
 def _mark(text: str) -> _Mark | None:
-    """Return the decimal mark of a text that is a number, as the scorer ``numeric`` reads it; None if it is none."""
+    """Return the decimal mark of a text that is a number, as the scorer ``numeric`` reads it; None if it is not one."""
     point, comma = (whole_number(text, mark) for mark in _DECIMAL_MARKS)
     if point is None or comma is None:
         return None if point is comma else "," if point is None else "."
@@ -177,13 +177,13 @@ def fitted(found: Survey, first: Sequence[str] = ()) -> Fitted:
     ----------
     found : Survey
     first : sequence of str
-        Types of scorers that the format of the questions asks for; they stand in front of those that fit.
+        Types of scorers that the format of the questions asks for; they come before those that fit.
 
     Returns
     -------
     Fitted
         Its primary endpoint is the first scorer of the most common kind of gold; among equally common kinds the one
-        that stands first in ``GOLD_RULES`` counts. Questions that are all unanswerable have `abstain_rate`.
+        that is first in ``GOLD_RULES`` counts. Questions that are all unanswerable have `abstain_rate`.
     """
     golds = _golds(found, first)
     total = sum(golds.values())

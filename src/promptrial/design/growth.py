@@ -68,8 +68,8 @@ def smaller(one: int | None, other: int | None) -> int | None:
 def steps_of(earlier: Iterable[Step], last: Step) -> tuple[Step, ...]:
     """Return the steps by which a run came to its sample, the last one as its configuration says it.
 
-    A sample that was made smaller by force cuts every step before it short, for good: what a later step adds goes into
-    parts of its own, even if an earlier one has held it.
+    A sample that was made smaller by force cuts every step before it short, permanently: what a later step adds goes
+    into parts of its own, even if an earlier one has held it.
     """
     kept: tuple[Step, ...] = (last,)
     for step in reversed(tuple(earlier)):
@@ -95,7 +95,7 @@ def items_of_steps(keys: Sequence[_Key], steps: Sequence[Step], seed: int) -> tu
     Returns
     -------
     tuple of sequences of int
-        Each position stands in exactly one of them. Within a step they stand in the order in which the items of that
+        Each position is in exactly one of them. Within a step they are in the order in which the items of that
         step would be prepared alone, with the data sets in the order of that step.
     """
     if len(steps) == 1:
@@ -216,7 +216,7 @@ def before_growth(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, A
 
 
 def _is_larger(now: object, was: object) -> bool:
-    """Whether a size is larger than another; None is all items, and a size that is no number grows nowhere."""
+    """Whether a size is larger than another; None is all items, and a size that is not a number grows nowhere."""
     if not isinstance(was, int):
         return False
     return now is None or (isinstance(now, int) and now > was)

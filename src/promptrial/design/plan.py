@@ -83,7 +83,7 @@ is made from hold the program's version."""
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What stands on disk of one unit of a phase.
+    """What is on disk of one unit of a phase.
 
     ``missing`` is empty when the phase is done; otherwise it says what is lacking, in a few words. ``left`` and
     ``total`` count parts where the phase works part by part. ``changed`` says that what it would make may differ from

@@ -81,7 +81,7 @@ def assumptions_of(discordance: float | None, baseline: float | None, sd: float 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedScores:
-    """The scores of one metric that are planned: their scale, and the items of each passage that it applies to.
+    """The scores of one measure that are planned: their scale, and the items of each passage that it applies to.
 
     ``scale`` is None where only the scorer's code says it, which a plan does not run.
     """
@@ -232,7 +232,7 @@ def designs_of(endpoint: PlannedEndpoint, alpha: float, assumed: Assumed) -> lis
 
 
 def _estimated_spread(endpoint: PlannedEndpoint, found: Estimated) -> Design:
-    """Return how far scores differ, as those differ that there are; the replicates of an item are in them already."""
+    """Return a design with the spread of existing scores, which already includes the replicates of an item."""
     if endpoint.binary:
         return Design(discordance=found.discordance)
     return Design(sd=found.sd)

@@ -35,7 +35,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 def trials_of(
     config: ExperimentConfig, written: Mapping[tuple[str | int, ...], str] | None = None, folder: str = ""
 ) -> tuple[Trial, ...]:
-    """Return the trials that a configuration asks for, in a fixed order; ``folder`` is where it stands.
+    """Return the trials that a configuration asks for, in a fixed order; ``folder`` is where it is.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def own_of(arm: Arm, trial: Trial, common: TaskTemplates) -> dict[str, Any]:
 
 
 def described_model(model: ModelSpec) -> dict[str, Any]:
-    """Return what a model is, without the folder that its configuration happens to stand in."""
+    """Return what a model is, without the folder that its configuration happens to be in."""
     values = asdict(model)
     for name in ("folder", "adapter", "options"):
         del values[name]

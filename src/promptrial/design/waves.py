@@ -49,7 +49,7 @@ class Waves(NamedTuple):
 
 
 def wave_settings(stopping: StoppingConfig) -> dict[str, Any]:
-    """Return what a receipt says of waves: nothing without any."""
+    """Return what a receipt says about waves: nothing without any."""
     return {"waves": [stopping.looks, stopping.waves]} if stopping.on else {}
 
 

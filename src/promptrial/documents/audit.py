@@ -24,13 +24,13 @@ __all__ = [
 _VERSION: Final = 1
 
 How = Literal["mandated", "quoted", "line"]
-"""How a refusal stands in a prompt."""
+"""How a prompt contains a refusal."""
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
     """One arm of a prompt set; ``tokens`` is null where its text was not recorded.
 
-    ``file`` is the key of the configuration where the text stands inline.
+    ``file`` is the key of the configuration where the text is inline.
     """
 
     file: str
@@ -41,7 +41,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
 class LengthMatch(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a filler is as long as the prompt that it stands for.
 
-    ``ratio`` is its tokens by those of ``to``; ``passed`` is null where no tokenizer counted, which is no pass.
+    ``ratio`` is its tokens by those of ``to``; ``passed`` is null where no tokenizer counted, which is not a pass.
     """
 
     filler: str
@@ -79,7 +79,7 @@ class ModelAudit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """A refusal that stands in a prompt: mandated by it, in quotes without a mandate, or as a line of an example.
+    """A refusal that is in a prompt: mandated by it, in quotes without a mandate, or as a line of an example.
 
     ``recognised`` says whether the scorer takes it for an abstention, in every typesetting if it is mandated.
     """
