@@ -32,7 +32,7 @@ class Alarms(msgspec.Struct, frozen=True, kw_only=True):
 class AAEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A primary endpoint at a temperature, over all splits.
 
-    ``method`` is the statistic whose p-value decides. ``answers_per_side`` answers an item stood on each side, and
+    ``method`` is the statistic whose p-value decides. Each side has ``answers_per_side`` answers of an item, and
     ``answers_planned`` are those of each arm of the trial. ``alarms`` counts p-values of at most alpha. ``tenths`` has
     how many p-values lie in (0, 0.1], (0.1, 0.2], ... (0.9, 1]; ``commonest`` is the share of the splits that have the
     most common p-value. ``p_too_small`` is that of the one-sided Kolmogorov-Smirnov test of "p-values are no smaller
@@ -70,7 +70,7 @@ class AAEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 class AAResult(msgspec.Struct, frozen=True, kw_only=True):
     """An arm against itself: ``splits`` random splits of its answers into two sides, clusters whole.
 
-    ``source`` says of what: ``replicates`` of ``arm``, or its answers and those to a ``second_ask``, the arm
+    ``source`` says what is compared: ``replicates`` of ``arm``, or its answers and those to a ``second_ask``, the arm
     ``other``. ``verdict`` counts the splits in which any primary endpoint has a p-value of at most ``alpha`` after
     Holm's correction over all of them, as a trial with one treatment would report a difference.
     """
@@ -103,7 +103,7 @@ class AAGate(msgspec.Struct, frozen=True, kw_only=True):
 class AATrial(msgspec.Struct, frozen=True, kw_only=True):
     """One trial: the check, and what gates did. ``reason`` is set where the trial has nothing to split.
 
-    ``warnings`` say of which answers it is, where those are not all that the run has by now.
+    ``warnings`` say which answers it is about, where those are not all that the run has by now.
     """
 
     trial: str

@@ -50,7 +50,7 @@ def decode(data: bytes) -> AnalysisPlan:
     Raises
     ------
     msgspec.ValidationError, ValueError
-        If it is no plan of this version.
+        If it is not a plan of this version.
     NewerVersionError
         If a newer version of the program made it.
     """
@@ -59,7 +59,7 @@ def decode(data: bytes) -> AnalysisPlan:
 
 
 def digest_line(data: bytes) -> bytes:
-    """Return what stands in ``analysis_plan.sha256``."""
+    """Return what is in ``analysis_plan.sha256``."""
     return f"{hashlib.sha256(data).hexdigest()}  {PLAN_FILE}\n".encode()
 
 

@@ -1,6 +1,6 @@
 """What ``costs.json`` holds: its typed rows and its JSON Schema. The arithmetic is ``promptrial.costs``.
 
-It stands below costs and reporting, which do not know each other, so that both speak of the same rows.
+It is in a layer below costs and reporting, which do not know each other, so that both speak of the same rows.
 """
 
 from __future__ import annotations

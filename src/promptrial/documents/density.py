@@ -78,7 +78,7 @@ class Remarked:
 
 
 def remarked(text: str) -> Remarked | None:
-    """Read what ``Density`` says of itself back from a remark; None if it says nothing of the kind.
+    """Read what ``Density`` says about itself back from a remark; None if it says nothing of the kind.
 
     Examples
     --------

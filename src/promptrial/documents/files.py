@@ -48,7 +48,7 @@ _DRIVE: Final = re.compile("[A-Za-z]:")
 
 
 class NotARegularFileError(OSError):
-    """A FIFO, a socket, a device or an unwanted link stands where a file is expected."""
+    """A FIFO, a socket, a device or an unwanted link is where a file is expected."""
 
 
 class FileTooLargeError(OSError):
@@ -111,12 +111,12 @@ def open_csv(path: Path) -> TextIO:
 
 
 def check_regular(path: Path | str) -> os.stat_result:
-    """Return what the system says of a path that is a regular file itself, and not a link to one.
+    """Return what the system says about a path that is a regular file itself, and not a link to one.
 
     Raises
     ------
     IsADirectoryError, NotARegularFileError
-        If something else than a regular file stands there.
+        If something else than a regular file is there.
     FileNotFoundError
         If nothing does.
     """
@@ -126,7 +126,7 @@ def check_regular(path: Path | str) -> os.stat_result:
 
 
 def open_to_write(path: Path, flags: int) -> int:
-    """Open a regular file to write in place, and make it if it is not there; never through a link.
+    """Open a regular file to write in place, and make it if it does not exist; never through a link.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def open_to_write(path: Path, flags: int) -> int:
     Raises
     ------
     IsADirectoryError, NotARegularFileError
-        If something else than a regular file stands there.
+        If something else than a regular file is there.
     OSError
         As ``os.open``.
     """

@@ -45,7 +45,7 @@ class ArmJudged(msgspec.Struct, kw_only=True):
 
 
 class PairBias(msgspec.Struct, kw_only=True):
-    """What a pairwise judge says of pairs in both orders.
+    """What a pairwise judge says about pairs in both orders.
 
     ``pairs`` were judged in both orders; ``consistent`` of them with the same outcome. Over both orders ``first`` and
     ``second`` count how often the answer in that place won, ``ties`` how often neither did. Of the pairs whose answers
@@ -91,7 +91,7 @@ def decode(data: bytes) -> JudgeRecord:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not one.
     """
     return msgspec.json.decode(data, type=JudgeRecord)
 

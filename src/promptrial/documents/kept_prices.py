@@ -1,6 +1,6 @@
 """What ``prices.json`` holds: the prices that a run began with, of models that its configuration does not price.
 
-They stand with the run, so that a later version of the price list changes nothing of what the run costs.
+They are kept with the run, so that a later version of the price list changes nothing of what the run costs.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class KeptPrice(msgspec.Struct, frozen=True, kw_only=True):
         return () if self.tiers is msgspec.UNSET else tuple(tier.above_tokens for tier in self.tiers)
 
     def of(self, longest_prompt: int | None = None) -> Price | None:
-        """Return the price of requests of which no prompt has more tokens: the dearest that one of them can have.
+        """Return the price of requests of which no prompt has more tokens: the highest that one of them can have.
 
-        Where that bound is not known, it is the dearest of all. None for a model without a price.
+        Where that bound is not known, it is the highest of all. None for a model without a price.
         """
         if self.price is None or self.tiers is msgspec.UNSET:
             return self.price

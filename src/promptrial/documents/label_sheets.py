@@ -85,7 +85,7 @@ def read_sheet(path: Path, rater: str = "", file: str = "") -> LabelSheet:
     UsageError
         If there is no such file.
     DataError
-        If it is no sheet; names file and line.
+        If it is not a sheet; names file and line.
     """
     found = [(line, {name: cell.strip() for name, cell in cells.items()}) for line, cells in read_rows(path, _NEEDED)]
     if not found:
@@ -110,7 +110,7 @@ def read_rows(path: Path, needed: Sequence[str] = COLUMNS, *, only: bool = False
     UsageError
         If there is no such file.
     DataError
-        If it is no table with these columns.
+        If it is not a table with these columns.
     """
     try:
         text = read_text(path, _LARGEST)

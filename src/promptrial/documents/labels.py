@@ -153,7 +153,7 @@ class JudgesAgreement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the labels of one or several people say of a measure of a trial at a temperature.
+    """What the labels of one or several people say about a measure of a trial at a temperature.
 
     ``n_answers`` counts the answers of all sheets, ``n_empty`` those without a label, and ``n_unmeasured`` labels of
     answers to which the measure does not apply. ``confidence`` is that of all intervals. ``between`` is there with two
@@ -180,14 +180,14 @@ class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """The document of a trial: what people's labels say of its measures, and how far its judges agree."""
+    """The document of a trial: what people's labels say about its measures, and how far its judges agree."""
 
     schema_version: Literal[1] = 1
     labels: tuple[LabelReport, ...]
     judges: tuple[JudgesAgreement, ...]
 
     def of(self, measure: str) -> LabelReport | None:
-        """Return what labels say of a measure, at the first temperature that has any."""
+        """Return what labels say about a measure, at the first temperature that has any."""
         return next((each for each in self.labels if each.measure == measure and each.n_labels), None)
 
 

@@ -23,7 +23,7 @@ Fate = Literal["used", "in_flight", "not_sent", "lost", "unanswered", "supersede
 
 ``used``: its answers are those of the part. ``in_flight``: it is answered, or may be. ``not_sent``: no job was made.
 ``lost``: its answers are lost, or nobody knows whether it had any. ``unanswered``: it ended without an answer.
-``superseded``: it answers requests that the run does not have any more. ``duplicate``: a job beside the one whose
+``superseded``: it answers requests that the run no longer has. ``duplicate``: a job beside the one whose
 answers are used. ``reused``: another run has paid for it. ``unrecorded``: its answers came when their tokens were not
 kept yet."""
 

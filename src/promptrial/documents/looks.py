@@ -12,7 +12,7 @@ StoppingRule = Literal["evalue", "obrien_fleming", "pocock"]
 
 
 class EndpointLookRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look said of the endpoint in one contrast (``short vs control``) at one temperature.
+    """What a look said about the endpoint in one contrast (``short vs control``) at one temperature.
 
     ``ci_low`` and ``ci_high`` are valid under the rule, ``p`` crosses the bound where it is at most ``level``.
     ``reason`` is why the trial could stop as far as this contrast goes.
@@ -44,7 +44,7 @@ class Looks(msgspec.Struct, frozen=True, kw_only=True):
     It is ``unblind`` where people ended it to see the results. ``deviations`` say in what they departed from the rule.
 
     ``items`` of the ``items_planned`` were asked, in ``len(taken)`` of ``waves_planned`` waves. ``futility`` is the
-    margin within which no difference is worth finding, on the scale of the metric.
+    margin within which no difference is worth finding, on the scale of the measure.
     """
 
     rule: StoppingRule

@@ -98,7 +98,7 @@ class RanksOfArm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ranking(msgspec.Struct, frozen=True, kw_only=True):
-    """The arms by one primary metric at one temperature, as far as all pairs tell them apart.
+    """The arms by one primary measure at one temperature, as far as all pairs tell them apart.
 
     The sets of ranks hold together, with ``confidence``. Rank 1 is the highest mean, or the lowest where lower is
     better. ``best`` are the arms that may have rank 1. ``flips`` is how many joint sign flips were looked at.
@@ -115,7 +115,7 @@ class Ranking(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether a primary metric rises or falls along arms in a declared order.
+    """Whether a primary measure rises or falls along arms in a declared order.
 
     ``slope`` is the score from one arm to the next, over the items that were scored in all of them; the interval is
     the inversion of the test. ``p_adjusted`` is Holm's, over the trends of the trial. ``cautions`` say what makes the
@@ -139,7 +139,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PooledEffect(ComparedRow, frozen=True, kw_only=True):
-    """The effect on a primary metric over several data sets, weighted by inverse variance.
+    """The effect on a primary measure over several data sets, weighted by inverse variance.
 
     ``method`` is ``inverse_variance``, or ``hartung_knapp`` from five data sets on. ``left_out`` names data sets
     without a pair. ``q``, ``q_p`` and ``i2`` say how much the effects differ between data sets; ``tau2`` is their

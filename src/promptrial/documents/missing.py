@@ -36,9 +36,9 @@ class ArmAttrition(msgspec.Struct, frozen=True, kw_only=True):
 class MissingBounds(msgspec.Struct, frozen=True, kw_only=True):
     """The effect if every missing score were as bad, or as good, for the treatment as it can be.
 
-    Taken over all items to which the metric applies or may apply, in the arms to which they were assigned
+    Taken over all items to which the measure applies or may apply, in the arms to which they were assigned
     (intention to treat), and over all answers that were planned for them. A missing score is taken as one of the ends
-    of the metric's range. ``n_missing_*`` counts items without any answer, ``n_answers_missing_*`` answers; the latter
+    of the measure's range. ``n_missing_*`` counts items without any answer, ``n_answers_missing_*`` answers; the latter
     are null in documents of versions that did not count them.
     """
 

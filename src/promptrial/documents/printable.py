@@ -26,7 +26,7 @@ _CONTROLS: Final = {*range(0x20), *range(0x7F, 0xA0)} - {ord("\t"), ord("\n")}
 _OBEYED: Final = _table((*_CONTROLS, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _UNPRINTABLE: Final = _OBEYED | _table((0x61C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF))
 _IN_A_CELL: Final = {code: text for code, text in _OBEYED.items() if code != ord("\r")}
-_LINE_END: Final = "\0"  # stands for one for a moment, as no text holds NUL any more by then
+_LINE_END: Final = "\0"  # stands for one for a moment, as texts no longer hold NUL by then
 
 
 def escaped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How a document that other programs read is written, its version and JSON Schema; the values stand elsewhere."""
+"""How a document that other programs read is written, its version and JSON Schema; the values are elsewhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What ``scorers.json`` holds: what each column of scores means, as its scorer declares it. Nothing is computed here.
 
-It stands below scoring, statistics, costs and reporting, which do not know each other, so that all ask a scorer what it
-is by the same value.
+It is in a layer below scoring, statistics, costs and reporting, which do not know each other, so that all ask a scorer
+what it is by the same value.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ a much narrower scale every difference would be one, and nothing could be shown.
 
 
 class Declaration(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scorer says of itself.
+    """What a scorer says about itself.
 
     ``label`` names the scores in tables, ``meaning`` says what they ask of an answer. A ``binary`` score is one of the
     ends of ``range``, a ``continuous`` one anything between. ``direction`` says which is better; null if that depends
@@ -108,8 +108,8 @@ def checked(declared: object) -> Declaration:
     Raises
     ------
     ValueError
-        If it is none, cannot be written down and read back, has no label, a range that is not from a lower to a higher
-        finite number or is too narrow to compute with, or a role whose scores are not 0 or 1.
+        If it is not one, cannot be written down and read back, has no label, a range that is not from a lower to a
+        higher finite number or is too narrow to compute with, or a role whose scores are not 0 or 1.
     """
     if not isinstance(declared, Declaration):
         raise ValueError(f"`declared` is no Declaration; given: {type(declared).__name__}")  # noqa: TRY004 - as below

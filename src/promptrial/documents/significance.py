@@ -1,7 +1,7 @@
 """What ``significance.json`` holds: its typed rows, its bytes and its JSON Schema. Nothing is computed here.
 
-It stands below statistics and reporting, which do not know each other, so that both speak of the same rows. A number
-that is not available is null and a ``reason`` says why; it is never NaN, and never a plausible stand-in.
+It is in a layer below statistics and reporting, which do not know each other, so that both speak of the same rows. A
+number that is not available is null and a ``reason`` says why; it is never NaN, and never a plausible stand-in.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class StatsSettings:
     confidence : float
         Level of every interval but those of equivalence, which are at ``1 - 2 alpha``; in (0, 1).
     primary : tuple of str
-        Metrics whose overall tests are confirmatory; their p-values are corrected together: by Holm's method where
+        Measures whose overall tests are confirmatory; their p-values are corrected together: by Holm's method where
         there is one contrast, by max-T where there are several.
     bootstrap_samples, permutation_samples : int
         Resamples of each bootstrap; random sign flips to begin with, of which at least 9,999 are drawn where they are
@@ -84,14 +84,14 @@ class StatsSettings:
         Every endpoint and method draws from a stream of its own, derived from this seed and their names; sign flips,
         from this seed and the scores.
     tost_margins : dict
-        Metric -> equivalence margin on the scale of the metric, above 0.
+        Measure -> equivalence margin on the scale of the measure, above 0.
     graded : tuple of str
-        Metrics that are continuous by nature, even where every score happens to be 0 or 1.
+        Measures that are continuous by nature, even where every score happens to be 0 or 1.
     wanted : dict
-        Metric -> whether ``higher`` or ``lower`` is better. Without an entry neither is said to be, and
+        Measure -> whether ``higher`` or ``lower`` is better. Without an entry neither is said to be, and
         non-inferiority is not tested.
     ranges : dict
-        Metric -> its lowest and highest score; 0 and 1 without an entry.
+        Measure -> its lowest and highest score; 0 and 1 without an entry.
     missing : {"exclude", "failure"}
         Whether missing answers are left out of the effects that decide, or count as failures in them.
 
@@ -131,7 +131,7 @@ class StatsSettings:
                 raise ValueError(f"the range of {metric} is {low} to {high}; it must be finite and not empty")
 
     def range_of(self, metric: str) -> tuple[float, float]:
-        """Return the lowest and the highest score of a metric."""
+        """Return the lowest and the highest score of a measure."""
         return self.ranges.get(metric, (0.0, 1.0))
 
 
@@ -174,12 +174,12 @@ class ArmMean(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Endpoint(ComparedRow, frozen=True, kw_only=True):
-    """A metric at a temperature on all items or a subset: its pairs, its means, and its one designated test.
+    """A measure at a temperature on all items or a subset: its pairs, its means, and its one designated test.
 
     ``n_items = n_pairs + n_control_only + n_treatment_only + n_lost + n_not_applicable``. Items are lost when neither
     arm has an answer. ``p`` is the designated p-value, ``p_method`` the method that it comes from, and the interval is
     its inversion: 0 lies in it exactly when p is above ``1 - confidence``. Where missing answers count as failures,
-    every item that the metric applies to is a pair. ``attrition`` compares what the arms lost; ``missing_sensitivity``
+    every item that the measure applies to is a pair. ``attrition`` compares what the arms lost; ``missing_sensitivity``
     is there for primary endpoints over all items.
 
     ``cautions`` say what a reader has to know beside the effect: few clusters, one that dominates, sparse data.

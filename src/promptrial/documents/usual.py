@@ -1,4 +1,4 @@
-"""What planning goes by where nothing else is said: the power, the differences that are looked at, and arms alike."""
+"""What planning assumes where nothing else is said: the power, the differences that are looked at, and arms alike."""
 
 from __future__ import annotations
 

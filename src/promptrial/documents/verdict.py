@@ -11,7 +11,7 @@ class FindingDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What one primary endpoint shows.
 
     ``state`` is ``better``, ``worse``, ``higher`` or ``lower`` (where no direction is wanted), ``equivalent``,
-    ``not_worse``, ``not_shown``, ``not_estimable``, or ``not_compared`` where only one arm was run. What is said of
+    ``not_worse``, ``not_shown``, ``not_estimable``, or ``not_compared`` where only one arm was run. What is said about
     all arms together is ``ranked``, or ``not_shown`` where any of them may be the best. It is
     ``unreliable`` where an arm lost too many of its answers, whatever the effect is. Between arms that send the same
     requests it is ``false_alarm`` if a difference is significant, and ``no_alarm`` if not. ``metric`` and ``contrast``
