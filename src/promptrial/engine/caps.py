@@ -1,4 +1,4 @@
-"""Which caps a run goes by: those given last, by a flag or in the configuration. They are kept with the run."""
+"""Which caps a run uses: those given last, by a flag or in the configuration. They are kept with the run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from promptrial.store.change_records import SpendingCaps
 __all__ = ["caps_of", "with_part_limit"]
 
 _PARTS_IN_A_CAP: Final = 10
-"""How many parts fit into a cap at the least: so many may be in flight, and one loses so small a share of it."""
+"""At least this many parts fit into a cap: so many may be in flight, and losing one costs at most a tenth of it."""
 
 
 def caps_of(given_usd: float | None, spending: SpendingConfig, recorded: SpendingCaps | None) -> SpendingCaps:
@@ -29,7 +29,7 @@ def caps_of(given_usd: float | None, spending: SpendingConfig, recorded: Spendin
     spending : SpendingConfig
         What the configuration says now.
     recorded : SpendingCaps or None
-        What is on record of a run that has begun.
+        What is recorded of a run that has started.
     """
     known = recorded or SpendingCaps()
     changed = spending.max_usd is not None and spending.max_usd != known.configured_usd

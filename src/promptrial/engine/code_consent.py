@@ -29,7 +29,7 @@ def may_run(*, from_file: bool, named: bool, known: bool, allow: bool) -> bool:
     Parameters
     ----------
     from_file : bool
-        Whether it stands in a file beside the configuration, and not in the configuration itself. No file in the folder
+        Whether it is in a file beside the configuration, and not in the configuration itself. No file in the folder
         of a run is ever read for code.
     named : bool
         Whether the user named the configuration, and no record of a run led to it.
@@ -56,7 +56,7 @@ def trusted_code(loaded: LoadedConfig, *, named: bool, allow: bool) -> frozenset
 def is_named(asked: Path | None, used: Path, run: Path) -> bool:
     """Whether the user named a configuration: with the command, or as the default one of the current folder.
 
-    Paths are compared as they are written: beside a link stands other code than beside the file it leads to. None that
+    Paths are compared as they are written: a link has other code beside it than the file it leads to. None that
     lies in the folder of a run counts, nor one below ``run``, the folder of this run, whatever that holds.
     """
     if lies_in_a_run(used) or used.resolve().is_relative_to(run.resolve()):
@@ -97,7 +97,7 @@ def _not_kept(why: str) -> str:
 def _folder() -> Path | None:
     """Return where it is kept what the user allowed; None if the user has no home.
 
-    A ``.env`` has no say in it, for it may stand in a folder that came from elsewhere; nor has a relative path.
+    A ``.env`` has no say in it, because it may be in a folder that came from elsewhere; nor has a relative path.
     """
     given = os.environ.get("XDG_STATE_HOME", "")
     try:

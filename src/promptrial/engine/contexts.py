@@ -17,7 +17,7 @@ __all__ = ["known_context"]
 def known_context(config: ExperimentConfig, env: Mapping[str, str], model: ModelSpec) -> int | None:
     """Return the context of the engine of this process, or of a vendor's model as the price list has it; else None.
 
-    Servers of one's own are not asked, and what they were started with stands nowhere.
+    Servers of one's own are not asked, and what they were started with is not recorded anywhere.
     """
     kind = registry.load("provider", model.adapter)
     if isinstance(kind, BoundsContext):

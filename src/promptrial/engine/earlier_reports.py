@@ -28,9 +28,9 @@ _NO_READER: Final = (FileNotFoundError, NotADirectoryError, IsADirectoryError, N
 def withdraw_reports(run: RunDir, manifests: Mapping[str, TrialManifest], growth: list[Growth]) -> None:
     """Let the reports of trials that do not know of a growth yet say that they are of before it.
 
-    Their receipts go: they hold for the smaller sample, and for files without the line. Whoever calls this saves the
-    manifests, which then know of the growth. So after a kill at any point this is done again, and nothing is marked
-    that was written after the growth.
+    Their receipts go: they hold for the smaller sample, and for files without the line. The caller saves the manifests,
+    which then know of the growth. So after a kill at any point this is done again, and nothing is marked that was
+    written after the growth.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def _mark(run: RunDir, artifacts: Iterable[str]) -> None:
 
 
 def _insert(path: Path, after: bytes, line: bytes) -> None:
-    """Write a file again with a line behind the first place of some bytes, unless it has it already."""
+    """Write a file again with a line after the first place of some bytes, unless it has it already."""
     data = read_bytes(path)
     if after + line not in data:
         atomic.write_bytes(path, data.replace(after, after + line, 1))

@@ -1,4 +1,4 @@
-"""What stands on disk, phase by phase, as facts for ``plan.decide``. Reads only."""
+"""What is on disk, phase by phase, as facts for ``plan.decide``. Reads only."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def inputs_of(
     """Return the digests of what a phase would be made from now: plan values, versions, artifacts of what it reads.
 
     A trial reads what was made for it, and what was made for the whole run; the whole run reads everything.
-    ``code`` is what the phase says of its versions for every unit; it is asked if that is not given.
+    ``code`` is what the phase says about its versions for every unit; it is asked if that is not given.
     """
     trial = None if unit.trial is None else spec.trial(unit.trial)
     inputs = {
@@ -130,7 +130,7 @@ def _part_facts(
     begun = any(services.manifest(slug).parts for slug in by_trial)
     for slug, parts in by_trial.items():
         unit, left = Unit(slug), sum(not part.reached(state) for part in parts)
-        if not parts:  # of what was begun, nothing may be left once the same requests are built again
+        if not parts:  # of what was started, nothing may be left once the same requests are built again
             yield Fact(phase.name, unit, "requests not built yet", unsettled=begun)
         elif not left and (lacking := phase.lacking(spec, services.manifest(slug), spec.trial(slug))):
             yield Fact(phase.name, unit, lacking)

@@ -1,7 +1,7 @@
 """Growing a run: a sample that became larger is no drift. What is recorded of it, and when it is refused.
 
 The growth is on record, in the state and then in every trial, before the first new item is drawn: the parts that were
-asked before can then be told from the new ones, whatever is lost or killed later.
+asked before can then be distinguished from the new ones, whatever is lost or killed later.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def growth_on_record(run: RunDir, origin: Origin | None) -> tuple[Growth, ...]:
 
 
 def recorded_tree(run: RunDir, origin: Origin | None) -> dict[str, Any] | None:
-    """Return the configuration that a run goes by; None if its own copy is lost or damaged.
+    """Return the configuration that a run uses; None if its own copy is lost or damaged.
 
     The own copy may be that of before the last growth: a kill came before it was written again.
     """
@@ -62,7 +62,7 @@ def recorded_tree(run: RunDir, origin: Origin | None) -> dict[str, Any] | None:
 
 
 def is_copy_damaged(run: RunDir, origin: Origin | None) -> bool:
-    """Whether a run's own copy is lost, or not the configuration that the run goes by, as far as that is on record."""
+    """Whether a run's own copy is lost, or not the configuration that the run uses, as far as that is on record."""
     tree = recorded_tree(run, origin)
     return tree is None or (origin is not None and config_hash(tree) != origin.config_hash)
 
@@ -83,7 +83,7 @@ def new_growth(run: RunDir, old: Mapping[str, Any] | None, new: Mapping[str, Any
     ----------
     run : RunDir
     old, new : mapping
-        The configuration that the run goes by, and the one that it has from now on.
+        The configuration that the run uses, and the one that it has from now on.
     """
     if old is None or not ((run.batch_inputs / "manifest.json").exists() or holds_answers(run)):
         return None
@@ -109,7 +109,7 @@ def _has_statistics(run: RunDir) -> bool:
 
 
 def check_sources(spec: RunSpec, state: RunState | None) -> None:
-    """Refuse to grow a run whose question files are not those that it was prepared from, or are not on record.
+    """Refuse to grow a run whose question files are not those that it was prepared from, or are not recorded.
 
     Raises
     ------

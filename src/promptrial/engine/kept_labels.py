@@ -1,4 +1,4 @@
-"""The labels that a run goes by: as the configuration names them, and kept in ``labels.json`` in its folder.
+"""The labels that a run uses: as the configuration names them, and kept in ``labels.json`` in its folder.
 
 So that a run can be resumed, archived and unpacked elsewhere without the sheets. They are no part of the configuration
 that a run began with: labels are made after the answers, so that a new sheet is neither drift nor a deviation.
@@ -57,7 +57,7 @@ def load(run: RunDir) -> tuple[LabelSheet, ...]:
 
 
 def keep(run: RunDir, entries: tuple[LabelsConfig, ...]) -> bool:
-    """Write down the labels that a run goes by, and return whether they are others than before.
+    """Write down the labels that a run uses, and return whether they are others than before.
 
     Side effects: ``labels.json`` is written, or removed where no labels are left.
     """

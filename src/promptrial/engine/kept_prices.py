@@ -1,4 +1,4 @@
-"""The prices that a run goes by: looked up when it begins, kept in its folder, and read from there from then on.
+"""The prices that a run uses: looked up when it begins, kept in its folder, and read from there from then on.
 
 A run of an earlier version kept none, and its models without a price in the configuration stay unpriced.
 """
@@ -67,7 +67,7 @@ def book_of(opened: Opened, env: Mapping[str, str], at: str, *, renew: bool = Fa
     ----------
     opened : Opened
     env : mapping
-        Where the address of a server may stand.
+        Where the address of a server may be.
     at : str
         The time in UTC.
     renew : bool
@@ -98,7 +98,7 @@ def book_of(opened: Opened, env: Mapping[str, str], at: str, *, renew: bool = Fa
 
 
 def book_on_record(opened: Opened) -> PriceBook:
-    """Return the prices of a run as they stand in its folder: what a command that changes nothing goes by.
+    """Return the prices of a run as they are in its folder: what a command that changes nothing uses.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _load(opened: Opened) -> tuple[KeptPrice, ...]:
 
 
 def load(run: RunDir) -> tuple[KeptPrice, ...]:
-    """Return the prices that stand in the folder of a run that keeps them.
+    """Return the prices that are in the folder of a run that keeps them.
 
     Raises
     ------
@@ -142,7 +142,7 @@ def load(run: RunDir) -> tuple[KeptPrice, ...]:
 
 
 def keep(opened: Opened, prices: PriceBook) -> None:
-    """Write down the prices of a run that keeps them, unless they stand there already.
+    """Write down the prices of a run that keeps them, unless they already exist.
 
     Side effects: ``prices.json`` is written, whole and durable.
     """

@@ -1,4 +1,4 @@
-"""A run that was looked at under its stopping rule, and may not be changed any more, even by force."""
+"""A run that was looked at under its stopping rule, and may no longer be changed, even by force."""
 
 from __future__ import annotations
 

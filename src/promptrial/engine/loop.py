@@ -106,7 +106,7 @@ class Engine:
         return next(place for place, phase in enumerate(order) if phase.name == last.continues_with)
 
     def _nothing_done(self) -> str:
-        """Return what to say of an invocation that found nothing to do: other steps or trials may be left."""
+        """Return what to say about an invocation that found nothing to do: other steps or trials may be left."""
         left = list(dict.fromkeys(fact.phase for fact in all_facts(self.spec, self.services) if not fact.done))
         if not left:
             return "nothing was left to do"
@@ -215,7 +215,7 @@ class Engine:
         return follow
 
     def _keep_consent(self, consent: Consent) -> None:
-        """Record what the run may spend, in the state and in each trial, for a state may be lost."""
+        """Record what the run may spend, in the state and in each trial, because a state may be lost."""
         consents = [*listed(self.state.consents), consent]
         self.state.consents = consents
         self._save_state()

@@ -59,7 +59,7 @@ def _arm_records(trial: Trial) -> dict[str, ArmRecord] | msgspec.UnsetType:
 
 
 def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False) -> None:
-    """Put the manifest of every trial into the services; a damaged one is set aside and rebuilt from the results.
+    """Put the manifest of every trial into the services; a damaged one is renamed and rebuilt from the results.
 
     Side effects: none on disk if ``read_only``; the rebuilt records are then only in memory.
     """
@@ -84,7 +84,7 @@ def load_manifests(spec: RunSpec, services: Services, *, read_only: bool = False
 
 
 def _kept(services: Services, folder: TrialDir, *, read_only: bool) -> tuple[TrialManifest | None, list[PartEvent]]:
-    """Return the manifest of a trial, unless it is damaged or not there, and the changes since it was saved."""
+    """Return the manifest of a trial, unless it is damaged or missing, and the changes since it was saved."""
 
     def read() -> tuple[TrialManifest | None, list[PartEvent]]:
         manifest = load_whole(services, folder.manifest_path, TrialManifest, read_only=read_only)
@@ -127,7 +127,7 @@ def _repair_journal(services: Services, folder: TrialDir, *, read_only: bool) ->
 
 
 def load_whole(services: Services, path: Path, kind: type[_Record], *, read_only: bool) -> _Record | None:
-    """Return a record; one that is damaged is said and set aside, and None returned, as for one that is not there."""
+    """Return a record; None if it does not exist, or if it is damaged, which is reported and the file renamed."""
     try:
         return records.load(path, kind)
     except FileNotFoundError:
@@ -140,6 +140,6 @@ def load_whole(services: Services, path: Path, kind: type[_Record], *, read_only
 
 
 def set_aside(services: Services, path: Path) -> None:
-    """Set a damaged file aside, if it is still there, and say so."""
+    """Rename a damaged file, if it still exists, and say so."""
     if path.exists():
         services.events.warn(f"{path.name} is damaged; it was renamed to {atomic.set_aside(path).name}")

@@ -95,10 +95,10 @@ def is_started(run: RunDir) -> bool:
 
 
 def recorded_file(run: RunDir, state: RunState | None, origin: Origin | None) -> Path | None:
-    """Return the file that a run was started with, as it is reached from here; it may not be there any more.
+    """Return the file that a run was started with, as it is reached from here; it may no longer be there.
 
     None if that is not recorded: a run's own copy never is that file. Where the state knows the absolute path, a file
-    of the same name that stands elsewhere is another one, unless it has the very same content and the first is gone.
+    of the same name that is elsewhere is another one, unless it has exactly the same content and the first is gone.
     """
     given = None if origin is None or origin.config_file is None else Path(origin.config_file)
     if state is not None and isinstance(state.config_path, str):
@@ -109,7 +109,7 @@ def recorded_file(run: RunDir, state: RunState | None, origin: Origin | None) ->
 
 
 def foreign_file(state: RunState | None, used: Path) -> Path | None:
-    """Return a file that stands here by the name of the one that a run was started with, and is not that one."""
+    """Return a file that is here by the name of the one that a run was started with, and is not that one."""
     if state is None or not isinstance(state.config_path, str) or not isinstance(state.config_file, str):
         return None
     here = Path(state.config_file)
@@ -167,7 +167,7 @@ def why_own_copy(run: RunDir, state: RunState | None, origin: Origin | None) -> 
 
 
 def trial_manifests(run: RunDir) -> Iterator[TrialManifest]:
-    """Yield the manifests of all trials, but for damaged ones."""
+    """Yield the manifests of all trials, except for damaged ones."""
     for path in sorted(run.root.glob(f"*/results/{_MANIFEST}")):
         with suppress(OSError, CorruptRecordError):
             yield records.load(path, TrialManifest)
@@ -176,7 +176,7 @@ def trial_manifests(run: RunDir) -> Iterator[TrialManifest]:
 def _is_work(path: Path) -> bool:
     """Whether a file of a trial was made by a phase.
 
-    A manifest is there before any phase has begun, and what a damaged one knew of has left other files.
+    A manifest is there before any phase has started, and what a damaged one knew of has left other files.
     """
     if not path.name.startswith(_MANIFEST):
         return not path.name.startswith(".")

@@ -35,7 +35,7 @@ def pilot_of(request: RunRequest, run: RunDir, origin: Origin | None) -> Pilot |
     Raises
     ------
     UsageError
-        If a pilot is asked of a run that was begun without one, is beyond it, or has another.
+        If a pilot is asked of a run that was started without one, is beyond it, or has another.
     """
     if origin is None:
         return None if request.pilot is None else Pilot(items=request.pilot, passed=request.past_pilot)

@@ -58,7 +58,7 @@ class Planned:
     awaited: tuple[str, ...] = ()
     """What each job that waits for a person waits for."""
     limits: tuple[str, ...] = ()
-    """What there is to say of the largest job that a provider takes."""
+    """What there is to say about the largest job that a provider takes."""
     served: tuple[str, ...] = ()
     """Where each model is asked that is not computed in this process."""
     prices: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The adapters that a process uses, made when first asked for; in a dry run, all but local ones meet an emulator."""
+"""The adapters of a process, made when first asked for; in a dry run every provider but local ones is emulated."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def is_there(loaded: LoadedConfig, dataset: DatasetConfig) -> bool:
 def recorded_source(
     loaded: LoadedConfig, name: str, tree: Mapping[str, Any], reasons: Mapping[str, str]
 ) -> Source | None:
-    """Return what is on record of a data set; None if that is another source, or not on record.
+    """Return what is on record of a data set; None if that is another source, or not recorded.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def recognised_source(loaded: LoadedConfig, name: str, dataset: DatasetConfig) -
     Raises
     ------
     ConfigError
-        If the file is not there, or the repository is not known.
+        If the file does not exist, or the repository is not known.
     DataError
         If the file is of no known format.
     """
@@ -128,7 +128,7 @@ def read_items(
     Raises
     ------
     ConfigError
-        If the file is not there.
+        If the file does not exist.
     DataError
         At the first thing wrong.
     """
@@ -153,7 +153,7 @@ def check_subgroup_columns(loaded: LoadedConfig) -> None:
     Raises
     ------
     ConfigError
-        Naming the column, and those that there are; or if a file is not there.
+        Naming the column, and those that there are; or if a file does not exist.
     DataError
         If a file is wrong before that is known.
     """

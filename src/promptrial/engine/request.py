@@ -35,7 +35,7 @@ class RunRequest:
     yes: bool = False
     """Whether money may be spent without a question."""
     unattended: bool = False
-    """Whether the command never asks, for nobody may be there to answer."""
+    """Whether the command never asks, because nobody may be there to answer."""
     allow_code: bool = False
     """Whether code that came with the run may run here, now and later."""
     reuse: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """What a configuration leaves open and the questions decide: formats, columns, scorers, and what follows from them.
 
-The one place where this is decided: after the file is read, and before the digest is computed. What was decided stands
+The one place where this is decided: after the file is read, and before the digest is computed. What was decided is
 in the run's own copy of the configuration and, with its reason, in the state. A resume takes it from there, so that a
-question file that is changed or gone decides nothing anew.
+question file that was changed or removed cannot change what was decided.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Recorded:
     reasons : mapping
         Keys that were decided for it, joined by ``/`` -> why.
     holds : bool
-        Whether nothing is decided anew, as once its questions are drawn. Before that, question files that are there
-        are looked at again, for they may have been corrected.
+        Whether nothing is decided again, which is so once its questions are drawn. Before that, question files that
+        exist are read again, because they may have been corrected.
     """
 
     tree: Mapping[str, Any]
@@ -97,7 +97,7 @@ class Resolution:
 
 
 def recorded_of(run: RunDir, origin: Origin | None, *, reads_questions: bool = True) -> Recorded | None:
-    """Return what a run has on record; None for a new one. Nothing is decided anew where no question may be read."""
+    """Return what a run has on record; None for a new one. Nothing is decided again if no question may be read."""
     tree = recorded_tree(run, origin)
     if tree is None and origin is None:
         return None
@@ -134,7 +134,7 @@ def load_resolved(
     Raises
     ------
     ConfigError
-        For a wrong configuration, and for a question file that is needed and not there.
+        For a wrong configuration, and for a question file that is needed and missing.
     DataError
         For a question file that cannot be recognised, or is wrong.
     """

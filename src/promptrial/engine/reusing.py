@@ -25,7 +25,7 @@ from promptrial.store.rundir import RUN_ID_PATTERN, RunDir, known_runs
 __all__ = ["lenders", "record_lenders", "require_lenders"]
 
 _NONE: Final = ("none",)
-"""What a flag says to take nothing over any more."""
+"""What a flag says to stop taking answers over."""
 _PREFIX: Final = "run_"
 _MOST_SHOWN: Final = 10
 _ARCHIVED: Final = "archive_manifest.json"
@@ -103,7 +103,7 @@ def _is_named_as_run(path: Path) -> bool:
 
 
 def _missing(text: str, experiments: Path) -> UsageError:
-    """Return what to do about a run that is not there: unpack its archive, or name it as it is called."""
+    """Return what to do about a run that does not exist: unpack its archive, or name it as it is called."""
     path = Path(text)
     packed = [*sorted((experiments / "archives").glob("*")), path]
     archive = next((each for each in packed if _is_archive_of(each, text)), None)

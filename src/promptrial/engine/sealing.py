@@ -1,4 +1,4 @@
-"""What the records of a run say of its sealed analysis plan: its digest, and what was changed since."""
+"""What the records of a run say about its sealed analysis plan: its digest, and what was changed since."""
 
 from __future__ import annotations
 

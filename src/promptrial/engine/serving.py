@@ -123,7 +123,7 @@ def unsent(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[str]
 
 
 def _samplings(config: ExperimentConfig, trials: tuple[Trial, ...]) -> Iterator[tuple[str, bool]]:
-    """Yield what adapters say of the decoding parameters of each trial and model, and whether that is a refusal."""
+    """Yield what adapters say about the decoding parameters of each trial and model, and whether that is a refusal."""
     for note in (note for trial in trials for note in sampling_notes(config, trial)):
         yield f"models.{note.model.alias}: {note.text}", note.refused
 

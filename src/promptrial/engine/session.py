@@ -55,7 +55,7 @@ class Invocation:
     ask: Ask | None = None
     """How the user is asked before money is spent; None where nobody can be asked."""
     listen: Callable[[Mapping[str, object]], None] | None = None
-    """Takes events of that level in the place of their sentences."""
+    """Takes events of that level in place of their sentences."""
 
 
 def priced_spec(request: RunRequest, opened: Opened, env: Mapping[str, str], invocation: Invocation) -> RunSpec:

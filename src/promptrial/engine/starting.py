@@ -48,7 +48,7 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
         atomic.make_folder(opened.run.emulator)
     _say_remarks(opened, services)
     _remember_code(opened, services)
-    kept_prices.keep(opened, spec.prices)  # before anything by which a run counts as begun
+    kept_prices.keep(opened, spec.prices)  # before anything by which a run counts as started
     _write_config(opened, services)
     _keep_labels(opened, services)
     load_manifests(spec, services)
@@ -62,7 +62,7 @@ def start(opened: Opened, spec: RunSpec, services: Services) -> RunState:
 
 
 def _new_state(opened: Opened, services: Services) -> RunState:
-    """Return the state of a run in which nothing has begun, or of one whose state is lost."""
+    """Return the state of a run in which nothing has started, or of one whose state is lost."""
     by, known = opened.configured, opened.origin
     state = records.new_state(opened.run.run_id, by.digest)
     if by.config_file != opened.run.config_path:  # a run is never started with its own copy
@@ -112,7 +112,7 @@ def _record_drift(opened: Opened, services: Services, state: RunState) -> None:
 
 
 def _tell_trials(spec: RunSpec, services: Services, state: RunState) -> None:
-    """Let every trial say what the run was started with, and what was forced since, for the state may be lost.
+    """Let every trial say what the run was started with, and what was forced since, because the state may be lost.
 
     Side effects: manifests that are on disk and say otherwise are saved. Reports of before a growth are marked.
     """
@@ -295,9 +295,9 @@ def _clear_leftovers(opened: Opened, services: Services) -> None:
 
 
 def _write_config(opened: Opened, services: Services) -> None:
-    """Write the effective configuration unless it stands there already, byte by byte.
+    """Write the effective configuration unless it already exists, byte by byte.
 
-    What stands there instead is set aside, unless it says the same in another order, or is an earlier configuration of
+    Another file of this name is renamed, unless it says the same in another order, or is an earlier configuration of
     this run.
     """
     path, data = opened.run.config_path, to_yaml(opened.configured.tree)

@@ -78,7 +78,7 @@ class Reading:
     """What a configuration is read with.
 
     ``paths_from`` is where the paths in the run's own copy start from, unless the file is known that it is a copy of.
-    ``older`` is true for a run of promptrial's predecessor, whose own copy is no copy of any file.
+    ``older`` is true for a run of promptrial's predecessor, whose own copy is not a copy of any file.
     """
 
     request: RunRequest
@@ -114,7 +114,7 @@ def _configured(found: Found, file: Path, overrides: dict[str, Any], reading: Re
         reading.env,
         values,
         recorded=recorded_of(run, origin, reads_questions=request.reads_questions),
-        folder=_own_folder(found, reading) if file == run.config_path else None,  # what it names stands where it stood
+        folder=_own_folder(found, reading) if file == run.config_path else None,  # what it names is where it was
         unused_may_lack=not isinstance(found, New),
     )
     loaded = kept_labels.with_kept(run, loaded) if _is_same(file, run.config_path) else loaded
@@ -150,7 +150,7 @@ def _is_same(one: Path, other: Path) -> bool:
 
 
 def remark_on_file(opened: Opened, request: RunRequest) -> str:
-    """Return what is to be said of the file that a run is opened by, if nobody has named one."""
+    """Return what is to be said about the file that a run is opened by, if nobody has named one."""
     found, file = opened.found, opened.configured.config_file
     if request.config is not None or isinstance(found, New | Older):
         return ""

@@ -83,7 +83,7 @@ def _configured(found: Found, reading: Reading) -> tuple[Configured, Changes]:
 
 
 def _opened(found: Found, by: Configured, changes: Changes, request: RunRequest) -> Opened:
-    """Return a run with the terms that it goes by."""
+    """Return a run with the terms that it uses."""
     asks = request.dry_run and asks_a_server(by)
     opened = Opened(
         found=found,

@@ -1,4 +1,4 @@
-"""Open a run of which nothing is on disk: it will be what its configuration and its flags say."""
+"""Open a run that has nothing on disk: it will be what its configuration and its flags say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Open a run that has a state: it goes by the file and the flags that it was started with."""
+"""Open a run that has a state: it uses the file and the flags that it was started with."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class Changes:
     rescored : tuple of str
         A line for each key that changed and asks nothing.
     growth : Growth or None
-        An enlargement of the sample that is not on record yet.
+        An enlargement of the sample that is not recorded yet.
     corrects : bool
         Whether nothing was asked yet by the run's own copy of the configuration, which is whole and may be replaced.
     """
@@ -76,7 +76,7 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A run as it was found, its configuration, and the terms that it goes by from now on.
+    """A run as it was found, its configuration, and the terms that it uses from now on.
 
     ``growth`` is each enlargement of the sample, oldest first, with that of ``changes`` at the end. ``trusted_code`` is
     the SHA-256 of the code that may run. ``remark`` says why a configuration is used that nobody has named, or that a

@@ -1,6 +1,6 @@
 """Open a run whose state is damaged, or missing where the command resumes it: the trials say what it was started with.
 
-Where they do not either, it goes by the default configuration if that is the run's, and else by the run's own copy.
+Where they do not either, it uses the default configuration if that is the run's, and else by the run's own copy.
 """
 
 from __future__ import annotations
