@@ -1,6 +1,6 @@
 """What a run may still spend: its cap, and what each part counts against it, as far as the records tell.
 
-Nothing is held here that is not on record: the recorder tells of each change, and a resume counts the same from the
+Nothing is held here that is not recorded: the recorder tells of each change, and a resume counts the same from the
 records alone. What may cost is asked for after its reserve is on record, so a kill at any point leaves it counted.
 """
 
@@ -47,7 +47,7 @@ class Month(Protocol):
 
 
 class Refused(NamedTuple):
-    """What was not begun because it does not fit: the part, its requests, and what they would reserve, in USD."""
+    """What was not started because it does not fit: the part, its requests, and what they would reserve, in USD."""
 
     name: str
     rows: int
@@ -175,7 +175,7 @@ class Budget:
         return True
 
     def reached(self, left_usd: float) -> CostCapReached:
-        """Return how a run ends that has nothing in flight any more, and for which the next job is too dear.
+        """Return how a run ends when nothing is in flight and the next job would cost too much.
 
         ``left_usd`` is what all that is left could cost at most.
         """

@@ -43,7 +43,7 @@ class CallsBeside:
     def made(self, call: Callable[[], _T], provider: str) -> Steps[_T]:
         """Make a call to a provider, after those that other tasks have asked for; return, or raise, what it does.
 
-        A task that is left off meanwhile does not get its outcome; a call that was not begun by then is not made.
+        A task that is left off meanwhile does not get its outcome; a call that was not started by then is not made.
         """
         if not self.delays_others():
             return call()

@@ -110,7 +110,7 @@ class Collection:
         Raises
         ------
         ResultsGoneError
-            Without leave to pay again.
+            Without permission to pay again.
         """
         if not self.services.settings.rebuy:
             runs = ", ".join(dict.fromkeys(source.run_id for source in reused.sources))
@@ -124,7 +124,7 @@ class Collection:
             )
 
     def _fetched_or_lost(self, intent: Intent) -> Steps[FileRecord | None]:
-        """Fetch the answers of an attempt; None if they are lost, with leave to pay for them again."""
+        """Fetch the answers of an attempt; None if they are lost, with permission to pay for them again."""
         try:
             return (yield from self.fetched(intent))
         except ResultsGoneError:
@@ -133,9 +133,9 @@ class Collection:
             return None
 
     def _salvaged(self, intent: Intent) -> Steps[FileRecord | None]:
-        """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is put on record too.
+        """Fetch what a job had answered that failed or was cancelled: mostly nothing, which is recorded too.
 
-        None if it is lost, with leave to pay for it again.
+        None if it is lost, with permission to pay for it again.
         """
         payload, job = self.submission.payload_of(intent.attempt), JobRef(str(intent.job))
         by_hand = self.answers.ids_by_hand()
@@ -187,8 +187,8 @@ class Collection:
     def _counts_as_lost(self, error: TransientError, job: JobRef | None) -> bool:
         """Whether answers count as lost because only their download fails again and again, while the provider answers.
 
-        They do once two processes have tried, so that a resume alone is not prescribed for ever: the first one puts
-        that on record, so that leave to pay again is leave for what was said before.
+        They do once two processes have tried, so that a resume alone is not prescribed forever: the first one puts
+        that on record, so that permission to pay again is permission for what was said before.
         """
         if job is None or isinstance(error, NotAskedError):
             return False

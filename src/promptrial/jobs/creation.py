@@ -28,7 +28,7 @@ class Creation:
     settings : QueueSettings
     calls : Calls
     facts : callable
-        Returns what is put on record of a payload and the number of its attempt.
+        Returns what is recorded of a payload and the number of its attempt.
     noted : callable
         Returns the job that a file beside the results names for a payload.
     undecided : callable
@@ -44,7 +44,7 @@ class Creation:
     undecided: Callable[[UndecidedError], float]
 
     def steps(self, payload: PartPayload) -> Steps[JobRef]:
-        """Make the one call, again only where it is known to have changed nothing; a refusal is put on record."""
+        """Make the one call, again only where it is known to have changed nothing; a refusal is recorded."""
         waited = False
         while True:
             try:
@@ -65,7 +65,7 @@ class Creation:
     def _asked(self, payload: PartPayload) -> JobRef:
         """Make the call.
 
-        Where a second call would create a second job, each refusal is put on record, so that a process that ends while
+        Where a second call would create a second job, each refusal is recorded, so that a process that ends while
         it waits leaves nothing in doubt; and a job is looked for before the call is made again.
         """
         provider, work = self.work.provider(), self.work
@@ -90,7 +90,7 @@ class Creation:
         self.recorder.record(self.work, "pending", reason=refused.message, refused=self._told(refused=True), **facts)
 
     def _told(self, *, refused: bool) -> bool | None:
-        """Return what is put on record of a call's being refused: it matters where a guess may be taken back."""
+        """Return what is recorded of a call's being refused: it matters where a guess may be taken back."""
         return refused if self.work.provider().lookup is JobLookup.GUESS else None
 
     def _note_wait(self, payload: PartPayload, full: QuotaReachedError) -> None:

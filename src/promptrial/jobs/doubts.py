@@ -1,7 +1,7 @@
 """What of a run's jobs is known, and whose turn it is to create one where only one may be in doubt at a time.
 
 A vendor that keeps no key of ours shows a job only by its time and size. As long as one attempt at most is in doubt, a
-job that nobody has on record can be told apart: it is that attempt's, or a stranger's.
+job that nobody has on record can be distinguished: it is that attempt's, or a stranger's.
 """
 
 from __future__ import annotations

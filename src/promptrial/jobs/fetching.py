@@ -123,13 +123,13 @@ class Fetching:
         may_be_empty : bool
             Whether an output without a row is believed, once it was seen for the settling time.
         may_be_short : bool
-            Whether rows that came are believed to be all of them, if the rest is gone after that. With leave to pay
-            again they always are.
+            Whether rows that came are believed to be all of them, if the rest is gone after that. With permission to
+            pay again they always are.
 
         Raises
         ------
         ResultsGoneError
-            If the provider has gone on saying that they are not there, or that there are none. Rows that had come
+            If the provider has gone on saying that they do not exist, or that there are none. Rows that had come
             before stay in the draft, and are used by the next process that fetches.
         TransientError
             If they cannot be fetched now.

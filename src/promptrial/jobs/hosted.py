@@ -85,7 +85,7 @@ class HostedPart:
             self.services.recorder.record_not_here(self.work, error.message, lost=True)
 
     def left_off(self) -> None:
-        """Do nothing: its record says where it stands."""
+        """Do nothing: its record has its status."""
 
     def steps(self) -> Steps[None]:
         """Give the part a job and, if rows are to be counted, fetch its answers.
@@ -93,7 +93,7 @@ class HostedPart:
         Raises
         ------
         PermanentError, TransientError, OutcomeUnknownError
-            If the part cannot continue now; its record says where it stands.
+            If the part cannot continue now; its record has its status.
         """
         try:
             yield from self._steps()
@@ -139,7 +139,7 @@ class HostedPart:
         return (yield from self._collect(status, self.task)) or self.services.stop.is_set()
 
     def _is_settled(self) -> Steps[bool]:
-        """Whether no job is needed any more: earlier ones have answered everything, or were as many as are allowed."""
+        """Whether no further job is needed: earlier ones have answered everything, or were as many as are allowed."""
         yield from self._collection.earlier_answers(self.work.intents)
         self._collection.take_by_hand()
         if self._answers.ids() and not self._answers.unanswered():
@@ -184,13 +184,13 @@ class HostedPart:
     def _obtain_job(self) -> Steps[bool]:
         """Create a job, or adopt one; return whether there is one.
 
-        If not, files by hand hold the answers of the attempt in doubt, or it was given up with leave to pay again.
+        If not, files by hand hold the answers of the attempt in doubt, or it was given up with permission to pay again.
 
         Raises
         ------
         OutcomeUnknownError
-            If it cannot be found out whether there is one, and neither answers by hand nor leave to pay again settle
-            it.
+            If it cannot be found out whether there is one, and neither answers by hand nor permission to pay again
+            settle it.
         """
         unanswered = self._answers.unanswered() if self._answers.ids() else None
         if self.work.in_doubt and self._answers.ids_by_hand() >= self._answers.unanswered():
@@ -227,7 +227,7 @@ class HostedPart:
         Raises
         ------
         ResultsGoneError
-            If there were as many jobs as are allowed. With leave to pay again there is one more.
+            If there were as many jobs as are allowed. With permission to pay again there is one more.
         """
         jobs, last = self._collection.jobs, self.work.latest
         if last is None or last.status not in {"failed", "cancelled"} or jobs < self.services.settings.max_attempts:
@@ -250,7 +250,7 @@ class HostedPart:
 
     @property
     def _current(self) -> Intent:
-        """The attempt that the part stands at."""
+        """The current attempt of the part."""
         record = self.work.record
         known = (intent for intent in self.work.intents if intent.attempt == record.attempt)
         key = f"{self.work.key}-a{record.attempt}"

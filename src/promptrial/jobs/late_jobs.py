@@ -1,7 +1,7 @@
 """Jobs that appeared after they were given up, or were in doubt when their requests changed: looked for, and stopped.
 
 One that still runs is cancelled; of one that has ended the loss of its cost is reported, and what its answers report
-is put on record, so that the ledger of the run holds it. No job is touched that a part of the run counts on.
+is recorded, so that the ledger of the run holds it. No job is touched that a part of the run counts on.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class LateJobs:
 def _any_of(work: PartWork, intent: Intent) -> BilledTokens:
     """Return that any request of an attempt may have been billed: its reserve counts until more is known.
 
-    It may be on record as one that cannot have a job, which a job refutes.
+    The attempt may be recorded as one that cannot have a job; a job that appears proves the opposite.
     """
     return with_unanswered(BilledTokens(), intent.rows or work.part.rows)
 
@@ -111,7 +111,7 @@ def _is_counted(intent: Intent) -> bool:
 
 
 def _job_of(work: PartWork, intent: Intent) -> JobRef | None:
-    """Return the job of an attempt, if it can be told what the vendor calls it."""
+    """Return the job of an attempt, if the vendor's name for it is known."""
     provider = work.provider()
     if intent.job is not None:
         return JobRef(intent.job)

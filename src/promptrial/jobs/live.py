@@ -77,7 +77,7 @@ class LiveQueue:
     services: QueueServices
     wakes: Wakes
     error: Exception | None = field(default=None, init=False)
-    """Why nothing is asked of the instance any more."""
+    """Why the instance is no longer asked."""
     _workers: Workers = field(init=False)
     _parts: deque[LivePart] = field(default_factory=deque, init=False)
     _came: deque[tuple[_Asked, LiveAnswer | Exception]] = field(default_factory=deque, init=False)
@@ -115,7 +115,7 @@ class LiveQueue:
         return max(_SHORTEST_S, min((moment for moment in moments if moment > 0), default=UNTIL_WOKEN_S))
 
     def settle(self) -> None:
-        """Take what has come: give the rows to their parts, and note what each outcome says of the server.
+        """Take what has come: give the rows to their parts, and note what each outcome says about the server.
 
         Like ``fill`` it raises nothing: who calls it is one part, and what comes may be of another. Whatever goes wrong
         is the reason why nothing more is asked of the instance.
@@ -148,7 +148,7 @@ class LiveQueue:
         self._give_up(outcome)
 
     def kept(self, rows: int) -> None:
-        """Note that so many rows are on disk: their requests are not in flight any more."""
+        """Note that so many rows are on disk: their requests are no longer in flight."""
         self.pace.in_flight -= rows
 
     def fill(self) -> None:
@@ -288,7 +288,7 @@ class LivePart:
             self.queue.services.failures[self.work.name] = self._rows_here.note_failure(error)
 
     def left_off(self) -> None:
-        """Put on record that nothing of it is in flight, if that is so and its requests were started."""
+        """Record that nothing of it is in flight, if that is so and its requests were started."""
         if self._is_started and not (self.outstanding or self.unsaved):
             self._rows_here.pause()
 
@@ -310,11 +310,11 @@ class LivePart:
         Raises
         ------
         PermanentError, TransientError
-            Why the instance is not asked any more.
+            Why the instance is no longer asked.
         OverCapError
             If what is left does not fit into the cap.
         ResultsGoneError
-            If answers that were sealed are lost, without leave to pay for them again.
+            If answers that were sealed are lost, without permission to pay for them again.
         """
         part = self._rows_here
         finished = part.open()

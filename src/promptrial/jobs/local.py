@@ -41,7 +41,7 @@ class PartRows:
     def open(self) -> frozenset[str]:
         """Return the ids of the rows that are here, from whatever an earlier process has left.
 
-        A torn last row is cut off, a damaged file is set aside. Side effects: the part is on record as running.
+        A torn last row is cut off, a damaged file is renamed. Side effects: the part is on record as running.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class PartRows:
         )
 
     def note_failure(self, error: Exception) -> str:
-        """Put on record why the part was not finished; return that, with what to do."""
+        """Record why the part was not finished; return that, with what to do."""
         reason = self.recorder.events.redact(error.message if isinstance(error, PromptrialError) else str(error))
         self.recorder.record(self.work, "failed", reason=reason)
         hint = error.hint if isinstance(error, PromptrialError) else None
@@ -232,7 +232,7 @@ def finished_rows(work: PartWork) -> frozenset[str]:
     Raises
     ------
     ValueError
-        If a line is no row.
+        If a line is not a row.
     """
     path = work.folder.part_rows(work.part.name)
     return frozenset(row_id(line) for line in jsonl.lines(path)) if path.exists() else frozenset()

@@ -34,16 +34,16 @@ _FIRST: Final = "-a1"
 class PaidRows(PartRows):
     """The rows of one part of a live provider.
 
-    ``rebuy`` is leave to ask again what was sealed and is lost.
+    ``rebuy`` is permission to ask again what was sealed and is lost.
     """
 
     rebuy: bool = False
 
     def begin(self, finished: int, in_flight: int) -> None:
-        """Put on record that the requests are asked for that have no row yet, and how many of them at once.
+        """Record that the requests are asked for that have no row yet, and how many of them at once.
 
         What they may cost counts until their rows are sealed; of those that are here, what they report. Where an
-        earlier process ended with requests in flight, these may have been billed: they count for good.
+        earlier process ended with requests in flight, these may have been billed: they count permanently.
 
         Raises
         ------
@@ -69,7 +69,7 @@ class PaidRows(PartRows):
             self.pause()
 
     def pause(self) -> None:
-        """Put on record that no request is in flight any more: only what the rows that are here report counts then."""
+        """Record that no request is in flight: only what the rows that are here report counts then."""
         billed = self._billed(self.work.folder.part_rows(self.work.part.name))
         self._record("running", billed=billed, in_flight=0)
 
@@ -105,7 +105,7 @@ class PaidRows(PartRows):
         return with_unanswered(here, self._asked)
 
     def finish(self) -> None:
-        """Seal the rows, and put on record what they report.
+        """Seal the rows, and record what they report.
 
         Raises
         ------
@@ -179,7 +179,7 @@ class PaidRows(PartRows):
         Raises
         ------
         ResultsGoneError
-            If answers that were sealed are lost, without leave to pay for them again.
+            If answers that were sealed are lost, without permission to pay for them again.
         """
         work = self.work
         sealed, rows = work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)
@@ -198,14 +198,14 @@ class PaidRows(PartRows):
             self._require_answers_on_record()
 
     def _require_answers_on_record(self) -> None:
-        """Keep what answers cost that were counted before they were sealed, and are not here any more.
+        """Keep what answers cost that were counted before they were sealed, and are no longer here.
 
         A kill between the two records counts them twice, and never not at all.
 
         Raises
         ------
         ResultsGoneError
-            If there are some, without leave to pay for them again.
+            If there are some, without permission to pay for them again.
         """
         work, known = self.work, self._known(self._key)
         if known is None or not isinstance(known.billed, BilledTokens):
@@ -234,7 +234,7 @@ class PaidRows(PartRows):
             if not self.rebuy:
                 raise ResultsGoneError(lost, hint=self._price_of_asking(left, work.folder.part_results(work.part.name)))
             self._record_lost(left)
-            self.pause()  # so that what is left to ask is known before it is begun
+            self.pause()  # so that what is left to ask is known before it is started
             self.recorder.events.warn(f"{work.name}: {lost}; they are asked again")
         else:
             self.recorder.events.warn(f"{work.name}: all {work.part.rows} answers can still be read, and are kept")

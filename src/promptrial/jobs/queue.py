@@ -1,8 +1,8 @@
 """QueueManager: brings the parts of all trials from pending to downloaded, over any provider, many jobs at a time.
 
-It owns the order of work, how much is in flight, what happens after a stop and what is said of failures. What happens
-to one part is in ``hosted``, ``live`` and ``local``; the phases say which parts there are. Nothing here decides whether
-a phase is done.
+It owns the order of work, how much is in flight, what happens after a stop and what is said about failures. What
+happens to one part is in ``hosted``, ``live`` and ``local``; the phases say which parts there are. Nothing here decides
+whether a phase is done.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class QueueManager:
     clock : Clock
     events : EventLog
     stop_event : StopToken
-        Once set, no new part or request is begun. A request that this process computes, or that was sent to a server,
+        Once set, no new part or request is started. A request that this process computes, or that was sent to a server,
         is finished and kept; jobs at a provider are followed to their end, and their answers fetched.
     on_progress : callable, optional
         Called with the trial and the resume key of a part that was submitted or downloaded.
@@ -104,7 +104,7 @@ class QueueManager:
         StopRequested
             If a stop was asked for.
         CostCapReached
-            If what is left does not fit into the budget, though nothing is in flight any more.
+            If what is left does not fit into the budget, though nothing is in flight.
         """
         self._stop.check()
         leaders = [work for work in _leaders(self._work) if not work.submitted]
@@ -141,7 +141,7 @@ class QueueManager:
         ActionNeeded
             If nothing is left to wait for but what a person has to do.
         CostCapReached
-            If what is left does not fit into the budget, though nothing is in flight any more.
+            If what is left does not fit into the budget, though nothing is in flight.
         """
         schedule = self._bring_home(task)
         if self._stop.is_set():
@@ -160,7 +160,7 @@ class QueueManager:
             try:
                 reused = work.rows_reused if work.hosted else 0  # elsewhere they are among the rows
                 found += work.part.rows if work.downloaded else len(finished_rows(work)) + reused
-            except ValueError:  # a damaged row: the file is set aside when its part is worked on
+            except ValueError:  # a damaged row: the file is renamed when its part is worked on
                 continue
         return found
 
@@ -186,7 +186,7 @@ class QueueManager:
         """Return a lane for each provider, with the limit that is its own.
 
         What is in doubt comes first: where nothing may be created before that is settled, the others wait for it, and
-        would keep its place for ever. Then jobs in flight, so that a new one waits for one of them to end.
+        would keep its place forever. Then jobs in flight, so that a new one waits for one of them to end.
         """
         ordered = sorted(work, key=lambda each: (not each.in_doubt, not _is_in_flight(each)))
         return [

@@ -72,9 +72,9 @@ class Recorder:
         return self._keep(work, event, in_our_words=status == "downloaded")
 
     def _keep(self, work: PartWork, event: PartEvent, *, in_our_words: bool = False) -> PartEvent:
-        """Put a change on record, durably, and return it as it stands there: no secret is in its reason.
+        """Record a change durably, and return it as it was recorded: no secret is in its reason.
 
-        A reason ``in_our_words`` has none, and is kept as it is, for it is read again.
+        A reason ``in_our_words`` has none. It is kept unchanged, because it is read again.
         """
         if event.reason is not None and not in_our_words:
             event = msgspec.structs.replace(event, reason=self.events.redact(event.reason))
@@ -84,7 +84,7 @@ class Recorder:
         return event
 
     def record_attempt(self, work: PartWork, status: PartStatus, **fields: Any) -> None:  # noqa: ANN401 - of PartEvent
-        """Record a change of a part and of the attempt that it stands at, or that ``attempt`` names."""
+        """Record a change of a part and of its current attempt, or of the one that ``attempt`` names."""
         attempt = fields.get("attempt", work.record.attempt)
         key = next((intent.key for intent in work.intents if intent.attempt == attempt), None)
         self.record(work, status, key=key, **fields)
@@ -92,7 +92,7 @@ class Recorder:
     def record_intent(
         self, work: PartWork, intent: Intent, results: FileRecord, billed: BilledTokens | None = None
     ) -> None:
-        """Record the answers of one attempt, and what they report; the part stands where it stood. Durable on return.
+        """Record the answers of one attempt, and what they report; the part keeps its status. Durable on return.
 
         Without ``billed``, what is on record of that stays.
         """
@@ -154,7 +154,7 @@ class Recorder:
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=intent.key, job=job)
 
     def record_lost(self, work: PartWork, key: str, reason: str, **facts: Any) -> None:  # noqa: ANN401 - of PartEvent
-        """Record what answers cost that were asked for one by one and are lost; the part stands where it stood.
+        """Record what answers cost that were asked for one by one and are lost; the part keeps its status.
 
         Durable on return.
         """
@@ -173,7 +173,7 @@ class Recorder:
         self.events.event("intent", trial=work.folder.slug, part=event.part, key=key, rows=event.rows)
 
     def record_not_here(self, work: PartWork, reason: str, *, lost: bool) -> None:
-        """Record why answers of a part are not here, and whether they are lost; the part stands where it stood.
+        """Record why answers of a part are not here, and whether they are lost; the part keeps its status.
 
         Durable on return.
         """

@@ -52,7 +52,7 @@ class RequestFiles:
         Raises
         ------
         ResultsGoneError
-            If what it held cannot be told any more, so that its answers cannot be told either.
+            If it is no longer known what it held, so that its answers cannot be recognised.
         """
         path, rows = self._path(attempt), self._rows(attempt)
         if attempt == 1 or self._is_whole(path, rows):
@@ -89,6 +89,6 @@ class RequestFiles:
             return False
         built, count = jsonl.lines(self._path(1)), 0
         for count, line in enumerate(jsonl.lines(path), 1):  # noqa: B007 - counted
-            if line not in built:  # continues behind the line found before
+            if line not in built:  # continues after the line found before
                 return False
         return rows is None or count == rows

@@ -1,7 +1,7 @@
 """Many tasks at once in one thread: each runs until it has to wait, and continues when its wait is over.
 
-A task is a generator that yields how many seconds it wants to wait: the one way of waiting. It stands in a lane until
-it is started; from then on it runs or waits, until it ends. The order in which tasks continue depends on their waits
+A task is a generator that yields how many seconds it wants to wait: the one way of waiting. It waits in a lane until it
+is started; from then on it runs or waits, until it ends. The order in which tasks continue depends on their waits
 alone, so that a run does the same each time; only a task that waits for another thread is woken before its time. Each
 lane has a limit of its own, so that no kind of work waits for a place of another. A task that yields ``FOR_A_PERSON``
 is parked: it takes no place, and continues once no other does, for one more look.
@@ -42,7 +42,7 @@ class PartTask(Protocol):
 
     @property
     def in_flight(self) -> bool:
-        """Whether something of it is at work at a provider, so that it is brought to its end in spite of a stop."""
+        """Whether something of it is at work at a provider, so that it is brought to its end despite a stop."""
 
     def steps(self) -> Steps[None]:
         """Do the work, in steps between waits."""
@@ -76,7 +76,7 @@ class Lane(Generic[_Task]):
 
     @classmethod
     def of(cls, tasks: Iterable[_Task], limit: int) -> Lane[_Task]:
-        """Return a lane of which so many may be at work at once."""
+        """Return a lane in which this many tasks may run at once."""
         return cls(tasks, lambda at_work, _task: at_work < limit)
 
     @property
@@ -169,7 +169,7 @@ class Schedule:
         """Bring the tasks of all lanes to their end, those of different lanes side by side.
 
         With ``leave_in_flight`` it is enough that every task is in flight: those are left there once none waits to
-        begin. After a stop it returns when nothing is in flight any more; the caller then looks at the token. Tasks
+        begin. After a stop it returns when nothing is in flight; the caller then looks at the token. Tasks
         that wait for a person are left parked, and tasks left that no lane has room for though nothing is at work.
         """
         while self._started or any(lane.has_next for lane in lanes) or self._resume_parked():

@@ -43,7 +43,7 @@ class Search:
         self._patience = Patience(self.clock, times.poll_interval_s, times.longest_wait_s, times.job_deadline_s)
 
     def found(self, payload: PartPayload) -> Steps[JobRef | None]:
-        """Look once, or until jobs that may be it can be told apart."""
+        """Look once, or until jobs that may be it can be distinguished."""
         provider = self.work.provider()
         if provider.lookup is JobLookup.NONE:
             return self.noted(payload)
@@ -58,7 +58,7 @@ class Search:
                 yield self.undecided(several)
 
     def undecided(self, several: UndecidedError) -> float:
-        """Return how long to wait until several jobs can be told apart.
+        """Return how long to wait until several jobs can be distinguished.
 
         Raises
         ------

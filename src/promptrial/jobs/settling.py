@@ -1,4 +1,4 @@
-"""How long something may be unseen at a provider before it counts as not there: a while, and several looks.
+"""How long something may be unseen at a provider before it counts as missing: a while, and several looks.
 
 A provider may not show for a moment what it has, and to believe that at once could mean to pay twice.
 """

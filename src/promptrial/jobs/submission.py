@@ -144,7 +144,7 @@ class Submission:
     def wait_for_room(self, message: str) -> Steps[None]:
         """Take back the job that the vendor had no room for, and wait: the same attempt is made again then.
 
-        Nothing of it was begun, so that it counts neither as a job nor as an attempt.
+        Nothing of it was started, so that it counts neither as a job nor as an attempt.
 
         Raises
         ------
@@ -184,12 +184,12 @@ class Submission:
         self.services.recorder.record(self.work, status, key=last.key, attempt=last.attempt, reason=reason, **facts)
 
     def adopt(self, intent: Intent) -> Steps[None]:
-        """Let the part stand at the job that an attempt is known to have; nothing is created.
+        """Set the part to the job that an attempt is known to have; nothing is created.
 
         Raises
         ------
         ResultsGoneError
-            If what was asked, or what the vendor calls the job, cannot be told any more.
+            If what was asked, or what the vendor calls the job, is no longer known.
         """
         found = yield from self._search.found(self.payload_of(intent.attempt))
         job = found if found is not None and intent.job in {None, found.name} else (yield from self.job_of(intent))
@@ -210,7 +210,7 @@ class Submission:
         Raises
         ------
         ResultsGoneError
-            If that cannot be told any more.
+            If that is no longer known.
         """
         return self._described(attempt, self.requests.sent(attempt))
 
@@ -234,9 +234,9 @@ class Submission:
         return found
 
     def _attempt(self, rows: int) -> int:
-        """Return the number of this attempt: the one in doubt, or begun to ask as much, or else one more than the last.
+        """Return the number of this attempt: that in doubt, or started to ask as much, or else one more than the last.
 
-        What was begun may have been uploaded, and then that name stands for as many requests as it had.
+        What was started may have been uploaded, and then that name stands for as many requests as it had.
         """
         last = self.work.latest
         if last is None:
@@ -332,7 +332,7 @@ class Submission:
         Where a job can only be guessed, none is looked for before one was asked for: it could only be a stranger's.
 
         If it cannot be found, and cannot be created because it is there, it was created and is gone: where its key is
-        its name, it counts as one that the provider does not know any more, so that its answers are looked for.
+        its name, it counts as one that the provider no longer knows, so that its answers are looked for.
         """
         provider, doubts, there = self.work.provider(), 0, False
         found = None

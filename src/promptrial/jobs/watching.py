@@ -86,7 +86,7 @@ class JobWatch:
             yield waits.wait_s()
 
     def _for_a_person(self, status: JobStatus, wait_s: float) -> float:
-        """Put on record what a person has to do, and say it where this process waits for that; return for how long."""
+        """Record what a person has to do, and say it where this process waits for that; return for how long."""
         self.awaited = status
         asked = self.services.recorder.events.redact(status.message)
         if self.work.record.reason != asked or self.work.record.status != "running":

@@ -1,4 +1,4 @@
-"""PartWork: one part as the queue sees it, and what its records say of it. Reads the disk; changes nothing."""
+"""PartWork: one part as the queue sees it, and what its records say about it. Reads the disk; changes nothing."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ _WITH_JOB: frozenset[PartStatus] = frozenset({"submitted", "running", "completed
 class PartWork:
     """One part to be answered: where it is, who answers it, and its requests (a fresh iterator a call).
 
-    ``request_sha256`` is the digest of what is asked and of whom: answers are kept only as long as both stay the same.
-    ``key`` is what the keys of its jobs begin with, ``limits`` those of its provider. ``estimate_usd`` and
-    ``reserve_usd`` say what so many requests of so many bytes cost, about and at most; None without a price.
-    ``duplicates`` are the parts of other trials that ask exactly the same: one of them is answered, and the others
-    share its answers.
+    ``request_sha256`` is the digest of what is asked and of the model that is asked: answers are kept only as long as
+    both stay the same. ``key`` is what the keys of its jobs begin with, ``limits`` those of its provider.
+    ``estimate_usd`` and ``reserve_usd`` say what so many requests of so many bytes cost, about and at most; None
+    without a price. ``duplicates`` are the parts of other trials that ask exactly the same: one of them is answered,
+    and the others share its answers.
     """
 
     folder: TrialDir

@@ -1,6 +1,6 @@
 """Threads that make calls for a schedule, so that it can go on while they wait for a server. They write nothing.
 
-They are daemons: a process that has to end at once waits for none of them.
+They are daemons: a process that has to end immediately waits for none of them.
 """
 
 from __future__ import annotations
