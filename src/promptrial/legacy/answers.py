@@ -1,4 +1,4 @@
-"""The answers of an older trial, wherever they still stand: part folders first, then the combined file, then the table.
+"""The answers of an older trial, wherever they still are: part folders first, then the combined file, then the table.
 
 Rows come out in our own form, under the wire id of their request. A row is taken once; what cannot be read is counted.
 """
@@ -30,7 +30,7 @@ _PART: Final = re.compile(r"(?P<key>t\d+_(control|treatment))_p\d\d?")
 
 @dataclass(slots=True)
 class FoundAnswers:
-    """The rows of one trial by request, and what was wrong on the way. ``sources`` counts rows by where they stood."""
+    """The rows of one trial by request, and what was wrong on the way. ``sources`` counts rows by source."""
 
     rows: dict[RequestId, bytes] = field(default_factory=dict)
     sources: dict[str, int] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 Older records are kept as ``*.backup.<time>.*``, older results are moved into ``older`` folders, part folders stay where
 they are. What a state file claims counts for nothing: a part is answered if its answers are on disk and read. Every
-step may be repeated, so that a migration that was killed is simply begun again.
+step may be repeated, so that a migration that was killed is simply started again.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _keep_older(run: RunDir, legacy: LegacyRun, stamp: str) -> None:
 
 
 def _back_up_record(path: Path, stamp: str) -> None:
-    """Keep a record; one that cannot be read is no backup of anything, and is set aside as damaged files are."""
+    """Keep a record; one that cannot be read is useless as a backup, and is renamed as a damaged file."""
     if not path.is_file():
         return
     try:
@@ -135,7 +135,7 @@ def _back_up(path: Path, stamp: str) -> None:
 
 
 def _move(path: Path, folder: Path) -> None:
-    """Move a file of the older tool; where one was moved before, what stands there now is ours."""
+    """Move a file of the older tool; if one was moved before, the present file is not the older tool's, and stays."""
     if path.is_file() and not (folder / path.name).exists():
         atomic.make_folder(folder)
         atomic.publish(path, folder / path.name)
@@ -222,7 +222,7 @@ def _save(path: Path, record: Manifest) -> None:
 
 
 def _which(spec: RunSpec, part: Part) -> str:
-    """Return a digest of which requests a part has: what they said is not on record."""
+    """Return a digest of which requests a part has: what they said is not recorded."""
     text = "\n".join(ids.canonical(request) for request in _requests(spec, part))
     return hashlib.sha256(f"{part.trial_slug}\n{text}".encode()).hexdigest()
 
@@ -325,7 +325,7 @@ def _describe_trial(trial: Trial, answers: FoundAnswers, foreign: int, migration
 
 
 def _leave_out_unanswered(legacy: LegacyRun, answers: Mapping[str, FoundAnswers], migration: Migration) -> None:
-    """Leave out trials without any answer: the prompts to ask them again are not on record.
+    """Leave out trials without any answer: the prompts to ask them again are not recorded.
 
     Raises
     ------

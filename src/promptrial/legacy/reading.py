@@ -1,6 +1,6 @@
 """What an older run is, from whatever of its files can still be read: its configuration, its trials, its notes.
 
-Nothing is believed that a state file claims: only what stands on disk, and reads. What had to be inferred is said.
+Nothing is believed that a state file claims: only what is on disk and can be read. What had to be inferred is said.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class LegacyTrial:
 
 @dataclass(slots=True)
 class LegacyRun:
-    """An older run: where it stands, its configuration (empty if lost), its trials, and what was inferred."""
+    """An older run: where it is, its configuration (empty if lost), its trials, and what was inferred."""
 
     root: Path
     config: Mapping[str, Any]
