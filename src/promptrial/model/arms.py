@@ -46,7 +46,7 @@ HASHED_CODE: Final = re.compile(rf"x[a-z2-7]{{{_HASHED}}}")
 
 
 _JUDGE: Final = "judge-"
-"""What no name of an arm begins with, for none has a hyphen."""
+"""A beginning that no name of an arm has, because none has a hyphen."""
 
 
 def judge_name(scorer: str, digest: str) -> ArmName:

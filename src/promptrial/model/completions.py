@@ -43,7 +43,7 @@ class CompletionColumns(NamedTuple):
         return Completion(**values)
 
     def put(self, place: int, completion: Completion | None) -> None:
-        """Put a completion in the place of another."""
+        """Put a completion in place of another."""
         columns: Iterable[list[Any]] = self
         for column, value in zip(columns, _values(completion), strict=True):
             column[place] = value

@@ -43,7 +43,7 @@ _MAX_LENGTH: Final = 64
 MAX_DATASET_LENGTH: Final = 24
 """How long a dataset name may be on the wire, so that each request of an arm with a one-letter code has an id."""
 MAX_SAMPLES: Final = 10_000_000
-"""How many replicates an item may have at the most, likewise."""
+"""How many replicates an item may have at most, likewise."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9]+")
 _SPECIAL: Final = re.compile(r"[^A-Za-z0-9]")
 _SHORT_ESCAPES: Final = {"_": "__", "-": "_d"}

@@ -1,7 +1,7 @@
 """Where models are served, as values: an instance of an adapter, and what a model's requests say besides the sampling.
 
-``config.instances`` makes them from the configuration; adapters are opened with them. No key stands in them: ``key`` is
-the name of the variable that holds it.
+``config.instances`` makes them from the configuration; adapters are opened with them. No key appears in them: ``key``
+is the name of the variable that holds it.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Instance:
         The hosts that the key may be sent to without more; an entry that begins with a dot stands for all hosts below.
     auth : Authentication
     account : str
-        The account at the vendor, where one is told; empty if its variable says.
+        The account at the vendor, if one is stated; empty if its variable says.
     headers : tuple of (str, str)
         Sent with each call; a value may be secret.
     connection : Connection

@@ -1,15 +1,15 @@
 """What a response is: an answer with its reasoning kept apart, or missing for a stated reason. Pure.
 
-**Reasoning.** Where a provider has a field for reasoning, its adapter reads that field. What stands between think tags
+**Reasoning.** Where a provider has a field for reasoning, its adapter reads that field. What is between think tags
 (``<think>`` or ``<thinking>``, in any case) in the text is reasoning too, by these rules:
 
 * It runs from an opening tag to the next closing tag, or to the end of the text if none follows.
 * A closing tag without an opening one ends reasoning that began with the text.
 * An opening tag within reasoning is part of the reasoning. A text may hold several stretches of it.
 
-**Missing answers.** A response without a visible character besides its reasoning is no answer: nobody said "I do not
-know". It is missing, with a reason that names what happened. A filtered answer is missing whatever was left of it. An
-answer that was cut off and has text is an answer.
+**Missing answers.** A response without a visible character besides its reasoning is not an answer: nobody said "I do
+not know". It is missing, with a reason that names what happened. A filtered answer is missing whatever was left of it.
+An answer that was cut off and has text is an answer.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NO_TEXT: Final[dict[NoText, str]] = {
     "length": "cut off at the token limit before any text",
     "empty": "the answer has no text",
 }
-"""Why a response that came back is no answer: code -> what happened."""
+"""Why a response that came back is not an answer: code -> what happened."""
 
 _TAG: Final = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
 CUT: Final = frozenset({"length", "max_tokens"})

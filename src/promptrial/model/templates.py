@@ -33,7 +33,7 @@ DEFAULT_TEXTS: Final[dict[ItemKind, str]] = {
 }
 """The template of each kind where a configuration gives none. Frozen: another text would change requests."""
 ALWAYS_RECORDED: Final[tuple[ItemKind, ...]] = ("open_book", "closed_book")
-"""Templates that stand in the record of every run, the packaged ones too."""
+"""Templates that are in the record of every run, the packaged ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def is_recorded(kind: ItemKind, text: str) -> bool:
 
 
 def written_choices(choices: Sequence[str]) -> str:
-    r"""Return choices as they stand in a message: one on a line, each behind its letter.
+    r"""Return choices as they are in a message: one on a line, each after its letter.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """The frozen values that every module speaks in, as names of ``promptrial.model``: no more than small properties.
 
-Values that stand on disk as JSON rows are ``msgspec.Struct`` (decoded straight into typed objects, at
+Values that are on disk as JSON rows are ``msgspec.Struct`` (decoded straight into typed objects, at
 about 2 microseconds a row); the others are dataclasses.
 """
 
@@ -155,9 +155,9 @@ class Completion:
 class ModelSpec:
     """A model as the configuration names it: ``alias`` is ours, ``id`` is the provider's.
 
-    ``written_id`` is the id as it stands in the file where that holds ``${VAR}``; whatever is kept names the model by
+    ``written_id`` is the id as it is in the file where that holds ``${VAR}``; whatever is kept names the model by
     ``shown_id``, so that a value of the environment is never written down. ``path`` starts from ``folder``, which is
-    where the configuration stands: no part of what the model is, and so left out of every digest.
+    where the configuration is: no part of what the model is, and so left out of every digest.
 
     ``provider`` names the instance that serves it, and ``adapter`` the one of the registry that speaks to it: the same
     name, if nothing else is given.
@@ -295,5 +295,5 @@ class Part:
 
     @cached_property
     def name(self) -> str:
-        """Resume key and number: ``t07_short_p001``. Kept, for it is asked for all the time (so there are no slots)."""
+        """Resume key and number: ``t07_short_p001``. Kept, because it is used all the time (so there are no slots)."""
         return part_name(self.temp, self.condition, self.index)
