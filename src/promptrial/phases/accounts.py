@@ -1,4 +1,4 @@
-"""The ledger of a run as it is on disk, with the prices that it goes by. Reads only, and takes no lock."""
+"""The ledger of a run as it is on disk, with the prices that it uses. Reads only, and takes no lock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_ledger(run: RunDir) -> Ledger:
     """Return what a run has spent, as far as its records say it; the notes name those that cannot be read.
 
     Prices are those of ``costs.json``, which are the ones that its answers are priced by; before that is written, those
-    that the run was begun with: of the configuration, or kept with the run.
+    that the run was started with: of the configuration, or kept with the run.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def _cut(run: RunDir) -> dict[str, set[str]] | None:
 def _manifests(
     run: RunDir, cut: Mapping[str, set[str]] | None, notes: list[str]
 ) -> Iterator[tuple[str, TrialManifest]]:
-    """Yield the trials of the run, and behind them those that it has no more but has paid for."""
+    """Yield the trials of the run, and after them those that it no longer has but has paid for."""
     folders = sorted(path.parent.name for path in run.root.glob("*/results"))
     for slug in dict.fromkeys((*(cut or ()), *folders)):
         try:
@@ -109,7 +109,7 @@ def _is_of_older_tool(path: Path) -> bool:
 def _cost_report(run: RunDir, slug: str) -> CostReport | None:
     try:
         return cost_report.decode(read_bytes(run.trial(slug).results / "costs.json"))
-    except (FileNotFoundError, ValueError, RecursionError):  # not there yet, or damaged: a resume writes it again
+    except (FileNotFoundError, ValueError, RecursionError):  # does not exist yet, or damaged: a resume writes it again
         return None
 
 
@@ -127,7 +127,7 @@ def _price(report: CostReport, arm: ArmName) -> Price | None:
 
 
 class _BegunWith(msgspec.Struct, frozen=True):
-    """The prices that a run was begun with: the section ``pricing`` of its configuration, and those kept with it."""
+    """The prices that a run was started with: the section ``pricing`` of its configuration, and those kept with it."""
 
     own: Mapping[str, ProviderPricing]
     kept: tuple[KeptPrice, ...]
@@ -153,7 +153,7 @@ class _BegunWith(msgspec.Struct, frozen=True):
         return cls(own, kept)
 
     def price(self, manifest: TrialManifest, arm: ArmName) -> Price | None:
-        """Return the price of what answers an arm: where there are several, the dearest."""
+        """Return the price of what answers an arm: where there are several, the most expensive."""
         own, hosted = manifest.own(arm), manifest.is_hosted(arm)
         provider = manifest.provider_of(arm)
         alias, model_id = (

@@ -1,7 +1,7 @@
-"""The answers of a trial as they stand in ``predictions.parquet``, found by their cell and read a few at a time.
+"""The answers of a trial as they are in ``predictions.parquet``, found by their cell and read a few at a time.
 
 A cell is one item at one temperature in one arm; it has an answer for each replicate. What is held of all answers is
-where they stand; their texts are read when they are asked for.
+where they are; their texts are read when they are asked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SAMPLE: Final = "sample_index"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one request; ``error`` says why there is no text, ``judgements`` what judges said of it."""
+    """What came back for one request; ``error`` says why there is no text, ``judgements`` what judges said about it."""
 
     text: str | None
     error: str | None
@@ -60,7 +60,7 @@ class AnswerRows:
     n_cells : int
         Cells are numbered from 0.
     judgements : JudgementRows or None
-        What judges said of the answers, by the same cells; None where no judge was asked.
+        What judges said about the answers, by the same cells; None where no judge was asked.
 
     Raises
     ------

@@ -55,11 +55,11 @@ class Phase:
     run_whole : callable, optional
         Does the work of the whole run, after that of every trial.
     manifest : str
-        The file where the receipt of the whole run stands, relative to the run root; empty if there is none.
+        The file where the receipt of the whole run is, relative to the run root; empty if there is none.
     space : callable
         Returns about how many bytes it will write, given the size of the artifacts that it reads.
     lacking : callable
-        Returns what is not on record of a trial, in a few words, though all its parts are done; for a phase that works
+        Returns what is not recorded of a trial, in a few words, though all its parts are done; for a phase that works
         part by part.
     files : tuple of str
         Patterns, relative to the run root, of files that it makes and no receipt names.
@@ -68,7 +68,7 @@ class Phase:
     made_with : callable
         Returns what else of the code its artifacts depend on, name -> version: only what is not as it first was.
     result : callable, optional
-        Returns what there is to say of a trial when the run has ended; one phase has it.
+        Returns what there is to say about a trial when the run has ended; one phase has it.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Phase:
 
     @property
     def stage(self) -> str:
-        """The stage of the trial manifest where the receipt of a trial stands; empty if there is none."""
+        """The stage of the trial manifest where the receipt of a trial is; empty if there is none."""
         return registry.STAGES.get(self.name, "" if self.run_trial is None else self.name)
 
     @property
@@ -114,7 +114,7 @@ class Phase:
         return PhaseSpec(self.name, self.reads, self.content_addressed)
 
     def code(self, spec: RunSpec) -> dict[str, str]:
-        """Return what a receipt says of the code: nothing, while all of it is as it first was."""
+        """Return what a receipt says about the code: nothing, while all of it is as it first was."""
         own = {} if self.version == 1 else {"version": str(self.version)}
         return own | dict(self.made_with(spec))
 

@@ -57,15 +57,15 @@ def _settings(spec: RunSpec, _manifests: Manifests, _trial: Trial | None) -> obj
 
 
 def _earlier_steps(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of growth: nothing of a run that never grew."""
+    """Return what a receipt says about growth: nothing of a run that never grew."""
     *earlier, _ = steps(spec)
     return {"steps": [asdict(step) | {"sizes": list(step.sizes.items())} for step in earlier]} if earlier else {}
 
 
 def _describe(trial: Trial, common: TaskTemplates) -> dict[str, Any]:
-    """Return what a trial is, without the folder that its configuration happens to stand in.
+    """Return what a trial is, without the folder that its configuration happens to be in.
 
-    Of an arm, only what is its own stands there: ``common`` are the templates that the others share.
+    Of an arm, only what is its own is there: ``common`` are the templates that the others share.
     """
     values = asdict(trial)
     del values["arms"], values["judges"]
@@ -144,7 +144,7 @@ def _place(part: Part) -> tuple[float, int, int, int]:
 
 
 def _drawn(spec: RunSpec) -> dict[str, Any]:
-    """Return as a fact from which questions the items were drawn, for *prepare* may lose its record of them."""
+    """Return as a fact from which questions the items were drawn, because *prepare* may lose its record of them."""
     prepared = load_manifest(spec.run.prepared / "manifest.json")
     if prepared is None:
         return {}
@@ -153,7 +153,7 @@ def _drawn(spec: RunSpec) -> dict[str, Any]:
 
 
 def _growth(spec: RunSpec) -> dict[str, Any]:
-    """Return the growth of the run as a fact, for it must be known even where every other record of it is lost."""
+    """Return the growth of the run as a fact, because it must be known even if every other record of it is lost."""
     return {"growth": msgspec.to_builtins(spec.growth)} if spec.growth else {}
 
 

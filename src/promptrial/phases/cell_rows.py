@@ -1,4 +1,4 @@
-"""Where the rows of a table stand that belong to a cell: one item at one temperature in one arm."""
+"""Where a table has the rows of a cell: one item at one temperature in one arm."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Consent to spend: what a run may come to, and the question that is put before anything is sent.
 
 What is asked of the user is one amount for the whole run. It is kept with the run, and a resume that stays within it
-asks nothing. A run that was begun by a version which did not ask has consent for what it was begun with.
+asks nothing. A run that was started by a version which did not ask has consent for what it was started with.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def require_consent(
     UsageError
         If the user says no, or cannot be asked: nothing was sent then, and the run can be resumed.
     StopRequested
-        If a stop is asked for while the question stands.
+        If a stop is asked for while the question is open.
 
     Side effects: keeps the consent with the run.
     """
@@ -201,7 +201,7 @@ def _total(bands: Sequence[Band | None]) -> Band | None:
 
 
 def _spent(spec: RunSpec, everything: Sequence[PartWork]) -> Amount:
-    """Return what was asked before, also of what the run does not have any more.
+    """Return what was asked before, also of what the run no longer has.
 
     USD that are spent or reserved, and requests without a price.
     """
@@ -214,7 +214,7 @@ def _spent(spec: RunSpec, everything: Sequence[PartWork]) -> Amount:
 
 
 def _rows_sent(work: PartWork) -> int:
-    """Return how many requests of a part were sent; without a ledger they count as soon as the part was begun."""
+    """Return how many requests of a part were sent; without a ledger they count as soon as the part was started."""
     sent = [intent for intent in work.record.intents if intent.status != "pending" and not intent.reused]
     if not sent:
         return work.part.rows if work.has_job and not work.hosted else 0
@@ -238,7 +238,7 @@ def _size(work: PartWork) -> int:
 def _begun_with(spec: RunSpec, everything: Iterable[PartWork], left: Iterable[PartWork], spent: Amount) -> list[Amount]:
     """Return what a run has consent for that has none on record, and has sent something that is paid for.
 
-    A version that did not ask began it: it has consent for all that it was begun with, and for no growth or forced
+    A version that did not ask began it: it has consent for all that it was started with, and for no growth or forced
     change since.
     """
     steps = [work.part.step for work in everything if work.paid and (work.submitted or work.intents)]

@@ -1,4 +1,4 @@
-"""Request files that are larger than their provider takes are cut into such that are not; the others stay as they are.
+"""Request files that are too large for their provider are cut into smaller ones; the others stay as they are.
 
 A file is written first and measured then, so that cutting costs nothing where nothing is too large. All arms of the
 same items are cut at the same items. What a run's requests were cut into before it grew is never cut again.
@@ -70,7 +70,7 @@ def limits_of(spec: RunSpec, model: ModelSpec) -> JobLimits:
 
 
 def limit_notes(spec: RunSpec) -> Iterator[str]:
-    """Yield what there is to say of limits before requests are built, or once parts were cut, one line a provider."""
+    """Yield what to say about limits before requests are built, or once parts were cut, one line for each provider."""
     built = load_manifest(spec.run.batch_inputs / "manifest.json")
     if built is not None:
         for provider, limits in built.facts.get("cut", {}).items():
@@ -85,7 +85,7 @@ def limit_notes(spec: RunSpec) -> Iterator[str]:
 
 
 def own_limits(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of limits: those that the configuration sets, and nothing where it sets none."""
+    """Return what a receipt says about limits: those that the configuration sets, and nothing where it sets none."""
     providers = spec.config.providers.items()
     found = {name: [each.max_rows, each.max_bytes] for name, each in providers if each.max_rows or each.max_bytes}
     return {"limits": found} if found else {}
@@ -99,7 +99,7 @@ def as_recorded(parts: Sequence[Part], recorded: Sequence[Part], steps: int) -> 
     parts : sequence of Part
         As a trial's settings cut them.
     recorded : sequence of Part
-        Those that its requests stand in, as far as that is on record.
+        Those that its requests are in, as far as that is on record.
     steps : int
         By how many steps the sample grew.
     """
@@ -129,7 +129,7 @@ def _same_items(new: Sequence[Part], old: Sequence[Part]) -> bool:
 
 
 def _renumbered(parts: Sequence[Part], last: int) -> list[Part]:
-    """Return parts whose numbers go on behind a number, without gaps."""
+    """Return parts whose numbers go on after a number, without gaps."""
     numbers = {index: last + at for at, index in enumerate(dict.fromkeys(part.index for part in parts), 1)}
     return [replace(part, index=numbers[part.index]) for part in parts]
 

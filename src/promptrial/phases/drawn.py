@@ -38,7 +38,7 @@ def drawn_now(spec: RunSpec, services: Services) -> DrawnNow:
     Raises
     ------
     ConfigError
-        If a question file is not there.
+        If a question file does not exist.
     DataError
         If a question file is wrong, or is not the one that the run was prepared from.
     """

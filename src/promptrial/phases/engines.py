@@ -23,7 +23,7 @@ _BETWEEN_LOOKS_S: Final = 2.0
 def engine_for(
     spec: RunSpec, services: Services, trial: Trial, model: ModelSpec, work: Sequence[PartWork]
 ) -> dict[str, Any]:
-    """Return the engine of those arms of a trial that a model answers, as it has to stand in its manifest.
+    """Return the engine of those arms of a trial that a model answers, as it has to be in its manifest.
 
     Parameters
     ----------

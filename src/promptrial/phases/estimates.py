@@ -46,8 +46,8 @@ def part_estimate(
     Returns
     -------
     callable
-        (rows, bytes) -> USD; None for a model without a price. Of some of the requests, which are not told apart, the
-        estimate is their share of the rows.
+        (rows, bytes) -> USD; None for a model without a price. Of some of the requests, which are not distinguished,
+        the estimate is their share of the rows.
     """
     return requests_estimate(prices, arm.model, longest, requests, partial(cache_ahead, arm))
 

@@ -1,6 +1,6 @@
 """Which answers and pairs judges are asked about, in which orders, and how replies become scores. Reads only.
 
-Predictions stand in the order of the score table, so they are read beside the items, and the answers of one shard of
+Predictions are in the order of the score table, so they are read beside the items, and the answers of one shard of
 items are held in memory at a time.
 """
 
@@ -33,7 +33,7 @@ _EQUAL: Final = "tie"
 
 
 class JudgedAnswer(NamedTuple):
-    """An answer and where it stands: its row in the predictions, from 0, and which request it answers."""
+    """An answer and where it is: its row in the predictions, from 0, and which request it answers."""
 
     row: int
     arm: ArmName

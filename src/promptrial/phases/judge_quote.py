@@ -40,7 +40,7 @@ _BYTES_OF_TOKEN: Final = 6
 
 
 def judge_label(scorer: str) -> str:
-    """Return how plans call the judge of a scorer, in the place of an arm."""
+    """Return how plans call the judge of a scorer, in place of an arm."""
     return f"judge {scorer}"
 
 

@@ -23,7 +23,7 @@ REPAIR: Final = "_r"
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A reply that is no verdict: its text (empty if there was none), and why, as the judge may be told."""
+    """A reply that is not a verdict: its text (empty if there was none), and why, as the judge may be told."""
 
     text: str
     problem: str
@@ -37,7 +37,7 @@ class Replies:
     found: Mapping[str, Verdict | Unusable] = field(default_factory=dict)
 
     def verdict(self, request_id: str) -> Verdict | None:
-        """Return the verdict on a request, of the first reply or of the repaired one; None if there is none."""
+        """Return the verdict on a request, of the first reply or of the second one; None if there is none."""
         for each in (request_id, request_id + REPAIR):
             reply = self.found.get(each)
             if isinstance(reply, Verdict):
@@ -45,18 +45,18 @@ class Replies:
         return None
 
     def is_repaired(self, request_id: str) -> bool:
-        """Whether the verdict comes from the repaired reply."""
+        """Whether the verdict comes from the second reply."""
         return isinstance(self.found.get(request_id), Unusable) and self.verdict(request_id) is not None
 
     def to_repair(self, request_id: str) -> Unusable | None:
-        """Return the reply that has to be asked for once more; None if there is nothing to repair."""
+        """Return the reply that has to be asked for once more; None if there is no need."""
         reply = self.found.get(request_id)
         if isinstance(reply, Unusable) and reply.can_be_repaired and request_id + REPAIR not in self.found:
             return reply
         return None
 
     def text(self, request_id: str) -> tuple[str, str]:
-        """Return a reply that is no verdict, and why; both empty if it is one."""
+        """Return a reply that is not a verdict, and why; both empty if it is one."""
         reply = self.found.get(request_id)
         return (reply.text, reply.problem) if isinstance(reply, Unusable) else ("", "")
 

@@ -56,7 +56,7 @@ def judge_parts(spec: RunSpec, slug: str, judge: RunJudge) -> Iterator[Part]:
 
 
 def ids_asked(spec: RunSpec, judge: RunJudge) -> set[str]:
-    """Return the ids of the requests to a judge that stand in a file of any trial."""
+    """Return the ids of the requests to a judge that are in a file of any trial."""
     return {wire_id for trial in spec.trials for part in judge_parts(spec, trial.slug, judge)
             for wire_id in ids_in(spec.run.trial(trial.slug), part)}  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""``judgements``: the table of what judges said of the answers of a trial. How a row is written, and how it is read.
+"""``judgements``: the table of what judges said about the answers of a trial. How a row is written, and how it is read.
 
-Like answers, judgements are read where they stand, a few at a time.
+Like answers, judgements are read where they are, a few at a time.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _KEPT_BYTES: Final = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge said of an answer, and why: once, or in each order if it compared two answers.
+    """What a judge said about an answer, and why: once, or in each order if it compared two answers.
 
     ``shown`` are the arms whose answers it compared as A and B; empty where it read one answer.
     """
@@ -92,7 +92,7 @@ def judgement_row(
 
 
 class JudgementRows:
-    """What judges said of the answers of a trial, by their cells.
+    """What judges said about the answers of a trial, by their cells.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ class JudgementRows:
         self._where = CellRows(np.where(counts, cells, -1), table.column("sample_index").to_numpy(), n_cells)
 
     def of(self, cells: npt.NDArray[np.int64]) -> list[dict[int, tuple[Judgement, ...]]]:
-        """Return what was said of the answers of some cells, by replicate; nothing where no reason was given."""
+        """Return what was said about the answers of some cells, by replicate; nothing where no reason was given."""
         rows, counts = self._where.of(cells)
         found = iter(self._reader.take(rows).to_pylist())
         return [self._by_replicate(islice(found, n)) for n in counts]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RunJudge", "judges_of"]
 
 _ASKS_NOTHING = frozenset({"label", "direction", "model"})
-"""Settings that change no request: the model stands in the digest as what it is, not by its alias."""
+"""Settings that change no request: the model is in the digest as what it is, not by its alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class RunJudge:
 
     @property
     def name(self) -> ArmName:
-        """What its parts have in the place of an arm."""
+        """What its parts have in place of an arm."""
         return judge_name(self.scorer, self.digest)
 
     @property

@@ -31,7 +31,7 @@ _Needed = dict[str, dict[str, list[Question]]]
 
 
 def ask_judges(spec: RunSpec, services: Services) -> None:
-    """See that every answer of the trials that are worked on has a verdict, or a reply that is none even when repaired.
+    """See that every answer of the trials that are worked on has a verdict, or a second reply that is none either.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def _request(judge: RunJudge, question: Question) -> JudgeRequest:
 
 
 def _write_repairs(spec: RunSpec, services: Services, judges: Mapping[str, RunJudge], needed: _Needed) -> bool:
-    """Write a second request for each reply that is no verdict; return whether there is any that is not answered."""
+    """Write a second request for each reply that is not a verdict; return whether there is any that is not answered."""
     some = False
     for name, judge in judges.items():
         replies, asked = read_replies(spec, judge), ids_asked(spec, judge)

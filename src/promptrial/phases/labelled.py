@@ -124,7 +124,7 @@ def clusters_of(sides: SideBySide, positions: Sequence[int] | npt.NDArray[np.int
 
 
 def labels_of(sheets: Sequence[LabelSheet], sides: SideBySide) -> Labels:
-    """Return what sheets of one measure say of a trial.
+    """Return what sheets of one measure say about a trial.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def labels_of(sheets: Sequence[LabelSheet], sides: SideBySide) -> Labels:
 
 
 def labels_in(sheets: Sequence[LabelSheet], sides: SideBySide, elsewhere: Collection[str] = ()) -> Iterator[Labels]:
-    """Yield what sheets say of a trial, by measure and temperature; a sheet of another trial is passed over.
+    """Yield what sheets say about a trial, by measure and temperature; a sheet of another trial is passed over.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def lent_parts(lender: RunDir) -> tuple[LentPart, ...]:
     Raises
     ------
     UsageError, CorruptRecordError
-        If its records are not there or cannot be read.
+        If its records do not exist or cannot be read.
     """
     state, built = _state_of(lender, _TO_NONE), _built(lender, _TO_NONE)
     found: list[LentPart] = []

@@ -66,9 +66,9 @@ def take_look(spec: RunSpec, services: Services, trial: Trial) -> LookRecord:
 def decide_by_hand(
     spec: RunSpec, services: Services, trials: Sequence[Trial], decision: Literal["unblind", "ask_more"]
 ) -> None:
-    """Record that people end trials to see their results, or ask more of those that were over: a deviation, for good.
+    """Record that people end trials to see their results, or ask more of those that were over: a permanent deviation.
 
-    Trials of which that cannot be said are left as they are.
+    Trials for which that does not hold are left as they are.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def look_plan(spec: RunSpec, waves: Waves, endpoints: int) -> LookPlan:
 
 
 def _endpoints(spec: RunSpec, services: Services, trial: Trial, waves: Waves, number: int) -> Iterator[EndpointRecord]:
-    """Yield what the look says of the endpoint, contrast by contrast and temperature by temperature."""
+    """Yield what the look says about the endpoint, contrast by contrast and temperature by temperature."""
     found = list(_samples(spec, services, trial, number + 1))
     if not found:
         return

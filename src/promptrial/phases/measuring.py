@@ -23,7 +23,7 @@ from promptrial.store.records import RunState, load
 __all__ = ["NO_USAGE", "Usage", "answer_files", "live_rate", "usage_of"]
 
 _MOST_READ: Final = 1000
-"""How many answers of an arm are read at the most, evenly spaced."""
+"""How many answers of an arm are read at most, evenly spaced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _usage_of_answer(arm: Arm, item: Item, answer: Completion) -> Usage:
 
 
 def live_rate(spec: RunSpec, parts: Iterable[PlannedPart]) -> float | None:
-    """Return how many requests a second were answered when answers were asked for last; None if that is not on record.
+    """Return how many requests a second were answered when answers were asked for last; None if that is not recorded.
 
     Counted are the parts whose answers were sealed between the beginning and the end of *poll*.
     """

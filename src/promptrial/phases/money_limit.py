@@ -82,7 +82,7 @@ class TooDear(NamedTuple):
     is_of_month: bool = False
 
     def refusal(self, resume_command: str, all_usd: float) -> ConfigError:
-        """Return the refusal of a run of which this is the dearest part, and all could cost so much at most."""
+        """Return the refusal of a run with this most expensive part, whose parts could cost so much at most."""
         asked = "one request" if self.rows == 1 else f"the {self.rows} requests of one item"
         least, whole = rounded_up(self.usd), rounded_up(max(self.usd, all_usd))
         return ConfigError(

@@ -38,7 +38,7 @@ class LackCheck:
         self._tests = {need: item_tests((need,)) for need in self._scorers}
 
     def notice(self, place: object, item: Item) -> None:
-        """Look at an item that stands at ``place``."""
+        """Look at an item that is at ``place``."""
         for need, places in self._places.items():
             if not all(test(item) for test in self._tests[need]):
                 places[item.id] = str(place)

@@ -26,7 +26,7 @@ def older_scores_path(folder: TrialDir) -> Path:
 
 
 def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
-    """Return the mean of each metric by arm, then and now; none for a trial that no older tool has scored."""
+    """Return the mean of each measure by arm, then and now; none for a trial that no older tool has scored."""
     path = older_scores_path(folder)
     if not path.is_file():
         return ()
@@ -43,7 +43,7 @@ def older_figures(folder: TrialDir) -> tuple[OlderFigure, ...]:
 
 
 def _means(path: Path, metrics: tuple[str, ...]) -> dict[tuple[str, str], _Mean]:
-    """Return mean and number of the scores that are there; an empty cell is no score."""
+    """Return mean and number of the scores that are there; an empty cell is not a score."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
     counts: dict[tuple[str, str], int] = defaultdict(int)
     with open_csv(path) as file:

@@ -36,12 +36,12 @@ _PRINTED: Final = 25
 
 
 def run_pages(spec: RunSpec, results: Sequence[TrialResult], *, texts: bool = True) -> list[TrialPage]:
-    """Return what the page says of each trial, all together no larger than a page may be."""
+    """Return what the page says about each trial, all together no larger than a page may be."""
     return [trial_page(spec, result, texts=texts, share=len(results)) for result in results]
 
 
 def trial_page(spec: RunSpec, result: TrialResult, *, texts: bool = True, share: int = 1) -> TrialPage:
-    """Return what the page says of a trial.
+    """Return what the page says about a trial.
 
     Parameters
     ----------

@@ -2,9 +2,9 @@
 
 Rows may come in any order. A row for an unknown request is kept apart, and a repeated row is dropped if it says the
 same. If it does not, nobody can tell which is the answer: the request then counts as one that ended in an error. A line
-that is no row is counted, and a request without a row is listed as missing. Reasoning is kept apart from the answer,
-and a response without an answer is missing for a reason that stands where errors stand (``model.responses``).
-Results are never held in memory: the first pass notes where each row stands, the second reads them in order.
+that is not a row is counted, and a request without a row is listed as missing. Reasoning is kept apart from the answer,
+and for a response without an answer the reason is recorded where errors are (``model.responses``).
+Results are never held in memory: the first pass notes where each row is, the second reads them in order.
 """
 
 from __future__ import annotations

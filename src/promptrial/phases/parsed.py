@@ -65,9 +65,9 @@ PREDICTION_COLUMNS: Final[tuple[Column, ...]] = (
 REASONING_COLUMNS: Final[tuple[Column, ...]] = (("reasoning_tokens", "int"), ("reasoning", "text"))
 """Appended where any response of the trial has reasoning, so that other tables keep their bytes."""
 CACHE_COLUMNS: Final[tuple[Column, ...]] = (("cache_write_tokens", "int"),)
-"""Appended, behind those, where any prompt of the trial was written to a cache."""
+"""Appended, after those, where any prompt of the trial was written to a cache."""
 LATENCY_COLUMNS: Final[tuple[Column, ...]] = (("latency_s", "float"),)
-"""Appended, behind those, where any answer of the trial says how many seconds its server took."""
+"""Appended, after those, where any answer of the trial says how many seconds its server took."""
 FURTHER_COLUMNS: Final = (*REASONING_COLUMNS, *CACHE_COLUMNS, *LATENCY_COLUMNS)
 CONFLICT: Final = "conflicting_answers"
 
@@ -257,7 +257,7 @@ def output_of(
     combined: Lines,
     quarantine: Lines,
 ) -> Output:
-    """Return where the rows of a trial go; ``further`` are the columns behind those that every table has."""
+    """Return where the rows of a trial go; ``further`` are the columns after those that every table has."""
     from promptrial.phases.other_models import OtherModels
 
     return Output(

@@ -1,4 +1,4 @@
-"""What a plan says of the looks at a running trial: when they come, and how much is asked on average."""
+"""What a plan says about the looks at a running trial: when they come, and how much is asked on average."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _span(part: Part) -> _Span:
 
 
 def _with_requests(work: PartWork, trial: Trial, members: Members) -> PartWork:
-    """Return a part whose requests are made when they are asked for, for no file holds them."""
+    """Return a part whose requests are made when they are asked for, because no file holds them."""
     made = partial(requests_of, work.part, members.items, trial)
     return replace(work, requests=lambda: (decode_request_row(encode_request_row(request)) for request in made()))
 

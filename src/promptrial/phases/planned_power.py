@@ -89,7 +89,7 @@ def planned_power(
 
 
 def planned_endpoints(trial: Trial, scores: Sequence[PlannedScores]) -> list[PlannedEndpoint]:
-    """Return each metric at each temperature in each contrast of a trial."""
+    """Return each measure at each temperature in each contrast of a trial."""
     return [
         PlannedEndpoint(
             trial=trial.slug,
@@ -110,7 +110,7 @@ def planned_scores(
     metrics: Mapping[str, object] | Sequence[str],
     chosen: Callable[[Item], bool] | None = None,
 ) -> dict[str, PlannedScores]:
-    """Return, by metric, the planned scores of the items that it applies to; of the ``chosen`` ones alone, if given."""
+    """Return, by measure, the planned scores of the items it applies to; of the ``chosen`` ones alone, if given."""
     clusters = [(item, cluster_parts(item)) for item in items if chosen is None or chosen(item)]
     return {name: _planned(name, config.scorers_in_use[name], config, clusters) for name in metrics}
 
@@ -145,7 +145,7 @@ def _passes(tests: Sequence[Callable[[Item], bool]], item: Item) -> bool:
 # --- what the scores that there are tell ------------------------------------------------------------------------------
 
 _Scores = dict[tuple[str, str], dict[str, dict[str, float]]]
-"""By arm and temperature, by metric, the score of each item that has an answer."""
+"""By arm and temperature, by measure, the score of each item that has an answer."""
 
 
 def _with_estimates(

@@ -40,7 +40,7 @@ PredictionRow = tuple[Any, ...]
 
 
 def prediction_rows(spec: RunSpec, trial: Trial, columns: tuple[str, ...]) -> Iterator[PredictionRow]:
-    """Yield columns of the predictions in request order; None where a column of ``RESPONSE_COLUMNS`` is not there."""
+    """Yield columns of the predictions in request order; None where a column of ``RESPONSE_COLUMNS`` does not exist."""
     path = spec.run.trial(trial.slug).results / "predictions.parquet"
     for batch in read_batches(path, columns):
         yield from rows_in(batch, columns)
@@ -98,7 +98,7 @@ class Answers:
         self._next = next(rows, None)
 
     def take(self, items: Iterable[tuple[str, str]]) -> list[list[Response]]:
-        """Return the answers to each of some items (data set, id) that follow, but for failed requests."""
+        """Return the answers to each of some items (data set, id) that follow, except for failed requests."""
         rows, row = self._rows, self._next
         taken: list[list[Response]] = []
         for item in items:
@@ -199,7 +199,7 @@ def _rows_of_arm(path: Path, columns: tuple[str, ...], arm: tuple[str, str]) -> 
 
 
 def check_none_left(left: Sequence[Any] | None, again: str) -> None:
-    """Refuse predictions of which a row is left over; ``again`` is the command that makes them again.
+    """Refuse predictions with a row that is left over; ``again`` is the command that makes them again.
 
     Raises
     ------

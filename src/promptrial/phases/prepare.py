@@ -109,7 +109,7 @@ def _unchanged(name: str, path: Path | None) -> Iterator[None]:
 
 
 def _marks(path: Path | None) -> tuple[int, ...] | None:
-    """Return what tells whether a file was written or replaced; None if it is not there."""
+    """Return what tells whether a file was written or replaced; None if it does not exist."""
     if path is None or not path.exists():
         return None
     found = path.stat()
@@ -158,7 +158,7 @@ def _examples(spec: RunSpec, chosen: Sequence[Item]) -> dict[str, int]:
 
 @dataclass(slots=True)
 class _Remarks:
-    """What is said of a file while it is read: to the record alone, or to people too."""
+    """What is said about a file while it is read: to the record alone, or to people too."""
 
     noted: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
@@ -185,7 +185,7 @@ def _space(spec: RunSpec, _size_read: int) -> int:
 
 
 def _corrected(spec: RunSpec) -> dict[str, str]:
-    """Return what a receipt says of corrected question files: nothing without any."""
+    """Return what a receipt says about corrected question files: nothing without any."""
     return {"questions": digest_of(spec.corrected_sources)} if spec.corrections else {}
 
 

@@ -82,7 +82,7 @@ def prepared_rows(run: RunDir) -> int | None:
 def encode_item(item: Item) -> bytes:
     """Return the line of an item: open-book rows have a context and a flag, closed-book rows a flag only if set.
 
-    A cluster, choices, messages and extra columns stand there only where the item has them.
+    A cluster, choices, messages and extra columns are there only where the item has them.
     """
     row: dict[str, Any] = {"id": item.id, "dataset": item.dataset, "question": item.question}
     if item.context is not None:
@@ -168,7 +168,7 @@ def positions_with(run: RunDir, words: str) -> set[int]:
     Lower and upper case are the same.
     """
     wanted = words.lower()
-    escaped = msgspec.json.encode(wanted)[1:-1].lower()  # as they stand in the line of an item that holds them
+    escaped = msgspec.json.encode(wanted)[1:-1].lower()  # as they are in the line of an item that holds them
     return {
         at
         for at, line in enumerate(_lines(run))
@@ -209,7 +209,7 @@ def _key_rows(path: Path) -> Iterator[_KeyRow]:
         yield from map(_KEY_DECODER.decode, jsonl.lines(path))
     except (ValueError, RecursionError):
         for line in _lines_of(path):
-            _decoded(line, _KEY_DECODER)  # which says of which line it is
+            _decoded(line, _KEY_DECODER)  # which says which line it is
         raise
 
 

@@ -21,7 +21,7 @@ def queue_of(
 ) -> Iterator[QueueManager]:
     """Give the queue of some parts of a run; ``others`` are parts that are not worked on (see ``QueueManager``).
 
-    Side effects: the journals of all of them are closed behind it, so that a long process does not run out of files.
+    Side effects: the journals of all of them are closed after it, so that a long process does not run out of files.
     """
     try:
         yield QueueManager(

@@ -1,7 +1,7 @@
 """What a run will ask, take and cost, before it does so: per trial and arm, and in all. Reads only; asks nobody.
 
 It works before the run exists, and at any point of it: what is answered, in flight or asked for another trial is known
-by the same records as a run goes by.
+by the same records as a run uses.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def quote(
 
 
 def _with_judges(spec: RunSpec, found: Quote, judged: tuple[Quoted, ...]) -> Quote:
-    """Return a quote with what judges are asked once all answers are here, trial by trial behind its arms."""
+    """Return a quote with what judges are asked once all answers are here, trial by trial after its arms."""
     asked = [each for each in judged if each.requests.new]
     if not judged:
         return found

@@ -105,7 +105,7 @@ class Quote:
 
     @property
     def asked(self) -> tuple[Quoted, ...]:
-        """The arms of which something is still to be asked."""
+        """The arms with requests that are still to be asked."""
         return tuple(each for each in self.arms if each.requests.new)
 
     @property

@@ -65,7 +65,7 @@ def record_older(
     again: Mapping[str, Mapping[str, Place]],
     is_complete: Callable[[bytes], bool],
 ) -> None:
-    """Put on record how other runs scored what is asked again, before any of it is asked.
+    """Record how other runs scored what is asked again, before any of it is asked.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def record_older(
     UsageError
         If a run that has such answers has not scored them.
 
-    Side effects: writes ``rechecked.json`` of trials; what stands in it is kept.
+    Side effects: writes ``rechecked.json`` of trials; what is in it is kept.
     """
     found: dict[str, dict[LentPart, set[Place]]] = {}
     for part in parts:

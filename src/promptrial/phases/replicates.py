@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["replicates_asked"]
 
 _SAMPLE: Final = len(READ)
-"""Where the number of the replicate stands in a row that is read."""
+"""Where the number of the replicate is in a row that is read."""
 
 
 def replicates_asked(spec: RunSpec, trial: Trial, settings: StatsSettings, metrics: Iterable[str]) -> SelfAsked | None:

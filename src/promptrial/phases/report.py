@@ -35,7 +35,7 @@ _PAGE_BYTES: Final = 16 << 20
 
 
 def _sealed(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of the sealed plan: nothing where there is none."""
+    """Return what a receipt says about the sealed plan: nothing where there is none."""
     from promptrial.phases.sealed_plan import deviations
 
     sealed = spec.history.sealed
@@ -93,7 +93,7 @@ def run_page(
 ) -> str:
     """Return the page of a run, with or without its texts.
 
-    ``unfinished`` returns what is said of a trial whose results are not those of the whole run as it stands now.
+    ``unfinished`` returns what is said about a trial whose results are not those of the whole run as it is now.
 
     Raises
     ------
@@ -181,30 +181,30 @@ def _settings(spec: RunSpec, manifests: Manifests, trial: Trial | None) -> objec
 
 
 def _judged(trials: Iterable[Trial]) -> dict[str, int]:
-    """Return what a receipt says of the page's reasons of judges: their version; nothing where no judge is asked."""
+    """Return what a receipt says about the page's reasons of judges: their version; nothing where no judge is asked."""
     return {"reasons": 1} if any(trial.judges for trial in trials) else {}
 
 
 def _spending(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of what the run has spent: nothing where none of it is on record."""
+    """Return what a receipt says about what the run has spent: nothing where none of it is on record."""
     spending = of_spending(spec)
     return {"spending": spending} if spending else {}
 
 
 def _grown_late(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of growth: nothing where none came after statistics, and so none is reported."""
+    """Return what a receipt says about growth: nothing where none came after statistics, and so none is reported."""
     late = [growth.after for growth in spec.growth if growth.statistics]
     return {"grown_late": msgspec.to_builtins(late)} if late else {}
 
 
 def _copied(spec: RunSpec) -> dict[str, str]:
-    """Return what a receipt says of a name or a question that is still the sample's: nothing where there is none."""
+    """Return what a receipt says about a name or a question that is still the sample's: nothing where there is none."""
     warning = copied(spec)
     return {"copied": warning} if warning else {}
 
 
 def _reused(spec: RunSpec, manifests: Manifests, trials: Iterable[Trial]) -> dict[str, Any]:
-    """Return what a receipt says of answers that were taken over from other runs: nothing where there are none."""
+    """Return what a receipt says about answers that were taken over from other runs: nothing where there are none."""
     found = {trial.slug: each for trial in trials if (each := reused_by(spec, manifests, trial))}
     return {"reused": msgspec.to_builtins(found)} if found else {}
 

@@ -51,7 +51,7 @@ _Value = TypeVar("_Value")
 
 
 def trial_result(spec: RunSpec, services: Services, trial: Trial) -> TrialResult:
-    """Read everything that there is to say of a finished trial."""
+    """Read everything that there is to say about a finished trial."""
     results = spec.run.trial(trial.slug).results
     parsed = load(results / "parse_report.json", ParseReport)
     manifest = services.manifest(trial.slug)
@@ -157,11 +157,11 @@ def _dataset_facts(name: str, source: dict[str, Any], rules: EvaluationRules) ->
 
 
 def marked(result: TrialResult, unfinished: UnfinishedFacts | None) -> TrialResult:
-    """Return a result that says whether it is of the whole run as it stands now."""
+    """Return a result that says whether it is of the whole run as it is now."""
     facts = replace(result.facts, run=replace(result.facts.run, unfinished=unfinished))
     return replace(result, facts=facts)
 
 
 def run_facts(spec: RunSpec) -> RunFacts:
-    """Return what there is to say of a run as a whole, with what it has spent."""
+    """Return what there is to say about a run as a whole, with what it has spent."""
     return replace(_run_facts(spec), spending=spending_of(spec))

@@ -165,7 +165,7 @@ def take(
     is_complete: Callable[[bytes], bool],
     but: Container[str] = (),
 ) -> Counter[LentPart]:
-    """Take over what there is for one part, but for some wire ids; return from which parts, and how many."""
+    """Take over what there is for one part, except for some wire ids; return from which parts, and how many."""
     answers, taken = Answers(work, recorder), Counter[LentPart]()
     if answers.folder.exists():
         _make_ready(work, recorder)
@@ -202,7 +202,7 @@ def take(
 
 
 def _make_ready(work: PartWork, recorder: Recorder) -> None:
-    """Let the part's folder and record be those of the present requests, as whoever asks for them does."""
+    """Let the part's folder and record be those of the present requests, as is done where they are asked."""
     make_ready(work, recorder)
     if work.record.request_sha256 != work.request_sha256:  # so that what is written counts as its own
         recorder.record(work, "pending", request_sha256=work.request_sha256)

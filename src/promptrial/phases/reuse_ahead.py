@@ -24,7 +24,7 @@ def reusable_ahead(spec: RunSpec, services: Services, items: Sequence[Item]) -> 
     ``items`` are all that are planned: some of them may be asked again on purpose (``rechecking``).
 
     Who is asked is compared as far as that is known without a call: the model always, account and host of jobs at a
-    provider whose key is here, and the engine of a run that was begun.
+    provider whose key is here, and the engine of a run that was started.
 
     Raises
     ------

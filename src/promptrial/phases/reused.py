@@ -1,4 +1,4 @@
-"""What the records of a run say of answers that were taken over from other runs, by arm. Reads only."""
+"""What the records of a run say about answers that were taken over from other runs, by arm. Reads only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the row of each request of a part stands in its results, and reading the rows in the order of the requests."""
+"""Where the row of each request of a part is in its results, and reading the rows in the order of the requests."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ __all__ = [
     "ABSENT",
     "ParseRow",
     "RowIndex",
-    "compared",
     "id_in",
     "index_rows",
     "lines_at",
     "parsed_row",
     "position_in",
     "positions_of",
+    "row_to_keep",
 ]
 
 ABSENT: Final = -1
 _READ_TOGETHER: Final = 256
 _LARGEST_BLOCK: Final = 1 << 20
-"""Bytes that are read at once; rows that stand further apart are read one by one."""
+"""Bytes that are read at once; rows that are further apart are read one by one."""
 ParseRow = Callable[[bytes], Completion]
 
 
 class RowIndex(NamedTuple):
-    """Where the row of each request of a part stands, and which requests have two rows that say different things.
+    """Where the row of each request of a part is, and which requests have two rows that say different things.
 
     A row's place is its start (``ABSENT`` if there is none) and its length in bytes.
     """
@@ -48,7 +48,7 @@ class RowIndex(NamedTuple):
 
 
 def lines_at(file: BinaryIO, index: RowIndex, positions: range) -> Iterator[bytes]:
-    """Yield the row of each position, empty where there is none; rows that stand near each other are read together."""
+    """Yield the row of each position, empty where there is none; rows that are near each other are read together."""
     for first in range(0, len(positions), _READ_TOGETHER):
         chosen = positions[first : first + _READ_TOGETHER]
         starts, lengths = index.starts[chosen.start : chosen.stop], index.lengths[chosen.start : chosen.stop]
@@ -71,7 +71,7 @@ def index_rows(
     parse_row: ParseRow,
     output: Output,
 ) -> RowIndex:
-    """Read where the row of each request of a part stands.
+    """Read where the row of each request of a part is.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def index_rows(
         if starts[position] == ABSENT:
             starts[position], lengths[position] = start, len(line)
             continue
-        kept = compared(os.pread(file.fileno(), lengths[position], starts[position]), line, parse_row, output)
+        kept = row_to_keep(os.pread(file.fileno(), lengths[position], starts[position]), line, parse_row, output)
         if kept == "second":
             starts[position], lengths[position] = start, len(line)
         elif kept == "both":
@@ -116,7 +116,7 @@ def positions_of(path: Path, requests: Sequence[RequestId]) -> dict[str, int]:
 
 
 def id_in(line: bytes, output: Output) -> str | None:
-    """Return the wire id of a row; one without is set apart."""
+    """Return the wire id of a row; one without an id is kept separately."""
     try:
         return row_id(line)
     except ValueError:
@@ -126,7 +126,7 @@ def id_in(line: bytes, output: Output) -> str | None:
 
 
 def position_in(position_of: Mapping[str, int], wire: str | None, line: bytes, output: Output) -> int | None:
-    """Return the position of a row's request; a row with the id of no request is set apart."""
+    """Return the position of a row's request; a row with the id of no request is kept separately."""
     if wire is None:
         return None
     position = position_of.get(wire)
@@ -136,8 +136,8 @@ def position_in(position_of: Mapping[str, int], wire: str | None, line: bytes, o
     return position
 
 
-def compared(first: bytes, second: bytes, parse_row: ParseRow, output: Output) -> Literal["first", "second", "both"]:
-    """Return which of two rows of one request is kept; both if they say different things. Another is counted."""
+def row_to_keep(first: bytes, second: bytes, parse_row: ParseRow, output: Output) -> Literal["first", "second", "both"]:
+    """Return which of two rows of one request to keep; both if they say different things. A dropped one is counted."""
     was, now = (None, None) if first == second else (parsed_row(first, parse_row), parsed_row(second, parse_row))
     if was == now:
         output.report.duplicates_ignored += 1

@@ -1,8 +1,8 @@
 """Score: from predictions to one row per item, arm and temperature, its replicates averaged.
 
-Predictions stand in request order, so items and answers are read side by side, and few items are held in memory at a
+Predictions are in request order, so items and answers are read side by side, and few items are held in memory at a
 time. A request that was not answered has no score: it lowers ``n_samples`` and never enters a mean. A text without a
-visible character is no answer either, also in predictions of an older version.
+visible character is not an answer either, also in predictions of an older version.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def _record(spec: RunSpec, path: Path, scorers: Mapping[str, Scorer], counts: _C
 
 
 def _subgroups(spec: RunSpec) -> dict[str, str]:
-    """Return what a receipt says of subgroups: nothing without any."""
+    """Return what a receipt says about subgroups: nothing without any."""
     names = list(spec.config.subgroups)
     return {"subgroups": json.dumps(names, ensure_ascii=False)} if names else {}
 

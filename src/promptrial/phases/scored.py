@@ -105,7 +105,7 @@ def most_replicates(trial: Trial) -> int:
 
 
 class Scored(NamedTuple):
-    """Scores in memory: the table ``per_item_scores``, and what the scorers say of themselves."""
+    """Scores in memory: the table ``per_item_scores``, and what the scorers say about themselves."""
 
     table: pa.Table
     declared: dict[str, Declaration]

@@ -116,7 +116,7 @@ def _known_needs(config: ExperimentConfig, entry: ScorerConfig) -> tuple[Need, .
 
 
 def known_declaration(config: ExperimentConfig, name: str) -> Declaration | None:
-    """Return what a scorer says of its scores; None of a class in a file, whose code would have to run."""
+    """Return what a scorer says about its scores; None of a class in a file, whose code would have to run."""
     from promptrial.config.functions import text_scale
     from promptrial.config.stated import STATED, Stated
 
@@ -177,7 +177,7 @@ def _named(spec: RunSpec) -> str:
 
 
 def scorer_versions(config: ExperimentConfig) -> dict[str, str]:
-    """Return what a receipt says of scorers: nothing where the default pack runs as it was in its first version.
+    """Return what a receipt says about scorers: nothing where the default pack runs as it was in its first version.
 
     Otherwise the list, and of each scorer that is not such one of the pack a digest of its type, its settings and its
     version; one in a file has the digest of the file for a version.
@@ -228,7 +228,7 @@ def _made_with(config: ExperimentConfig, entry: ScorerConfig) -> dict[str, Any]:
 
 
 def _judge_model(config: ExperimentConfig, entry: ScorerConfig) -> str | None:
-    """Return a digest of the model that judges, as it is asked; None of a scorer that is no judge."""
+    """Return a digest of the model that judges, as it is asked; None of a scorer that is not a judge."""
     if entry.kind not in registry.JUDGES:
         return None
     model = config.models[str(entry.settings["model"])]
@@ -288,7 +288,7 @@ def _declared(scorer: Scorer, extract: Extract | None) -> Declaration:
 
 
 def declared(results: Path) -> dict[str, Declaration]:
-    """Return what the scorers of a scored trial say of themselves, by column, in order.
+    """Return what the scorers of a scored trial say about themselves, by column, in order.
 
     Raises
     ------

@@ -19,7 +19,7 @@ __all__ = ["SelfAsked", "result_of", "second_ask"]
 
 @dataclass(frozen=True, slots=True)
 class SelfAsked:
-    """The answers of an arm that may change places: by metric and temperature.
+    """The answers of an arm that may change places: by measure and temperature.
 
     ``arm`` is the one that is checked, ``other`` that of a second ask, None for replicates. ``table`` is a table of
     scores over the same items, ``answers`` how many each arm of the trial has by plan, by temperature.

@@ -1,4 +1,4 @@
-"""What adapters say of decoding parameters: which are refused, and which are not sent. No call is made here."""
+"""What adapters say about decoding parameters: which are refused, and which are not sent. No call is made here."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["SamplingNote", "sampling_notes", "unsent_in"]
 
 @dataclass(frozen=True, slots=True)
 class SamplingNote:
-    """What is said of a model: why its parameters are refused, or else which are not sent."""
+    """What is said about a model: why its parameters are refused, or else which are not sent."""
 
     model: ModelSpec
     text: str
@@ -26,7 +26,7 @@ class SamplingNote:
 
 
 def sampling_notes(config: ExperimentConfig, trial: Trial) -> Iterator[SamplingNote]:
-    """Yield what adapters say of the decoding parameters of each model of a trial."""
+    """Yield what adapters say about the decoding parameters of each model of a trial."""
     for model in trial.models:
         instance = instance_of(config.providers, model.provider)
         kind = registry.load("provider", instance.adapter)

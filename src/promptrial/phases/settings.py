@@ -41,7 +41,7 @@ def scoring_settings(config: ExperimentConfig) -> ScoringSettings:
 def asked_with(trial: Trial, arm: Arm) -> str:
     """Return the digest of what the requests of an arm depend on besides its prompt and the items.
 
-    That is its model, its templates and the stop sequences; what else there is stands in the name of the trial.
+    That is its model, its templates and the stop sequences; everything else is in the name of the trial.
     """
     model = asked_of(arm.model)
     return digest_of({"model": model, "templates": arm.templates.recorded(), "stop": list(trial.stop)})
@@ -67,7 +67,7 @@ def evaluation_rules(spec: RunSpec) -> dict[str, EvaluationRules]:
 
 
 def chosen_rules(spec: RunSpec) -> dict[str, Any]:
-    """Return what a receipt says of rules: nothing where every data set has those of its format."""
+    """Return what a receipt says about rules: nothing where every data set has those of its format."""
     recorded = _recorded_rules(spec)
     datasets = spec.config.datasets.items()
     rules = {name: chosen for name, dataset in datasets if (chosen := dataset.rules or recorded.get(name))}

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["PartScores", "RunScorers", "ShardReader", "score_shard"]
 
 _SCORED_TOGETHER: Final = 1_000
-"""How many answers of an arm a scorer that takes many at once gets at the most, but for the replicates of one item."""
+"""How many answers of an arm a scorer that takes many at once gets at most, except for the replicates of one item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class ShardReader:
 
 
 class PartScores(NamedTuple):
-    """The scores of a part, and what ``Panel.take_counts`` says of them."""
+    """The scores of a part, and what ``Panel.take_counts`` says about them."""
 
     part: Part
     table: pa.Table

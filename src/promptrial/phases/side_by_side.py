@@ -115,7 +115,7 @@ class SideBySide:
 
     @cached_property
     def places(self) -> Sequence[int]:
-        """Where each of these items stands among all prepared items.
+        """Where each of these items is among all prepared items.
 
         Of a trial that stopped early, they are those that were asked; of one that has grown since, those that were
         scored.
@@ -141,7 +141,7 @@ class SideBySide:
 
     @cached_property
     def _places_in(self) -> dict[str, pa.Array]:
-        """The arms and the temperatures of the trial, by the columns that have them, as they stand there."""
+        """The arms and the temperatures of the trial, by the columns that have them, as they are there."""
         import pyarrow as pa
 
         temps = [repr(each) for each in self.trial.temps]
@@ -149,7 +149,7 @@ class SideBySide:
 
     @cached_property
     def scorers(self) -> dict[str, Declaration]:
-        """What each scorer says of itself, by column."""
+        """What each scorer says about itself, by column."""
         return declared(self._results)
 
     def __len__(self) -> int:
@@ -308,7 +308,7 @@ class SideBySide:
 
 
 def _as_range(places: Sequence[int]) -> Sequence[int]:
-    """Return places as a range if they follow one another, for those are read at once."""
+    """Return places as a range if they follow one another, because those are read at once."""
     found = range(places[0], places[0] + len(places)) if places else range(0)
     return found if places == [*found] else places
 

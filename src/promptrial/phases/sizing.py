@@ -1,7 +1,7 @@
 """How large requests are, without writing them: the bytes that *build* writes, and the characters that are sent. Pure.
 
 A request is the text that all requests of its arm have in common, the texts of its item, and its ids. What items that
-stand together add is found once and used for every arm that is asked about them.
+are together add is found once and used for every arm that is asked about them.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Alike:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Items that stand together in the parts of all arms. Nothing of them is computed before it is asked for."""
+    """Items that are together in the parts of all arms. Nothing of them is computed before it is asked for."""
 
     items: Sequence[Item]
     _alike: list[_Alike] = field(default_factory=list, repr=False)
@@ -137,7 +137,7 @@ def _id_bytes(rid: RequestId, base_seed: int) -> int:
 
 
 def _turn_bytes(item: Item) -> int:
-    """Return the bytes of the turns before the question, the comma behind them included."""
+    """Return the bytes of the turns before the question, the comma after them included."""
     return len(msgspec.json.encode(item.messages)) - _BRACKETS + _COMMA if item.messages else 0
 
 

@@ -59,7 +59,7 @@ def knows_sources(spec: RunSpec) -> bool:
 
 
 def missing_sources(spec: RunSpec) -> list[str]:
-    """Return a sentence for each local question file that the run was prepared from and that is not there any more."""
+    """Return a sentence for each local question file that the run was prepared from and that no longer exists."""
     return [
         f"datasets.{name}.path: {path} {'is another file' if path.is_file() else 'does not exist'}; the run was "
         f"prepared from one with SHA-256 {recorded}"
@@ -111,7 +111,7 @@ def source_of(
     Raises
     ------
     ConfigError
-        If the file is not there.
+        If the file does not exist.
     DataError
         If the run was prepared before, from a file with other content.
     """
@@ -136,7 +136,7 @@ def question_file(folder: Path, name: str, dataset: DatasetConfig) -> Path:
     Raises
     ------
     ConfigError
-        If the file is not there.
+        If the file does not exist.
     """
     path = folder / str(dataset.path)
     if not path.is_file():

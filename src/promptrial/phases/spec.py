@@ -99,9 +99,9 @@ class RunSpec:
     written : mapping
         Key path -> text of the configuration's values that hold ``${VAR}``.
     dry_run : bool
-        Whether an emulator answers in the place of hosted providers.
+        Whether an emulator answers in place of hosted providers.
     requests_unchanged : bool
-        Whether answers on disk are known to be to the requests as they are built now, whatever stands beside them.
+        Whether answers on disk are known to be to the requests as they are built now, whatever is beside them.
     code : TrustedCode
         Which code of the configuration may run here.
     history : SampleHistory
@@ -154,7 +154,7 @@ class RunSpec:
 
     @property
     def n_corrected(self) -> dict[str, int]:
-        """How many questions were corrected, by data set, counted anew for each correction."""
+        """How many questions were corrected, by data set, counted again for each correction."""
         found: Counter[str] = Counter()
         for correction in self.corrections:
             found.update({name: source.questions for name, source in correction.sources.items() if source.questions})
@@ -172,9 +172,9 @@ class RunSpec:
         return replace(self, config=self.config.model_copy(update={"providers": providers}))
 
     def as_written(self, value: str, *at: str | int) -> str:
-        """Return a value of the configuration as it stands in the file, so that it may be written down."""
+        """Return a value of the configuration as it is in the file, so that it may be written down."""
         return self.written.get(at, value)
 
     def stop_as_written(self, trial: Trial) -> tuple[str, ...]:
-        """Return the stop texts of a trial as they stand in the file."""
+        """Return the stop sequences of a trial as they are in the file."""
         return tuple(self.as_written(text, "stop", index) for index, text in enumerate(trial.stop))

@@ -23,7 +23,7 @@ __all__ = ["attempts_gone", "budget_of", "require_prices"]
 
 
 def budget_of(spec: RunSpec, services: Services, work: Sequence[PartWork]) -> Budget:
-    """Return what a run may spend, and count what its records say of ``work``, the parts of all its trials.
+    """Return what a run may spend, and count what its records say about ``work``, the parts of all its trials.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def budget_of(spec: RunSpec, services: Services, work: Sequence[PartWork]) -> Bu
 
 
 def attempts_gone(run: RunDir, work: Iterable[PartWork]) -> list[LedgerLine]:
-    """Return the attempts of parts and trials that a run does not have any more: they were paid for.
+    """Return the attempts of parts and trials that a run no longer has: they were paid for.
 
     Raises
     ------

@@ -340,7 +340,7 @@ def _settings(spec: RunSpec, _manifests: Manifests, trial: Trial | None) -> obje
 
 
 def _rechecked(spec: RunSpec, trial: Trial) -> dict[str, str]:
-    """Return what a receipt says of answers that were asked again: nothing where there are none."""
+    """Return what a receipt says about answers that were asked again: nothing where there are none."""
     from promptrial.store.recheck_records import read_rechecked
 
     record = read_rechecked(spec.run.trial(trial.slug).results)
@@ -348,7 +348,7 @@ def _rechecked(spec: RunSpec, trial: Trial) -> dict[str, str]:
 
 
 def _labelled(spec: RunSpec, trial: Trial) -> dict[str, str]:
-    """Return what a receipt says of people's labels: nothing where there are none."""
+    """Return what a receipt says about people's labels: nothing where there are none."""
     sheets = [entry.sheet for entry in spec.config.labels]
     if not sheets:
         return {}

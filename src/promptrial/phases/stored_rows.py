@@ -1,7 +1,7 @@
 """The answers of sealed parts, found by their requests: an index of 32 bytes a row, whatever the rows hold.
 
-A request is found by the first eight bytes of the SHA-256 of its line, and then compared byte by byte: nothing but the
-very same request, its id included, is taken for it.
+A request is found by the first eight bytes of the SHA-256 of its line, and then compared byte by byte: nothing but
+exactly the same request, its id included, is taken for it.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ class StoredRows:
         return len(self._keys)
 
     def found(self, lines: Iterable[bytes], is_complete: Callable[[bytes], bool]) -> Iterator[tuple[LentPart, bytes]]:
-        """Yield the answers to requests, in their order, each with the part that it stands in.
+        """Yield the answers to requests, in their order, each with the part that it is in.
 
         Parameters
         ----------
         lines : iterable of bytes
-            Requests as they stand in a request file, without the line break.
+            Requests as they are in a request file, without the line break.
         is_complete : callable
             Whether a row may be taken.
         """

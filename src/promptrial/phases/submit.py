@@ -112,7 +112,7 @@ def _find_again(services: Services, recorder: Recorder, parts: Iterable[PartWork
 
 
 def _recover(spec: RunSpec, services: Services, parts: Iterable[PartWork]) -> None:
-    """Take up what is here of parts that nothing could be said of before their requests were built."""
+    """Take up what is here of parts that nothing could be said about before their requests were built."""
     for slug, found in recover_parts(spec, parts).items():
         services.events.warn(f"{slug}: its requests are unchanged; the files of {found} parts found on disk are kept")
 
@@ -129,7 +129,7 @@ def _check(services: Services, model: ModelSpec) -> None:
 
 
 def _lacking(_spec: RunSpec, manifest: TrialManifest, trial: Trial) -> str:
-    """Return what is not on record of a trial besides its jobs: the engine, and these prompts."""
+    """Return what is not recorded of a trial besides its jobs: the engine, and these prompts."""
     known = {name: prompt.get("sha256") for name, prompt in manifest.prompts.items() if "tokens" in prompt}
     asked = all(manifest.engine_of(name) for name in trial.conditions)
     same = all(known.get(name) == prompt.sha256 for name, prompt in trial.prompts.items())

@@ -53,7 +53,7 @@ def with_attempts(report: CostReport, known: Sequence[LedgerLine]) -> CostReport
 
 
 def of_unused(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> list[Any]:
-    """Return what a receipt says of attempts whose answers are not used: nothing where there are none."""
+    """Return what a receipt says about attempts whose answers are not used: nothing where there are none."""
     return _told(_unused(_lines(spec, manifest, trial, {})))
 
 
@@ -69,7 +69,7 @@ def with_judges(report: CostReport, spec: RunSpec, manifest: TrialManifest, tria
 
 
 def of_judges(spec: RunSpec, manifest: TrialManifest, trial: Trial) -> list[Any]:
-    """Return what a receipt says of attempts to ask judges: nothing where there are none."""
+    """Return what a receipt says about attempts to ask judges: nothing where there are none."""
     return _told(_of_judges(_lines(spec, manifest, trial, {})))
 
 
@@ -78,7 +78,7 @@ def _of_judges(lines: Iterable[LedgerLine]) -> list[LedgerLine]:
 
 
 def spending_of(spec: RunSpec) -> SpendingFacts | None:
-    """Return what a run has spent, shared answers counted once; None if that is not on record, or of no price."""
+    """Return what a run has spent, shared answers counted once; None if that is not recorded, or of no price."""
     total = read_ledger(spec.run).total
     if total.spent is None or total.used is None or total.unpriced or total.unrecorded:
         return None
@@ -88,7 +88,7 @@ def spending_of(spec: RunSpec) -> SpendingFacts | None:
 
 
 def of_spending(spec: RunSpec) -> list[Any]:
-    """Return what a receipt says of what a run has spent: nothing where none of it is on record."""
+    """Return what a receipt says about what a run has spent: nothing where none of it is on record."""
     return _told([line for line in read_ledger(spec.run).lines if _is_on_record(line)])
 
 

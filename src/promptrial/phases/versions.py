@@ -1,4 +1,4 @@
-"""What a receipt says of the code that made an artifact: only what is not as in the first version of a run's records.
+"""What a receipt says about the code that made an artifact: only what differs from the first version of the records.
 
 A receipt that says nothing of a version therefore counts as the first, and the runs of older programs stay done.
 """
@@ -95,7 +95,7 @@ def schema(version: int, first: int) -> dict[str, str]:
 
 
 def added_columns(columns: Sequence[Column], first: int) -> dict[str, str]:
-    """Return the names of the columns behind the first ones of a table, if there are any.
+    """Return the names of the columns after the first ones of a table, if there are any.
 
     The first ones keep their names, kinds and order; where one of them means something else, the phase has another
     version.

@@ -1,6 +1,6 @@
 """The waves of a run: which items each one holds, how many may be asked now, and which items the results are of.
 
-*Prepare* cuts the sample into waves and records them before anything is asked. What looks decided stands in
+*Prepare* cuts the sample into waves and records them before anything is asked. What looks decided is in
 ``looks.jsonl`` of each trial (``store.look_records``). Reads only.
 """
 
@@ -81,7 +81,7 @@ def waves_on_record(run: RunDir) -> Waves:
     Raises
     ------
     CorruptRecordError
-        If the file is damaged or not there.
+        If the file is damaged or missing.
     """
     path = run.prepared / WAVES_FILE
     try:
@@ -119,7 +119,7 @@ def open_waves(spec: RunSpec, slug: str) -> int | None:
 
 
 def planned_waves(spec: RunSpec, slug: str) -> int | None:
-    """Return how many waves of a trial will be asked at the most; None for all, as long as no look has ended it."""
+    """Return how many waves of a trial will be asked at most; None for all, as long as no look has ended it."""
     return open_waves(spec, slug) if over(spec, slug) else None
 
 

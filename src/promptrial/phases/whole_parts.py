@@ -13,7 +13,7 @@ from promptrial.documents.files import open_regular
 from promptrial.model import RequestId
 from promptrial.model.completions import CompletionColumns, chosen
 from promptrial.phases.parsed import Output, in_conflict
-from promptrial.phases.row_index import ABSENT, ParseRow, compared, id_in, position_in, positions_of
+from promptrial.phases.row_index import ABSENT, ParseRow, id_in, position_in, positions_of, row_to_keep
 
 __all__ = ["ParseRows", "fits", "take_whole"]
 
@@ -29,7 +29,7 @@ def fits(path: Path) -> bool:
 
 
 class _Found(NamedTuple):
-    """Rows, what they say, and of each request where its row stands (``ABSENT`` if there is none)."""
+    """Rows, what they say, and of each request where its row is (``ABSENT`` if there is none)."""
 
     lines: list[bytes]
     columns: CompletionColumns
@@ -90,7 +90,7 @@ def _find(
         if places[position] == ABSENT:
             places[position] = place
             continue
-        kept = compared(lines[places[position]], line, parse_row, output)
+        kept = row_to_keep(lines[places[position]], line, parse_row, output)
         if kept == "second":
             places[position] = place
         elif kept == "both":

@@ -238,7 +238,7 @@ def parts_of(spec: RunSpec, trial: Trial) -> Sequence[Part]:
 
 
 def _asked_parts(manifest: Manifest, trial: Trial) -> list[Part]:
-    """Return the parts of a trial in order, but for those of an arm or a temperature that it no longer has.
+    """Return the parts of a trial in order, except for those of an arm or a temperature that it no longer has.
 
     A plan may look at a run whose configuration has changed since its requests were built.
     """
@@ -259,7 +259,7 @@ def built(spec: RunSpec) -> Manifest:
     Raises
     ------
     FileNotFoundError, CorruptRecordError
-        If it is not there, or damaged.
+        If it does not exist, or is damaged.
     """
     return load(spec.run.batch_inputs / "manifest.json", Manifest)
 
