@@ -130,7 +130,7 @@ def _is_named(host: str, env: Mapping[str, str]) -> bool:
     Raises
     ------
     ConfigError
-        If it does not, and names something that is no host, and so stands for none.
+        If it does not, and names something that is not a host, and so stands for none.
     """
     named = [text for each in env.get(TRUSTED_HOSTS, "").split(",") if (text := each.strip().lower())]
     if is_among(host, named):

@@ -1,7 +1,7 @@
 """Anthropic's message batches behind the Protocol: requests inline in the one call that creates, found again by guess.
 
 A batch carries nothing of ours that could be searched for. What bounds the search is the batch that was the newest
-before ours was asked for, whose name stands on record in the place of uploaded requests; what proves a batch is the
+before ours was asked for, whose name is on record in place of uploaded requests; what proves a batch is the
 nonce on each id, once results are there (``anthropic_results``). Parameters of requests are in ``anthropic_messages``,
 what is known of a model in ``anthropic_shared``, how rows are read in ``anthropic_rows``, and address, key and version
 in ``anthropic_service``.
@@ -44,7 +44,7 @@ _MOST_PAGES: Final = 200
 _BODY_LIMIT: Final = 256_000_000
 """Bytes that the body of one batch may have."""
 _NO_BATCH: Final = "none"
-"""What stands on record where there was no batch yet."""
+"""What is on record where there was no batch yet."""
 
 
 class AnthropicProvider(AsksAnthropic):
@@ -103,12 +103,12 @@ class AnthropicProvider(AsksAnthropic):
     def find(self, payload: PartPayload) -> JobRef | None:
         """Return the batch that may be this attempt's, or None if none can be.
 
-        One whose results are there is told by its nonce. Among those that still work, a lone one is a guess.
+        One whose results are there is recognised by its nonce. Among those that still work, a lone one is a guess.
 
         Raises
         ------
         UndecidedError
-            If several may be: they are told apart once they have ended.
+            If several may be: they are distinguished once they have ended.
         """
         unproved = []
         for batch in self._newer_batches(payload):
@@ -170,7 +170,7 @@ class AnthropicProvider(AsksAnthropic):
         ResultsShortError
             If there are fewer rows than requests.
         ResultsGoneError
-            If the batch, or its results, are not there, were removed, or cannot be read.
+            If the batch, or its results, do not exist, were removed, or cannot be read.
         PermanentError
             If they are said to be at another address than the API's: the key is not sent there.
         """
@@ -234,7 +234,7 @@ class AnthropicProvider(AsksAnthropic):
         return self._http.call("GET", _BATCHES, BatchPage, what="list the batches", query=query)
 
     def _newer_batches(self, payload: PartPayload) -> Iterator[Batch]:
-        """Yield the batches that were created since this attempt was begun, the newest first."""
+        """Yield the batches that were created since this attempt was started, the newest first."""
         after: str | None = None
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
@@ -253,7 +253,7 @@ class AnthropicProvider(AsksAnthropic):
         raise TransientError(f"Anthropic: more than {_MOST_PAGES * _PAGE} batches are newer than this attempt")
 
     def _is_ours(self, batch: Batch, payload: PartPayload) -> bool | None:
-        """Return whether the results of a batch are of this attempt, None if they cannot be read now or any more."""
+        """Return whether the results of a batch are of this attempt, None if they cannot be read now, or are gone."""
         try:
             path = self._results_path(batch)
             lines = self._http.own_lines(path, what=f"look into the results of {batch.id}")

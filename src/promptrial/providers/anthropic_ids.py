@@ -1,7 +1,7 @@
 """Ids of requests as Anthropic sees them: each ends in a nonce of its attempt, by which a batch is proved to be ours.
 
 A batch has neither a name of ours nor a note, and its requests cannot be read back. What comes back is the
-``custom_id`` of each row, so that the attempt is told there. Files of requests and results hold the plain ids.
+``custom_id`` of each row, so that the attempt is named there. Files of requests and results hold the plain ids.
 """
 
 from __future__ import annotations

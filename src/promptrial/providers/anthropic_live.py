@@ -137,7 +137,7 @@ def _row_of(message: _Message, request: RequestRow) -> bytes:
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not one.
     """
     if message.content is UNSET:
         raise ValueError("the answer has no content")

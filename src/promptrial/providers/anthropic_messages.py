@@ -45,7 +45,7 @@ _LEAVE_OUT: Final = "or use the vendor's defaults: `sampling: provider_default` 
 
 
 EMPTY_BODY: Final = b'{"requests":[]}'
-"""The body of the call that creates a batch, but for its requests."""
+"""The body of the call that creates a batch, except for its requests."""
 
 
 class _Decoding(Protocol):
@@ -172,7 +172,7 @@ def message_params(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
 
 
 def _output(row: RequestRow, model: ModelSpec) -> dict[str, Any]:
-    """Return what is said of the answer: its effort, and the schema that it has to fit."""
+    """Return what is said about the answer: its effort, and the schema that it has to fit."""
     effort, schema = model.options.reasoning_effort, row.schema
     return ({} if effort is None else {"effort": effort}) | (
         {} if schema is None else {"format": {"type": "json_schema", "schema": schema}}
@@ -196,7 +196,7 @@ def write_requests(file: IO[bytes], rows: Iterable[RequestRow], model: ModelSpec
 
 
 def _split(row: RequestRow) -> tuple[str, list[Message]]:
-    """Return the system prompt, which stands apart from the messages, and these."""
+    """Return the system prompt, which is separate from the messages, and these."""
     messages = row.body.messages
     first = next((at for at, each in enumerate(messages) if each.role != "system"), len(messages))
     if any(each.role == "system" for each in messages[first:]):

@@ -1,7 +1,7 @@
 """The rows of a batch of Anthropic's on their way here: proved to be ours, with plain ids, and answered ones alone.
 
-One that was found by time and size alone may be a stranger's; the nonce of its ids tells. A result stands there for
-every request, also for one that was never carried out, so that rows that are missing are noticed.
+One that was found by time and size alone may be a stranger's; the nonce of its ids tells. There is a result for every
+request, also for one that was never carried out, so that rows that are missing are noticed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class OwnRows:
         NotOursError
             If the ids are those of another attempt, or not of this program at all.
         ResultsShortError
-            After the last row, if there are fewer than requests: a result stands there for each.
+            After the last row, if there are fewer than requests: there is a result for each.
         """
         for line in lines:
             self._count += 1
@@ -146,7 +146,7 @@ def _renamed(plain: str, row: _Row) -> bytes:
 
 
 def _without_nonce(line: bytes, nonce: Nonce) -> bytes:
-    """Return a row that cannot be read with a plain id, if an id can be told."""
+    """Return a row that cannot be read with a plain id, if its id can be found out."""
     found = _ID.search(line)
     plain = None if found is None else nonce.plain(found.group(2).decode())
     return line if found is None or plain is None else _ID.sub(rb"\g<1>" + plain.encode() + rb"\g<3>", line, count=1)

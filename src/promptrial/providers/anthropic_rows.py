@@ -164,7 +164,7 @@ def _prompt_tokens(usage: _Usage) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    """Return a count of tokens; None if it is no whole number from 0 to 2^31 - 1."""
+    """Return a count of tokens; None if it is not a whole number from 0 to 2^31 - 1."""
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TOKENS:
         return value
     return None

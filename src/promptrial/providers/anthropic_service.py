@@ -1,4 +1,4 @@
-"""Where Anthropic's API is asked, in which version, and what is put on record of that."""
+"""Where Anthropic's API is asked, in which version, and what is recorded of that."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TELLING_HEADERS: Final = {"anthropic-beta": "beta", "anthropic-workspace-id": "
 
 
 def is_version(text: str) -> bool:
-    """Tell whether a text may be a version of the API: it stands in commands for people, too."""
+    """Tell whether a text may be a version of the API: it appears in commands for people, too."""
     return _VERSION.fullmatch(text) is not None
 
 

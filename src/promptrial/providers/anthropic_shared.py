@@ -54,7 +54,7 @@ class AsksAnthropic:
         return check_sampling(model, sampling, version_of(instance))
 
     def context_length(self, model: ModelSpec) -> int | None:
-        """Return what the model's description says, None if that is not told."""
+        """Return what the model's description says, None if that is not stated."""
         path = _path(model)
         told = mapping(self._http.call("GET", path, object, what=f"look up the model {model.shown_id}"))
         return whole_number(told.get("max_input_tokens"))

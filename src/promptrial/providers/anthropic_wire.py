@@ -1,4 +1,4 @@
-"""What Anthropic's API says of message batches, as typed values, and what a batch's status means. No call is made here.
+"""What Anthropic's API says about message batches, as typed values, and what a batch's status means. No calls are made.
 
 Only what the adapter reads is declared. Counts say nothing before a batch has ended, and after that are no more than a
 hint; fields that are for people are read whatever their type.

@@ -29,7 +29,7 @@ __all__ = [
 
 
 class JobState(enum.StrEnum):
-    """What a vendor says of a job, in our words."""
+    """What a vendor says about a job, in our words."""
 
     WORKING = "working"
     """Also where the vendor names a state that we do not know: then ``JobStatus.message`` says which."""
@@ -42,7 +42,7 @@ class JobState(enum.StrEnum):
     CANCELLED = "cancelled"
     """Ended by someone; ``results`` gives what there is."""
     NO_ROOM = "no room"
-    """Ended before any of it was begun, because the vendor had no room for it: it is no job, and may be made again."""
+    """Ended before it was started, because the vendor had no room for it: it is not a job, and may be made again."""
     BY_HAND = "by hand"
     """A person has to do something before there can be answers: ``JobStatus`` says what."""
     MISSING = "missing"
@@ -186,7 +186,7 @@ class BatchProvider(Protocol):
         PermanentError
             If a job has this key that was made from other requests, or for another model.
         UndecidedError
-            If several may be it, and cannot be told apart before they end.
+            If several may be it, and cannot be distinguished before they end.
         """
 
     def submit(self, payload: PartPayload) -> JobRef:
@@ -199,13 +199,13 @@ class BatchProvider(Protocol):
         """
 
     def fence(self, payload: PartPayload) -> bool:
-        """Make sure that no job can come any more of a call for this payload whose outcome is not known.
+        """Make sure that no job can still come of a call for this payload whose outcome is not known.
 
         Returns whether that is certain. Called after the job was not found for the settling time.
         """
 
     def status(self, job: JobRef) -> JobStatus:
-        """Return what the vendor says of the job now."""
+        """Return what the vendor says about the job now."""
 
     def results(self, job: JobRef, payload: PartPayload) -> Iterator[bytes]:
         """Yield the raw result rows, failed ones too, one JSON object a row without its newline.

@@ -41,7 +41,7 @@ _ROW: Final = msgspec.json.Decoder(_Row)
 
 @dataclass(slots=True)
 class Answered:
-    """What files say of the requests of one job.
+    """What files say about the requests of one job.
 
     ``seen`` are the ids of all rows, ``answered`` of those that are answers or refusals. ``changed`` is when the last
     of the files was changed, or came to this place, in seconds since 1970. ``torn`` says which file breaks off in the
@@ -81,8 +81,8 @@ def read_answers(
     Raises
     ------
     PermanentError
-        Naming file and line: what is no row, answers no request of this job, was answered by a model that another job
-        asks, or answers a request otherwise than another row does.
+        Naming file and line: what is not a row, answers no request of this job, was answered by a model that another
+        job asks, or answers a request otherwise than another row does.
     """
     for path in files:
         stat = path.stat()

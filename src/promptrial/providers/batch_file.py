@@ -1,7 +1,7 @@
 """Files of requests instead of calls: for ``vllm run-batch``, and for the upload page of a vendor.
 
 A job is a file in a folder; a person, or a program that a person starts, answers it with another file. So a job may
-wait for a person, and is never created twice: its file has our key as its name. What stands in the folder is in
+wait for a person, and is never created twice: its file has our key as its name. What is in the folder is in
 ``batch_folder``, and how answers are read in ``batch_answers``.
 """
 
@@ -191,7 +191,7 @@ class BatchFileProvider(ReadsChatRows):
         return self._ref(job)
 
     def fence(self, payload: PartPayload) -> bool:
-        """Return True: nothing but this process writes a job, so that one that is not there will not come."""
+        """Return True: nothing but this process writes a job, so that one that does not exist will not come."""
         return self._folder.job(payload.key) is None
 
     def status(self, job: JobRef) -> JobStatus:

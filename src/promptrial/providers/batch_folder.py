@@ -6,7 +6,7 @@
     KEY.job.json          that the job is asked for, of which requests and which model
     KEY.results.jsonl     where ``vllm run-batch`` is told to write
 
-Answers may have other names. A file belongs to the job whose key stands in its name, such as ``KEY_output.jsonl``; one
+Answers may have other names. A file belongs to the job whose key is in its name, such as ``KEY_output.jsonl``; one
 whose name holds no key, such as a vendor's ``batch_abc_output.jsonl``, to the job that asks what it answers. What was
 there before a later attempt was written never answers that attempt: an error file names the very requests that it asks.
 """
@@ -113,7 +113,7 @@ class BatchFolder:
             ) from error
 
     def cancel(self, job: FileJob) -> None:
-        """Put on record that a job is not wanted any more, and take its requests away, so that nobody runs them."""
+        """Record that a job is no longer wanted, and take its requests away, so that nobody runs them."""
         self.write_job(msgspec.structs.replace(job, cancelled=True))
         atomic.remove(self.requests(job.key))
 
@@ -123,7 +123,7 @@ class BatchFolder:
         Raises
         ------
         PermanentError
-            If that file is not there, or not what was written: answers to it would answer something else.
+            If that file does not exist, or is not what was written: answers to it would answer something else.
         """
         path = self.requests(job.key)
         try:

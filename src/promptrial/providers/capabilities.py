@@ -122,7 +122,7 @@ class TellsContext(Protocol):
     """A source of answers that knows how many tokens a model can read and write in one request."""
 
     def context_length(self, model: ModelSpec) -> int | None:
-        """Return that number, or None if it is not told. Nothing is spent.
+        """Return that number, or None if it is not stated. Nothing is spent.
 
         Raises
         ------

@@ -43,7 +43,7 @@ class _Row(msgspec.Struct):
 
 
 def answer_of(reply: ChatReply, request: RequestRow, model: ModelSpec, window: int | None, larger: str) -> LiveAnswer:
-    """Return the row of an answer, and what is to be said of it.
+    """Return the row of an answer, and what is to be said about it.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def _notes(
 
 
 def _text(raw: Raw | UnsetType) -> str:
-    """Return a text, or nothing where something else stands."""
+    """Return a text, or nothing where there is something else."""
     try:
         return "" if isinstance(raw, UnsetType) else msgspec.json.decode(raw, type=str)
     except (ValueError, RecursionError):

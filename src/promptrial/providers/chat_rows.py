@@ -11,9 +11,9 @@
 
 A message may hold ``reasoning_content`` or ``reasoning`` beside its ``content``, or a ``refusal`` instead of it. The
 content may be a list of parts, ``{"type": "text", "text"}`` and ``{"type": "thinking", "thinking"}``. A choice whose
-finish reason is ``error``, or which holds an ``error``, is no answer. An error in which nothing is said, beside an
-answer, is none. Keys that are not named here are ignored. A token count that is no whole number from 0 to 2^31 - 1 is
-unknown, and so is usage that cannot be read; the answer beside it counts. Where ``choices`` is empty or null, the
+finish reason is ``error``, or which holds an ``error``, is not an answer. An error in which nothing is said, beside an
+answer, is none. Keys that are not named here are ignored. A token count that is not a whole number from 0 to 2^31 - 1
+is unknown, and so is usage that cannot be read; the answer beside it counts. Where ``choices`` is empty or null, the
 answer has no text. ``usage.total_time``, which Groq adds, are the seconds that the server took. What a RESPONSE holds
 is in ``response_bodies``, and which responses are answers in ``promptrial.model.responses``.
 """
@@ -208,7 +208,7 @@ def _text(message: _Message) -> str:
 
 
 def _joined(parts: list[Any], kind: str) -> str:
-    """Return the texts of a kind of parts, one behind the other; a part may hold a list of parts itself."""
+    """Return the texts of a kind of parts, one after the other; a part may hold a list of parts itself."""
     found = (part.get(kind) for part in parts if isinstance(part, dict) and part.get("type") == kind)
     return "".join(_joined(text, "text") if isinstance(text, list) else visible_words(text) or "" for text in found)
 
@@ -254,7 +254,7 @@ def _readable(raw: msgspec.Raw) -> Usage:
 
 
 def _error(row: _Row, response: _Response | None, chat: _Chat | None) -> str | None:
-    """Return the name of a row's error, wherever it stands, or None."""
+    """Return the name of a row's error, wherever it is, or None."""
     error = row.error or (chat and chat.error)
     status = None if response is None else response.status_code
     if isinstance(error, _Error) and _says_nothing(error) and _is_answer(chat, status):

@@ -1,7 +1,7 @@
 """What kinds of OpenAI-compatible servers differ in: what they take beyond OpenAI's parameters, and tell of themselves.
 
 The kind is the option ``server`` of an instance (``config.presets``). One that is not known here is asked in OpenAI's
-way alone. Servers are asked below their root, where ``/v1`` stands.
+way alone. Servers are asked below their root, where ``/v1`` is.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def require_loaded(root: HttpClient, kind: str) -> None:
 def facts_of(root: HttpClient, kind: str, model_id: str, window: int | None) -> ServerFacts:
     """Ask a server of a kind for its version and what identifies the model; what it does not tell is left out.
 
-    ``window`` is what the list of models says of the context.
+    ``window`` is what the list of models says about the context.
     """
     if kind == "llamacpp":
         return _llamacpp(_optional(root, "/props"), window)

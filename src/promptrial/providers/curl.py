@@ -62,8 +62,8 @@ def key_header(auth: str, variable: str) -> str:
 def recorded_place(place: str, vendor: Preset) -> tuple[str, str]:
     """Return the address of a host that was recorded, and the variable that holds its key.
 
-    That is the vendor's own, or one of a name that no other key has: which variable a configuration has named is not on
-    record, and the vendor's key is for the vendor alone.
+    That is the vendor's own, or one of a name that no other key has: which variable a configuration has named is not
+    recorded, and the vendor's key is for the vendor alone.
     """
     host = _host(place)
     variable = vendor.key if is_among(host, vendor.hosts) else f"KEY_OF_{_NO_NAME.sub('_', host).upper()}"

@@ -39,7 +39,7 @@ _MAX_ENGINES: Final = 4
 _MOST_TO_COUNT: Final = 1 << 30
 """Bytes of weights that are loaded only to count tokens."""
 _AHEAD_PER_ENGINE: Final = 2
-"""Requests begun ahead of the row being read, so that no engine waits while rows are written in order."""
+"""Requests that are started ahead of the row being read, so that no engine waits while rows are written in order."""
 
 
 class EmbeddedProvider(ReadsChatRows, AnswersDirectly):

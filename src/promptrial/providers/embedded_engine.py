@@ -78,7 +78,7 @@ _NEUTRAL: Final[dict[str, object]] = {
 
 
 class RequestRefusedError(PermanentError):
-    """The engine refused one request; it can go on with others."""
+    """The engine refused one request; it can continue with others."""
 
 
 class _Tokens(msgspec.Struct):
@@ -295,7 +295,7 @@ def _started(kind: Callable[[Any], Any], params: Any) -> Any:  # noqa: ANN401 - 
     """Return a server, started on a thread of its own and held until its engine is closed.
 
     A second signal raises in the main thread, wherever that is. A server which lost its last reference there before it
-    has begun to serve would wait for itself for ever.
+    has started to serve would wait for itself forever.
     """
     outcome: list[Any] = []
 

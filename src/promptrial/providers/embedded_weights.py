@@ -46,7 +46,7 @@ def check_installed(*, with_model: bool) -> None:
 
 
 def _built_in_weights() -> list[Path]:
-    """Return the GGUF files of the model's package: looked up, not imported, for its code wants another engine."""
+    """Return the GGUF files of the model's package: looked up, not imported, because its code needs another engine."""
     spec = importlib.util.find_spec(_BUILT_IN_PACKAGE)
     return [file for folder in (spec and spec.submodule_search_locations) or () for file in Path(folder).glob("*.gguf")]
 

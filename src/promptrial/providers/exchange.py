@@ -1,7 +1,7 @@
 """What one HTTP exchange may take as a whole: time, bytes, and whether a stop ends it. Works below the HTTP library.
 
-The library's time-outs are for one read or one write: a body, or a head, of which a byte arrives now and then never
-meets them. Here every read and write of a connection is charged to the exchange that it belongs to.
+The library's time-outs are for one read or one write: a body, or a head, that arrives a byte now and then never exceeds
+them. Here every read and write of a connection is charged to the exchange that it belongs to.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Exchange", "StopNoticedError", "TooSlowError", "Watch", "pools_of"]
 _NOTICE_S: Final = 0.5
 _PIECE: Final = 16 << 10
 _SELECTOR: Final = getattr(selectors, "PollSelector", selectors.SelectSelector)
-"""One that takes no system call to make, for it waits once."""
+"""One that takes no system call to make, because it waits once."""
 
 
 class TooSlowError(Exception):

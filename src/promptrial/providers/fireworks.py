@@ -61,7 +61,7 @@ __all__ = ["FireworksProvider"]
 
 _JOBS: Final = "batchInferenceJobs"
 _NO_SUCH_CALL: Final = "Not Found"
-"""What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that is not there."""
+"""What a gRPC gateway says to a path that it does not serve, with the same code as for a thing that does not exist."""
 
 
 class FireworksProvider(ReadsChatRows):
@@ -138,7 +138,7 @@ class FireworksProvider(ReadsChatRows):
         return Shown(key=True, model=model_name(model.id) in self._shown or None)
 
     def context_length(self, model: ModelSpec) -> int | None:
-        """Return what Fireworks says of the model, if it says so to this key."""
+        """Return what Fireworks says about the model, if it says so to this key."""
         with self._hidden.kept(model):
             name = model_name(model.id)
             found = self._http.call("GET", f"/v1/{quote(name)}", Model, what=f"look up {name}")
@@ -182,13 +182,13 @@ class FireworksProvider(ReadsChatRows):
                 )
 
     def submit(self, payload: PartPayload) -> JobRef:
-        """Create the job under this payload's key. Every sampling parameter stands in the rows, so none stands here.
+        """Create the job under this payload's key. Every sampling parameter is in the rows, so none is here.
 
         Raises
         ------
         OutcomeUnknownError
         AlreadyThereError
-            If a job of this id, or its output, is there already.
+            If a job of this id, or its output, already exists.
         QuotaReachedError
             Fireworks says so with a 400, not a 429.
         """
@@ -236,14 +236,14 @@ class FireworksProvider(ReadsChatRows):
         ResultsTornError
             If a file ends in the middle of a row; those of the other files were given before.
         ResultsEmptyError
-            If rows are missing, and an output file is empty or not there that may not be: the job did not end badly,
+            If rows are missing, and an output file is empty or missing that may not be: the job did not end badly,
             and Fireworks does not say that it has processed nothing.
         ResultsShortError
-            If rows are missing, and a file's end is unproven, or the file of the requests that failed is not there any
-            more: the answers that came are kept.
+            If rows are missing, and a file's end is unproven, or the file of the requests that failed no longer exists:
+            the answers that came are kept.
         ResultsGoneError
-            If the output is not there; also if there is nothing in it and its job is gone, it was left unfinished by a
-            job that has ended early, or it cannot be read.
+            If the output does not exist; also if there is nothing in it and its job is gone, it was left unfinished by
+            a job that has ended early, or it cannot be read.
         """
         dataset, count = self._output_of(job), 0
         shorts: list[ResultsShortError] = []
@@ -293,7 +293,7 @@ class FireworksProvider(ReadsChatRows):
         return job_status(found).state in {JobState.FAILED, JobState.CANCELLED} or found.processed == 0
 
     def _has_processed_nothing(self, job: JobRef) -> bool:
-        """Whether Fireworks says of a job that has expired that it had not begun with its requests."""
+        """Whether Fireworks says about a job that has expired that it had not started with its requests."""
         try:
             found = self._job(job.name)
         except NotFoundError:

@@ -92,7 +92,7 @@ def dataset_name(account: str, dataset: str) -> str:
 
 
 def model_name(model_id: str) -> str:
-    """Return the full name of a model: as it stands if it is one, or that of Fireworks' own model of that name.
+    """Return the full name of a model: as it is if it is one, or that of Fireworks' own model of that name.
 
     Raises
     ------

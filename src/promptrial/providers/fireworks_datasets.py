@@ -124,7 +124,7 @@ class Datasets:
         return dataset
 
     def _create(self, payload: PartPayload) -> Dataset:
-        """Create the dataset; that it is there already is fine, since its name says what it holds."""
+        """Create the dataset; that it already exists is fine, since its name says what it holds."""
         name = payload.dataset_key
         about = {"userUploaded": {}, "exampleCount": str(payload.rows), "displayName": name}
         body = {"datasetId": name, "dataset": about}

@@ -42,7 +42,7 @@ class FireworksProbe:
 
     @staticmethod
     def service(env: Mapping[str, str], instance: Instance) -> Service:
-        """Return the API of an instance, of which the account is known too."""
+        """Return the API of an instance whose account is known too."""
         account_slug(env, instance)
         return service(env, instance)
 

@@ -84,7 +84,7 @@ class Model(msgspec.Struct, rename="camel"):
 
     @property
     def window(self) -> int | None:
-        """How many tokens it can read and write in one request, None if that is not told."""
+        """How many tokens it can read and write in one request, None if that is not stated."""
         return whole_number(self.context_length) or None
 
 

@@ -2,7 +2,7 @@
 
 What an outcome means for a call is in ``http_outcomes``, which bodies are read in ``http_bodies``, addresses and time
 limits in ``http_service``. Nothing is repeated here. The key goes to the vendor's own address alone, follows no
-redirect, and stands in no message. What paths and bodies mean is up to the adapters.
+redirect, and appears in no message. What paths and bodies mean is up to the adapters.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class HttpClient:
     service : Service
     timeouts : Timeouts, optional
     many : bool
-        Whether it is called by many threads at once: each then has connections of its own, for the time that the
+        Whether it is called by many threads at once: each then has connections of its own, because the time that the
         library takes to choose one of many grows with their square.
 
     Attributes
@@ -144,7 +144,7 @@ class HttpClient:
     def create_file(
         self, path: str, content: IO[bytes], name: str, into: type[T], *, what: str, fields: Mapping[str, str]
     ) -> T:
-        """Post the whole of an open file as the part ``file`` of a form, behind its other fields; return the answer.
+        """Post the whole of an open file as the part ``file`` of a form, after its other fields; return the answer.
 
         Memory stays bounded. It counts as repeatable: another copy of a file costs nothing.
         """
@@ -169,11 +169,11 @@ class HttpClient:
         ----------
         path : str
         content : file
-            Read from where it stands to its end.
+            Read from where it is to its end.
         into : type
         what : str
         turned_away : callable
-            Tells of an answer that is no success whether the vendor says with it that it has not looked at the call:
+            Tells of an answer that is not a success whether the vendor says with it that it has not looked at the call:
             then it changed nothing, whatever its status.
 
         Raises
@@ -227,7 +227,7 @@ class HttpClient:
         TransientError
             If it was cut short, is a web page instead, or the URL has expired: a new one may work.
         NotFoundError
-            If nothing is there any more.
+            If nothing exists there now.
         UnusableBodyError
             If it is too large, a line of it is too long, or it is packed more than once.
         PermanentError
@@ -241,7 +241,7 @@ class HttpClient:
         """Yield the lines of a file that the API itself gives, with our key, in bounded memory; none if it is empty.
 
         The path starts with a slash, and no redirect is followed. Lines, and the errors of a body, are those of
-        ``lines``; a status that is no success means what it means for any repeatable call.
+        ``lines``; a status that is not a success means what it means for any repeatable call.
         """
         call, exchange = Call(self.service, what), self._download_exchange()
         with explained(call), ExitStack() as stack:
@@ -253,7 +253,7 @@ class HttpClient:
             yield from self._lines_of(call, response, exchange)
 
     def _lines_of(self, call: Call, response: httpx.Response, exchange: Exchange) -> Iterator[bytes]:
-        """Yield the lines of a body that has begun to come."""
+        """Yield the lines of a body that has started to come."""
         try:
             content = unpacked_content(call, response, self._watch.over(exchange, raw_bytes(call, response)))
             yield from split_lines(not_a_page(call, content), _MAX_LINE)
@@ -305,7 +305,7 @@ class HttpClient:
             with made_of_environment():
                 self._trust = httpx.create_ssl_context(trust_env=trust_env)
         agent = {"User-Agent": f"promptrial/{__version__}"}
-        # Plain, because a gzip body that is cut short is no error to the library.
+        # Plain, because a gzip body that is cut short is not an error to the library.
         keyed = {"Accept-Encoding": "identity", **self.service.own_headers}
         options: dict[str, Any] = {
             "timeout": self._waits(self._timeouts.read_s),

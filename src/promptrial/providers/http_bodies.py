@@ -1,4 +1,4 @@
-"""The bodies of HTTP answers, read within limits: how much may come, unpack to, or stand in one line.
+"""The bodies of HTTP answers, read within limits: how much may come, unpack to, or be in one line.
 
 A body is never taken for whole that broke off, and never unpacked twice. Which call it answers is the caller's matter.
 """
@@ -81,7 +81,7 @@ def _as_text(body: bytes) -> bytes:
 
 
 def read_reply(response: httpx.Response) -> Reply:
-    """Read an answer that is no success. Its status counts even if its body breaks off, or comes packed."""
+    """Read an answer that is not a success. Its status counts even if its body breaks off, or comes packed."""
     import httpx
 
     body = bytearray()

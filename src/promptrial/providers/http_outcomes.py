@@ -15,7 +15,7 @@
     a body that is too large, or packed twice         UnusableBodyError  OutcomeUnknownError
     a stop was asked for while a file came or went    TransferStoppedError
 
-Nothing is sent, read or repeated here. No key stands in a message, and no query of a URL, which may be a signature.
+Nothing is sent, read or repeated here. No key appears in a message, and no query of a URL, which may be a signature.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class RejectedError(PermanentError):
 
 
 class NotFoundError(RejectedError):
-    """The vendor does not know what the call is about (404), or not any more (410)."""
+    """The vendor does not know what the call is about (404), or no longer knows it (410)."""
 
 
 class FailedThereError(TransientError):
@@ -149,7 +149,7 @@ class Call:
         return UnusableBodyError(self.text(problem))
 
     def rejected(self, reply: Reply, hint: str | None = None) -> RejectedError:
-        """Return the error of a call that the vendor refused; what is not there, or no longer, is a kind of its own."""
+        """Return the error of a call that the vendor refused; what does not exist, or is gone, is a kind of its own."""
         kind = NotFoundError if reply.status in {404, 410} else RejectedError
         detail = printable(self.service.without_secrets(reply.detail))
         return kind(
@@ -164,7 +164,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is no success, read."""
+    """An answer that is not a success, read."""
 
     status: int
     detail: str
@@ -210,7 +210,7 @@ def _named(error: Exception) -> str:
 
 
 def refusal(call: Call, reply: Reply) -> ProviderError:
-    """Return what an answer of the API that is no success means."""
+    """Return what an answer of the API that is not a success means."""
     if reply.status == 402 or (reply.status == 429 and reply.code == _NO_CREDIT):
         return call.rejected(reply, f"add credit to the account at {call.service.vendor}, then resume")
     if reply.status == 429:
@@ -233,7 +233,7 @@ def refusal(call: Call, reply: Reply) -> ProviderError:
 
 
 def storage_refusal(call: Call, reply: Reply) -> ProviderError:
-    """Return what an answer of a signed URL that is no success means.
+    """Return what an answer of a signed URL that is not a success means.
 
     Google's storage answers an expired signature with 400, S3 with 403; the same URL never works again.
     """

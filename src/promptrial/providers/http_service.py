@@ -13,7 +13,7 @@ from promptrial.model.instances import Authentication
 __all__ = ["Service", "Timeouts", "is_loopback"]
 
 _LEAST_SECRET: Final = 6
-"""Characters that a secret has at the least: what is shorter stands in many a message by chance."""
+"""The minimum length of a secret, in characters: a shorter text occurs in many messages by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Service:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must stand in no message: the key, and the values of headers but for short ones and plain words."""
+        """What must appear in no message: the key, and the values of headers except for short ones and plain words."""
         values = (value for name, value in self.headers if len(value) >= _LEAST_SECRET and _may_be_secret(name, value))
         return tuple(text for text in (self.key, *values) if text)
 
@@ -79,7 +79,7 @@ class Service:
         return dict({name.lower(): (name, value) for name, value in sent}.values())
 
     def without_secrets(self, text: str) -> str:
-        """Return a text in which no secret stands."""
+        """Return a text without any secret in it."""
         for secret in sorted(self.secrets, key=len, reverse=True):
             text = text.replace(secret, "[key]" if secret == self.key else "[header]")
         return text

@@ -55,7 +55,7 @@ class Note(NamedTuple):
 
 
 class LiveAnswer(NamedTuple):
-    """The raw row of one request, on one line, with the plain ``custom_id``; and what is to be said of it."""
+    """The raw row of one request, on one line, with the plain ``custom_id``; and what is to be said about it."""
 
     row: bytes
     notes: tuple[Note, ...] = ()
@@ -141,7 +141,7 @@ def answers_in_turn(provider: LiveProvider, payload: PartPayload) -> Iterator[by
 
 
 def told_of_model(named: str, model: ModelSpec) -> Iterator[Note]:
-    """Yield what is to be said of an answer that names a model: nothing if it names none, or the one that was asked."""
+    """Yield what to say about an answer that names a model: nothing if it names none, or the one that was asked."""
     if named and not is_same_model(named, model.id):
         shown = printable(named, 80)
         yield Note(f"model {shown}", f"model {model.shown_id} was requested, but {shown} answered")

@@ -1,4 +1,4 @@
-"""Why rows of a job that has ended may be missing: of several reasons the gravest is told. Pure."""
+"""Why rows of a job that has ended may be missing: of several reasons the most severe is reported. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def require_rows(doubts: Sequence[Doubt], told: int, rows: int) -> None:
     Raises
     ------
     ResultsShortError, ResultsGoneError
-        The gravest of the doubts.
+        The most severe of the doubts.
     """
     if doubts and told < rows:
         worst = max(doubts, key=lambda each: _FROM_MILD_TO_GRAVE.index(type(each)))

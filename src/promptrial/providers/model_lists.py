@@ -19,7 +19,7 @@ _WINDOWS: Final = ("max_model_len", "context_length", "context_window")
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that a server lists, and how many tokens it can read and write in one request, if that is told."""
+    """A model that a server lists, and how many tokens it can read and write in one request, if that is stated."""
 
     id: str
     window: int | None = None
@@ -32,13 +32,13 @@ class ServedModel:
 
 
 def served_models(told: object) -> list[ServedModel]:
-    """Return the models of a decoded answer; none if it is no list of models."""
+    """Return the models of a decoded answer; none if it is not a list of models."""
     listed = entries(told if isinstance(told, list) else mapping(told).get("data"))
     return [ServedModel(name, _window(each)) for each in listed if (name := text(each.get("id")))]
 
 
 def window_of(served: Sequence[ServedModel], model_id: str) -> int | None:
-    """Return the window of the model of this name, None if that is not told."""
+    """Return the window of the model of this name, None if that is not stated."""
     return next((each.window for each in served if each.id == model_id), None)
 
 

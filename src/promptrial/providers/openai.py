@@ -225,10 +225,10 @@ class OpenAIProvider(ReadsChatRows):
             If rows are missing, and there is no output file or an empty one that may not be: the batch did not end
             badly, and the vendor does not say that nothing was answered.
         ResultsShortError
-            If rows are missing, and a file's end is unproven, or the file of the requests that failed is not there any
-            more: the answers that came are kept.
+            If rows are missing, and a file's end is unproven, or the file of the requests that failed no longer exists:
+            the answers that came are kept.
         ResultsGoneError
-            If the batch is not there any more, or its output file, and rows are missing.
+            If the batch or its output file no longer exists, and rows are missing.
         """
         batch = self._ended(job)
         doubts: list[Doubt] = []
@@ -289,7 +289,7 @@ class OpenAIProvider(ReadsChatRows):
         keys: Iterable[str],  # noqa: ARG004 - the Protocol's
         plain_ids: Callable[[], Iterable[str]],  # noqa: ARG004 - the Protocol's
     ) -> Iterator[bytes]:
-        """Yield the rows of a downloaded file but for those of requests that were not carried out."""
+        """Yield the rows of a downloaded file except for those of requests that were not carried out."""
         return (row for row in rows if not is_unanswered(row))
 
     def close(self) -> None:
@@ -309,7 +309,7 @@ class OpenAIProvider(ReadsChatRows):
         Raises
         ------
         ResultsGoneError
-            If it is not there any more.
+            If it no longer exists.
         TransientError
             If it has not ended.
         """
@@ -362,7 +362,7 @@ class OpenAIProvider(ReadsChatRows):
             )
 
     def _without_file(self, payload: PartPayload, file: str, error: NotFoundError) -> ProviderError:
-        """Return why a batch could not be made whose file is not known: not everywhere yet, or not any more."""
+        """Return why a batch could not be made: its file is not known everywhere yet, or no longer exists."""
         if self._files.is_there(file):
             return TransientError(error.message)
         self._files.forget(payload)

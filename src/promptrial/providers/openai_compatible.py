@@ -61,7 +61,7 @@ _NOT_TAKEN: Final = re.compile(
     r"(not (supported|permitted|allowed)|unsupported|unknown)",
     re.IGNORECASE,
 )
-"""What servers say of a parameter that they do not take: they say it of every request."""
+"""What servers say about a parameter that they do not take: they say it of every request."""
 _NO_MODEL: Final = re.compile(
     r"model_not_found|not a valid model|model\b.{0,200}\b(does not exist|not found)", re.IGNORECASE
 )
@@ -171,7 +171,7 @@ class OpenAICompatibleProvider(ReadsChatRows, AnswersDirectly):
             return None
 
     def context_length(self, model: ModelSpec) -> int | None:
-        """Return what the server's list of models, or llama.cpp itself, says of the model."""
+        """Return what the server's list of models, or llama.cpp itself, says about the model."""
         return window_of(self._models(), model.id) or self._facts_of(model).window
 
     @property

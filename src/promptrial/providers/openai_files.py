@@ -1,6 +1,6 @@
 """Files at OpenAI and its kin: bringing the requests of a part there once, reading rows of answers, deleting.
 
-A file is found again by the id that is on record or, where an upload was not put on record, by a name of our own and
+A file is found again by the id that is on record or, where an upload was not recorded, by a name of our own and
 its size. Nothing here makes, finds or ends a batch.
 """
 
@@ -75,7 +75,7 @@ class Files:
         return self._look_up(name) is not None
 
     def created(self, name: str) -> float | None:
-        """Return when a file was made, by the vendor's clock in seconds since 1970; None if that is not told."""
+        """Return when a file was made, by the vendor's clock in seconds since 1970; None if that is not stated."""
         if name not in self._created:
             with suppress(ProviderError):  # a hint, which nothing depends on
                 self._look_up(name)
@@ -88,7 +88,7 @@ class Files:
 
     def delete(self, name: str) -> bool:
         """Delete a file; return whether it is certain that it is gone."""
-        self.created(name)  # cannot be asked any more once it is gone
+        self.created(name)  # can no longer be asked once it is gone
         try:
             gone = self._http.call("DELETE", _path(name), Deleted, what=f"delete the file {name}").deleted
         except NotFoundError:

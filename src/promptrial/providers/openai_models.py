@@ -1,7 +1,7 @@
 """What models of OpenAI's API take of sampling and of further keys: known before anything is sent. Pure.
 
 Which models refuse a temperature is a rule about their names, from OpenAI's guide to reasoning models (read November
-2026): the o series and gpt-5 do, save its chat variant, and its later versions take one where they do not reason. A
+2026): the o series and gpt-5 do, except its chat model, and its later versions take one where they do not reason. A
 name that is not known is let through: then each row says what the vendor says.
 """
 

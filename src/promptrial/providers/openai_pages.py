@@ -1,4 +1,4 @@
-"""Lists of the OpenAI API, page by page: each page is asked for behind the last id of the one before."""
+"""Lists of the OpenAI API, page by page: each page is asked for after the last id of the one before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of OpenAI's batch files: the neutral form turned into a request, and what an answer's row says of a request.
+"""Rows of OpenAI's batch files: the neutral form turned into a request, and what an answer's row says about a request.
 
 ::
 
@@ -34,7 +34,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 class RowShape:
     """What differs between the vendors that take such rows.
 
-    ``prefix`` stands before the path in ``url``; ``max_tokens`` is what chat completions call the limit of an answer,
+    ``prefix`` is before the path in ``url``; ``max_tokens`` is what chat completions call the limit of an answer,
     and ``top_k`` whether there is such a parameter.
     """
 

@@ -114,7 +114,7 @@ class _Problems(msgspec.Struct):
 
 
 def seconds_of(time: object) -> float | None:
-    """Return a time as seconds since 1970; None if it is no number."""
+    """Return a time as seconds since 1970; None if it is not a number."""
     return float(time) if isinstance(time, int | float) and not isinstance(time, bool) else None
 
 
@@ -150,7 +150,7 @@ class Batch(msgspec.Struct):
 
     @property
     def lacked_room(self) -> bool:
-        """Whether it failed because too many tokens were waiting already: nothing of it was begun."""
+        """Whether it failed because too many tokens were waiting already: nothing of it was started."""
         codes = [problem.code for problem in self.problems]
         return self.status == "failed" and bool(codes) and all(code == _NO_ROOM for code in codes)
 

@@ -2,10 +2,10 @@
 
 An engine's cache saves evaluating a prefix that the prompt before had too. But floating-point sums depend on how a
 prompt is cut into batches, and the engine would cut at the first token that differs from whatever it answered before.
-So every prompt has a grid of its own: the end of its stem (all that stands before the last message's text: the system
+So every prompt has a grid of its own: the end of its stem (all that is before the last message's text: the system
 prompt), and every ``BLOCK`` tokens before and after that. Tokens are only ever evaluated in blocks of that grid, and
 the cache is cut back to a line of the grid before each answer. What is kept has then been computed from the same
-tokens in the same batches as if it were computed anew, and the answer has the same bytes whatever came before.
+tokens in the same batches as if it were computed from scratch, and the answer has the same bytes whatever came before.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class PrefixCache:
     def answer(self, prompt: Prompt, sampling: Sampling, schema: dict[str, Any] | None = None) -> Answer:
         """Answer a prompt with the bytes that a fresh engine would give; with ``schema``, by JSON that fits it.
 
-        A model whose memory cannot be cut back (a recurrent one) shows at its first prompt, by evaluating it anew; it
-        is then made to do so for every prompt.
+        A model whose memory cannot be cut back (a recurrent one) shows at its first prompt, by evaluating it from
+        scratch; it is then made to do so for every prompt.
 
         Raises
         ------

@@ -46,7 +46,7 @@ class Reply:
         return self.status == 200
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - JSON
-        """Return what stands under a key; None if nothing does."""
+        """Return what is under a key; None if nothing does."""
         return mapping(self.body).get(key)
 
     @property

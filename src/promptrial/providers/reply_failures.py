@@ -1,4 +1,4 @@
-"""Whether what came with the status of a success is a failure of the server: that is no answer, and may work later.
+"""Whether what came with the status of a success is a failure of the server: that is not an answer, and may work later.
 
 Routers and gateways answer so when the server behind them fails::
 
@@ -7,8 +7,8 @@ Routers and gateways answer so when the server behind them fails::
     {"error": "upstream timeout"}
     {"choices": [{"finish_reason": "error", "message", "error": {"code", "message"}}]}     it failed amid the answer
 
-An error that is about the request itself stays an answer, for it would come again: one with a status from 400 to 499
-(but 408, 409, 425 and 429), or, without one, with a name or a message such as ``content_filter`` and ``too long``.
+An error that is about the request itself stays an answer, because it would come again: one with a status from 400 to
+499 (but 408, 409, 425 and 429), or, without one, with a name or a message such as ``content_filter`` and ``too long``.
 A key that is refused and an account without credit end the run, as a status of 401 does. Any other error is
 taken to be the server's. An error whose code is that of a success says nothing.
 """
@@ -44,7 +44,7 @@ _SENTENCES: Final = re.compile(
     r"not (be )?support|(invalid|bad) request|context (length|size|window)|(exceeds|maximum) context|too (long|large)|"
     r"content (filter|policy)"
 )
-"""What a server writes of a request; *invalid* alone may be said of what another server answered."""
+"""What a server writes of a request; *invalid* alone may be said about what another server answered."""
 _WORDS: Final = re.compile(r"[\W_]+")
 _TOO_MANY: Final = re.compile(r"rate ?limit|too many requests")
 
@@ -57,7 +57,7 @@ class FailedReplyError(Exception):
     message : str
         What it says.
     kind : type of ProviderError
-        What it means for the run. An answer that was begun may be billed.
+        What it means for the run. An answer that was started may be billed.
     hint : str, optional
         What to do about it.
     """

@@ -29,7 +29,7 @@ class _Body(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RequestRow(msgspec.Struct, frozen=True):
-    """A request as it stands on disk and goes over the wire; the id is the wire id."""
+    """A request as it is on disk and goes over the wire; the id is the wire id."""
 
     custom_id: str
     body: _Body

@@ -1,4 +1,4 @@
-"""Reading what OpenAI's ``/v1/responses`` gives as the body of an answer. Which row it stands in is not known here.
+"""Reading what OpenAI's ``/v1/responses`` gives as the body of an answer. Which row it is in is not known here.
 
 ::
 
@@ -63,7 +63,7 @@ def read_output(output: msgspec.Raw, status: object, details: object) -> Reading
     Raises
     ------
     ValueError
-        If the output is no list of items.
+        If the output is not a list of items.
     """
     items = read_json(_ITEMS, output)
     parts = [part for item in items if item.type == "message" for part in _parts(item.content)]
