@@ -60,11 +60,11 @@ class Table:
     rows : tuple of tuple of str
         Each as long as ``headers``.
     notes : tuple of str
-        Sentences to stand below.
+        Sentences to show below.
     align : str
         One letter a column: ``l`` for text, ``r`` for figures.
     none : str
-        The sentence that stands in the place of rows where there are none.
+        The sentence that is shown if there are no rows.
 
     Raises
     ------
@@ -278,7 +278,7 @@ def p_value(p: float | None, alpha: float = ALPHA) -> str:
 
 
 def p_phrase(p: float | None, alpha: float = ALPHA) -> str:
-    """Return a p-value as it stands in a sentence: ``p = 0.0312`` or ``p < 0.001``."""
+    """Return a p-value as it is written in a sentence: ``p = 0.0312`` or ``p < 0.001``."""
     return _phrase(p_value(p, alpha))
 
 

@@ -1,4 +1,4 @@
-"""The page ``details.md``: every table of a trial, and which sentences and tables stand where.
+"""The page ``details.md``: every table of a trial, and where each sentence and table is.
 
 The same values give the same bytes. Everything that comes from outside is escaped by ``markup``.
 """
@@ -75,7 +75,7 @@ def trial_details(
 
 
 def dry_run_block(run: RunFacts) -> str:
-    """Return what must stand above everything else in the report of a dry run."""
+    """Return what must be above everything else in the report of a dry run."""
     return f"**{_DRY_RUN}**\n" if run.dry_run else ""
 
 

@@ -1,4 +1,4 @@
-"""What is said of answers that were asked again to see whether older ones still hold. Pure."""
+"""What is said about answers that were asked again to see whether older ones still hold. Pure."""
 
 from __future__ import annotations
 

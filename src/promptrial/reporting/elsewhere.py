@@ -51,7 +51,7 @@ def without_temperature(table: Table) -> Table:
 
 
 def arms_line(analysis: Analysis) -> str:
-    """Return which arm is the control, and against which others it stands."""
+    """Return which arm is the control, and which others it is compared with."""
     first, *others = analysis.arms.values()
     return f"{SIDE_HEADERS[0]}: {first}. Compared with it: {', '.join(others)}."
 
@@ -161,7 +161,7 @@ def measures_table(analysis: Analysis) -> Table:
 
 
 def inputs_table(analysis: Analysis, most: int | None = None) -> Table:
-    """Return which files were read, no more than ``most`` of them, and what there is to say of it."""
+    """Return which files were read, no more than ``most`` of them, and what there is to say about it."""
     rows = tuple((each.file, each.format, count(each.size), each.sha256[:_DIGEST]) for each in analysis.inputs[:most])
     left = len(analysis.inputs) - len(rows)
     more = (f"{counted(left, 'file')} more; --out and --json list all.",) if left else ()

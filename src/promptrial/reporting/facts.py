@@ -44,7 +44,7 @@ class DatasetFacts:
 
     ``source`` is the path that the configuration gives, or the place on the hub; ``version`` is the content:
     ``SHA-256 ...`` of a file or ``commit ...`` on the hub. ``rules`` are those of exact match and token F1.
-    ``without_gold`` counts the items of which no gold answer is known, ``with_choices`` the multiple-choice ones.
+    ``without_gold`` counts the items without a known gold answer, ``with_choices`` the multiple-choice ones.
     """
 
     name: str
@@ -70,7 +70,7 @@ class OneControl:
 
     ``trials`` are their slugs. ``significance`` holds nothing but ``simultaneous`` and ``rankings``, over the
     treatments of all of them; ``names`` says what these are called. ``adjusted`` has the p-values that decide on their
-    primary tests, by trial, contrast, metric and temperature.
+    primary tests, by trial, contrast, measure and temperature.
     """
 
     trials: tuple[str, ...]
@@ -98,7 +98,7 @@ class SpendingFacts:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedFacts:
-    """Results that are not those of the whole run as it stands: how many answers are on disk, of how many requests.
+    """Results that are not those of the whole run as it is now: how many answers are on disk, of how many requests.
 
     Both are None where that is not known. ``grown`` says that the sample has grown: they are of an earlier size.
     """
@@ -117,8 +117,8 @@ class RunFacts:
     statistics of the smaller one existed, oldest first. ``corrected`` has how many questions of a data set were
     corrected after the run was prepared. ``copied`` warns of a name or a question that is still the sample's. ``seal``
     is that of the analysis plan, None where it was not sealed. ``pilot`` is how many items of each data set were asked
-    first. ``spending`` is what the run has cost, None where that is not on record or not told. ``unfinished`` is there
-    if the results are not those of the whole run as it stands now.
+    first. ``spending`` is what the run has cost, None where that is not recorded or not shown. ``unfinished`` is there
+    if the results are not those of the whole run as it is now.
     """
 
     run_id: str
@@ -208,7 +208,7 @@ class MessageExample:
 
 @dataclass(frozen=True, slots=True)
 class OlderFigure:
-    """The mean of a metric in one arm, and over how many scores: as an older tool had it, and now (None: no score)."""
+    """The mean of a measure in one arm, and over how many scores: as an older tool had it, and now (None: no score)."""
 
     metric: str
     condition: ArmName
@@ -225,12 +225,12 @@ class TrialFacts:
     ``prompt_tokens`` holds the length of each arm's system prompt, None where no tokenizer is available; ``engine`` is
     the provider's fingerprint of model and engine, ``own_engines`` those of arms that another model answers.
     ``shared_requests`` are those that an earlier trial asks too: they are asked only once. ``older`` holds an older
-    tool's figures of a migrated trial; ``scorers``, by metric, what the scorers say of themselves. ``examples`` are one
-    item of each kind as it was sent; none in runs that an earlier version prepared. ``unsent`` says which decoding
-    parameters were not sent, one sentence each. ``prompt_names`` are the names of the files that the prompts stand in,
-    of those arms whose prompts do. ``reused`` is what was taken over from other runs, by arm and run. ``latency`` has
-    the arms of which any answer says how long it took. ``judges`` are the measures of models that were asked as judges.
-    ``judged`` says how these judged.
+    tool's figures of a migrated trial; ``scorers``, by measure, what the scorers say about themselves. ``examples`` are
+    one item of each kind as it was sent; none in runs that an earlier version prepared. ``unsent`` says which decoding
+    parameters were not sent, one sentence each. ``prompt_names`` are the names of the files that the prompts are in,
+    of those arms whose prompts are in files. ``reused`` is what was taken over from other runs, by arm and run.
+    ``latency`` has the arms of which any answer says how long it took. ``judges`` are the measures of models that were
+    asked as judges. ``judged`` says how these judged.
     """
 
     run: RunFacts
@@ -268,7 +268,7 @@ class TrialFacts:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """Everything that there is to say of a trial; ``agreement`` is None where no label says anything, and no judge."""
+    """Everything there is to say about a trial; ``agreement`` is None where no label says anything, and no judge."""
 
     facts: TrialFacts
     significance: Significance

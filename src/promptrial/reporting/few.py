@@ -40,7 +40,7 @@ def few_said(rows: Sequence[Endpoint], noun: str, arms: Mapping[ArmName, str]) -
 def _said(
     rows: Sequence[Endpoint], of_kind: Sequence[Endpoint], noun: str, arms: Mapping[ArmName, str]
 ) -> Iterator[str]:
-    """Yield what there is to say of some of the rows."""
+    """Yield what there is to say about some of the rows."""
     for said in (_few_units, _large_cluster):
         found = _grouped(of_kind, partial(said, noun), rows, arms)
         for text, names in found.items():
@@ -55,7 +55,7 @@ def _grouped(
     rows: Sequence[Endpoint],
     arms: Mapping[ArmName, str],
 ) -> dict[_Said, list[str]]:
-    """Return what is said of some of the rows, each with the names of those that it is said of."""
+    """Return what is said about some of the rows, each with the names of those that it is said about."""
     found: dict[_Said, list[str]] = {}
     for row in of_kind:
         for text in said(row):
@@ -77,7 +77,7 @@ def _few_units(noun: str, row: Endpoint) -> Iterator[str]:
     if found[1] is not None:
         effect = f"no p-value can reach {found[1]}; at least {found[2]} are needed"
     else:
-        narrow = any(not widened for _, widened in _sparse(row))  # what is said of it then is that it may be too narrow
+        narrow = any(not widened for _, widened in _sparse(row))  # it is then said to be perhaps too narrow
         said = ["the interval is wide"] if row.ci_low is not None and not narrow else []
         effect = " and ".join([*said, *(["the p-value is coarse"] if "p-value" in found.string else [])])
     if effect:
@@ -92,7 +92,7 @@ def _large_cluster(noun: str, row: Endpoint) -> Iterator[str]:
 
 
 def _sparse(row: Endpoint) -> Iterator[tuple[Remarked, bool]]:
-    """Yield what is said of sparse data, and whether the interval was widened for them."""
+    """Yield what is said about sparse data, and whether the interval was widened for them."""
     for text in row.cautions:
         if found := remarked(text):
             yield found, text.startswith("too sparse")

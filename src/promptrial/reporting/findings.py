@@ -48,8 +48,8 @@ State = Literal[
     "false_alarm",
 ]
 """What is shown of a treatment: ``higher`` and ``lower`` where the scorer does not say which is better; ``ranked`` is
-said of all arms, ``unreliable`` where an arm lost too many of its answers, whatever the effect is. Where both arms send
-the same requests, a difference that is shown is a ``false_alarm``, and none is ``no_alarm``."""
+said about all arms, ``unreliable`` where an arm lost too many of its answers, whatever the effect is. Where both arms
+send the same requests, a difference that is shown is a ``false_alarm``, and none is ``no_alarm``."""
 _Place = tuple[str, float, object]
 
 

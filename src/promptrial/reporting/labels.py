@@ -1,6 +1,6 @@
-"""What labels say of measures, and how far judges agree, as sentences and tables of text. Pure.
+"""What labels say about measures, and how far judges agree, as sentences and tables of text. Pure.
 
-Agreement by arm, what stood against what, corrected effects, and agreement between people and between judges.
+Agreement by arm, what was compared with what, corrected effects, and agreement between people and between judges.
 """
 
 from __future__ import annotations

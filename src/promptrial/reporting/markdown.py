@@ -1,6 +1,6 @@
 """The pages ``report.md`` and ``aggregate_report.md``: the verdict first, then what it rests on, in short.
 
-Everything else about a trial stands in ``details.md``. The same values give the same bytes. Everything that comes from
+Everything else about a trial is in ``details.md``. The same values give the same bytes. Everything that comes from
 outside is escaped by ``markup``.
 """
 
@@ -117,7 +117,7 @@ def _named(plots: Sequence[str]) -> dict[str, str]:
 def trial_plots(
     result: TrialResult, changed: Sequence[WhatChanged], power: Sequence[PowerCurve] = ()
 ) -> dict[str, str]:
-    """Return the drawings that stand beside ``report.md``, by the names of their files, as SVG."""
+    """Return the drawings that are beside ``report.md``, by the names of their files, as SVG."""
     result = _in_shares(result)
     rows = _drawn(result)
     found = {_FOREST_PLOT: forest_of(result.significance, rows, result.facts.arm_labels)} if rows else {}

@@ -39,7 +39,7 @@ def inline(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Return ``inline`` text that also begins no heading, list or rule where it stands at the start of a line."""
+    """Return ``inline`` text that also begins no heading, list or rule where it is at the start of a line."""
     escaped = inline(text)
     start = _BLOCK_START.match(escaped)
     if start is None:

@@ -23,7 +23,7 @@ _KINDS: Final[Mapping[ItemKind, str]] = {
 }
 _MOST_CHARACTERS: Final = 4000
 _LAST_CHARACTERS: Final = 1000
-"""Of a longer text the end is shown too, where the question mostly stands."""
+"""Of a longer text the end is shown too, where the question mostly is."""
 _MOST_TURNS: Final = 10
 
 

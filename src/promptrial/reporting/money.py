@@ -94,7 +94,7 @@ def cost_sentence(costs: CostReport, names: Mapping[ArmName, str] | None = None)
 
 
 def _bound(cost: Cost) -> str:
-    """Return what begins an amount of which a part may be missing, because the usage of some was not reported."""
+    """Return what precedes an amount that may be incomplete, because the usage of some was not reported."""
     return "at least " if cost.tokens_unknown else ""
 
 

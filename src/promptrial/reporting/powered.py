@@ -56,7 +56,7 @@ class PowerCurve:
     tests : int
         How many primary tests are corrected together.
     where : str
-        What follows the name of the metric where there are several contrasts or temperatures.
+        What follows the name of the measure where there are several contrasts or temperatures.
     differences : tuple of float
         True differences, rising, as shares of the range of the scores. Empty where the run detects none.
     points : tuple of PowerPoint
@@ -167,5 +167,5 @@ def _notes(curve: PowerCurve) -> Iterator[str]:
 
 
 def one_test_text(tests: int) -> str:
-    """Return that what a run detects is said of one test, where so many are corrected together."""
+    """Return that what a run detects is said about one test, where so many are corrected together."""
     return f"This is for a single test; correcting for {tests} primary tests takes more questions."

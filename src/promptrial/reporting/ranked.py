@@ -14,7 +14,7 @@ __all__ = ["can_rank", "ranked_words"]
 
 
 def can_rank(ranking: Ranking) -> bool:
-    """Return whether any two arms could be told apart: some pair has an interval."""
+    """Return whether any two arms could be distinguished: some pair has an interval."""
     return any(pair.ci_method is not None for pair in ranking.pairs)
 
 

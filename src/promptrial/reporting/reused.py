@@ -1,4 +1,4 @@
-"""What a report says of answers that were taken over from other runs: how many, how old, and of which arms. Pure."""
+"""What a report says about answers that were taken over from other runs: how many, how old, and of which arms. Pure."""
 
 from __future__ import annotations
 

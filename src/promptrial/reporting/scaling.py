@@ -1,7 +1,7 @@
 """Scores as shares of their range, so that every table can speak of percent and percentage points. Pure.
 
-A document holds scores as they are. Where a metric has another range than 0 to 1, what is shown of it is a share of the
-range: on 0 to 10 a mean of 6.5 is 65%, and a difference of -0.5 is -5 points.
+A document holds scores as they are. Where a measure has another range than 0 to 1, what is shown of it is a share of
+the range: on 0 to 10 a mean of 6.5 is 65%, and a difference of -0.5 is -5 points.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _NO_SCORES: Final = frozenset({*_EFFECT, "n_pairs", "p"})
 
 
 def as_shares(significance: Significance) -> Significance:
-    """Return a document with the scores of every metric as shares of its range; itself where all go from 0 to 1."""
+    """Return a document with the scores of every measure as shares of its range; itself where all go from 0 to 1."""
     ranges = {name: each for name, each in significance.settings.ranges.items() if each != (0.0, 1.0)}
     if not ranges:
         return significance

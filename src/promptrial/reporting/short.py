@@ -1,6 +1,6 @@
 """The tables of effects in short: measure, both arms, difference with its interval, decision. Pure.
 
-A ``wide`` one adds on how many questions and clusters an effect stands, and its adjusted p-value.
+A ``wide`` one adds on how many questions and clusters an effect rests, and its adjusted p-value.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def effects_in_short(
 ) -> list[Table]:
     """Return the tables of a trial: one for each contrast and temperature, then one for each column of subsets.
 
-    Where there are several treatments, a table of all arms stands before them. Titles and notes call arms by
+    Where there are several treatments, a table of all arms comes before them. Titles and notes call arms by
     ``names``, if given. Scores have to be shares of their ranges (``as_shares``).
     """
     named = names or {}

@@ -1,4 +1,4 @@
-"""What is said of a trial that stopped early, by its rule or by hand: what was asked, and what was saved. Pure."""
+"""What is said about a trial that stopped early, by its rule or by hand: what was asked, and what was saved. Pure."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def run_sentences(results: Sequence[TrialResult], adjusted: Mapping[PrimaryKey, 
 
 
 def _seal(run: RunFacts) -> Iterator[str]:
-    """Yield what there is to say of the sealed analysis plan."""
+    """Yield what there is to say about the sealed analysis plan."""
     if run.seal is None:
         return
     asked = "anything was asked" if run.pilot is None else "anything but the pilot was asked"
@@ -215,7 +215,7 @@ def _finding(result: TrialResult, row: Endpoint) -> str:
 
 
 def _warned(row: Endpoint) -> str:
-    """Return what stands before a sentence on an endpoint of which an arm lost too many answers."""
+    """Return what precedes a sentence on an endpoint for which an arm lost too many answers."""
     said = lost_sentence([row], {})
     return f"{said} " if said else ""
 

@@ -1,4 +1,4 @@
-"""The warnings that stand beside a verdict because they change how it is read: each one line with a number. Pure.
+"""The warnings that are shown beside a verdict because they change how it is read: each one line with a number. Pure.
 
 They come in one order: dry run, unfinished, same requests, drift, missing and cut answers, clusters, sparse data,
 judges, many tests, prices, then what is true of a whole run. ``Warned.label`` is the word that each begins with.
@@ -103,7 +103,7 @@ class Warned:
 
     @property
     def line(self) -> str:
-        """The line as it stands in plain text."""
+        """The line as it is in plain text."""
         return f"Warning ({self.label.lower()}): {self.text}"
 
     def __str__(self) -> str:
@@ -250,7 +250,7 @@ def run_warnings(run: RunFacts) -> Iterator[Warned]:
 
 
 def unfinished_warning(found: UnfinishedFacts) -> Warned:
-    """Return what has to be known of results that are not those of the whole run as it stands now."""
+    """Return what has to be known of results that are not those of the whole run as it is now."""
     known = found.answers is not None and found.of is not None
     answers = f"{count(found.answers or 0)} of {count(found.of or 0)} answers; " if known else ""
     if found.grown:

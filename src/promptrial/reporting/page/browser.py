@@ -52,7 +52,7 @@ def items_part(packed: Sequence[tuple[str, Packed]], said: Iterable[str], printe
     packed : sequence of (str, Packed)
         A name for each set of items, and the items.
     said : iterable of str
-        Sentences that stand before them.
+        Sentences that are before them.
     printed : str
         HTML of items for print.
     """

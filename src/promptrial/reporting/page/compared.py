@@ -1,7 +1,7 @@
 """Two texts compared word by word, in a time that grows with their length, whatever they say. Pure.
 
 Words are compared; the spaces between them are not. Texts with many words are first divided at runs of words that occur
-once in each of them and stand in the same order in both. The patience diff of Bram Cohen divides files at such lines.
+once in each of them and are in the same order in both. The patience diff of Bram Cohen divides files at such lines.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def _gone(words: Sequence[str], before: Sequence[str], after: Sequence[str]) -> 
 
 
 def _come(words: Sequence[str]) -> str:
-    """Return words that are new; the spaces behind the last are not marked."""
+    """Return words that are new; the spaces after the last are not marked."""
     text = "".join(words)
     inside = text.rstrip()
     return f"<ins>{shown(inside)}</ins>{shown(text[len(inside) :])}" if inside else shown(text)
 
 
 def _common(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-    """Yield where equal words begin in each text, and how many, in order; what touches stands together."""
+    """Yield where equal words begin in each text, and how many, in order; adjacent runs are joined."""
     a = b = n = 0
     for span in _divided(old, new):
         for block in _blocks(old, new, span):
@@ -96,7 +96,7 @@ def _divided(old: Sequence[str], new: Sequence[str]) -> Iterable[_Span]:
 
 
 def _divided_at(old: Sequence[str], new: Sequence[str], span: _Span, length: int) -> Iterator[_Span]:
-    """Yield the parts of a span: each begins at a run of so many words that is common, but for the first."""
+    """Yield the parts of a span: each begins at a run of so many words that is common, except for the first."""
     places, ends = _once(old, span.a, span.a_end, length), _once(new, span.b, span.b_end, length)
     found = _rising([(at, ends[run]) for run, at in places.items() if run in ends])
     marks = [(span.a, span.b), *found, (span.a_end, span.b_end)]

@@ -25,7 +25,7 @@ class Distribution:
 
 @dataclass(frozen=True, slots=True)
 class TrialPage:
-    """What the page says of one trial.
+    """What the page says about one trial.
 
     ``packed`` are its items for the script, of ``n_items``; None without texts. ``changed`` counts, for each contrast
     (as ``treatment vs control``), what became of the items. ``printed`` are items that changed, for print. ``power``

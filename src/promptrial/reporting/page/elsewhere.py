@@ -1,6 +1,6 @@
 """The page of results that were made elsewhere: the parts of a run's page that need no run. Pure.
 
-There is no temperature to tell: every row of their documents stands at one that means nothing, and no table shows it.
+There is no temperature to tell: every row of their documents has one that means nothing, and no table shows it.
 """
 
 from __future__ import annotations

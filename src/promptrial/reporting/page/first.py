@@ -75,8 +75,8 @@ def verdict_html(verdict: Verdict, *, dry: bool) -> str:
 def _finding(each: Finding, *, dry: bool, beside: bool, is_large: bool) -> str:
     """Return a finding; that of a dry run has no colour of better or worse, since it says nothing about a model.
 
-    One ``beside`` what is said of all arms is smaller. The figures of a large one come below it, and its colon is not
-    seen.
+    One ``beside`` what is said about all arms is smaller. The figures of a large one come below it, and its colon is
+    not seen.
     """
     figures = f' <span class="figures">{shown(each.figures.strip())}</span>' if each.figures else ""
     lead = shown(each.lead)

@@ -1,4 +1,4 @@
-"""The page itself: what stands where. The same values give the same bytes."""
+"""The page itself: its parts and their order. The same values give the same bytes."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _money(run: RunFacts, trials: Sequence[TrialPage]) -> str:
     known = [usd for usd in costs if usd is not None]
     if len(known) < len(costs):
         return "cost unknown"
-    shares = any(each.result.facts.shared_requests for each in trials)  # these stand in the costs of several trials
+    shares = any(each.result.facts.shared_requests for each in trials)  # these are in the costs of several trials
     partly = any(each.result.costs.tokens_unknown for each in trials)
     bound = "about " if shares and partly else "at most " if shares else "at least " if partly else ""
     return f"{bound}{amount(sum(known))} USD"

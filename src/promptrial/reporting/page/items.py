@@ -75,8 +75,8 @@ class PageScores:
     """What the items of a page have in common.
 
     ``contrasts`` are pairs of places in ``arms``, control first. ``labels`` are those of the scorers. ``judge`` is the
-    scorer that tells what changed, and ``lower_is_better`` says of its scores. ``abstention`` is the scorer that tells
-    what was declined. ``files`` are the names of the
+    scorer that tells what changed, and ``lower_is_better`` says about its scores. ``abstention`` is the scorer that
+    tells what was declined. ``files`` are the names of the
     prompts' files, by arm, where they are known.
     """
 

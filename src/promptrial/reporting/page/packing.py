@@ -21,7 +21,7 @@ class Pack:
     Parameters
     ----------
     head, tail : bytes
-        What stands before the elements, and behind them.
+        What is before the elements, and after them.
     largest : int
         Bytes of base64.
     """

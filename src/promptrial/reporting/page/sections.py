@@ -27,7 +27,7 @@ __all__ = ["distribution_blocks", "trial_sections"]
 def trial_sections(page: TrialPage, at: int) -> Iterator[tuple[str, str, str]]:
     """Yield the parts of the trial at a place among those of the page: name, title and HTML, empty without anything.
 
-    The name is the id of its heading, but for the number of the trial.
+    The name is the id of its heading, except for the number of the trial.
     """
     result, suffix = page.result, f"-{at + 1}" if at else ""
     parts = {

@@ -61,7 +61,7 @@ class _Layout:
         return _TOP + at * NARROW_ROW + 40 if self.narrow else _TOP + at * ROW + ROW / 2
 
     def rank(self, rank: int) -> float:
-        """Return where a rank stands, beside the effects."""
+        """Return where a rank is, beside the effects."""
         left, right = 724, 848
         return (left + right) / 2 if self.arms == 1 else left + (right - left) * (rank - 1) / (self.arms - 1)
 
@@ -80,7 +80,7 @@ def arms_plots(
     name : str
         Begins the ids in the SVG.
     narrow : bool
-        For a telephone: texts stand above each row, and ranks in words.
+        For a telephone: texts are above each row, and ranks in words.
     """
     rankings = significance.rankings or ()
     return [
@@ -134,7 +134,7 @@ def _rows(ranking: Ranking, against: Mapping[ArmName, Simultaneous], names: Mapp
 
 
 def _frame(canvas: Canvas, layout: _Layout, title: str, first: str, confidence: float) -> None:
-    """Draw what stands around the rows: the title, both axes, and the line of no difference."""
+    """Draw what is around the rows: the title, both axes, and the line of no difference."""
     bottom = layout.height - _BOTTOM
     canvas.text(8, 16, title, bold=True)
     canvas.line(layout.x(-layout.reach), bottom, layout.x(layout.reach), bottom)

@@ -62,7 +62,7 @@ class Canvas:
     Parameters
     ----------
     name : str
-        Begins the ids in the SVG, so that several can stand on one page: letters, digits and hyphens.
+        Begins the ids in the SVG, so that several can be on one page: letters, digits and hyphens.
     width, height : float
     title : str
     description : str
@@ -124,7 +124,7 @@ class Canvas:
         )
 
     def svg(self) -> str:
-        """Return the whole document; it can stand in a page as it is."""
+        """Return the whole document; it can be in a page as it is."""
         body = "\n".join(self._parts)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '

@@ -101,7 +101,7 @@ def forest(
     name : str
         Begins the ids in the SVG.
     narrow : bool
-        For a telephone: texts stand above each row and not beside it.
+        For a telephone: texts are above each row and not beside it.
     sides : tuple of str
         What both sides are called; an effect is the second minus the first.
     """
@@ -205,7 +205,7 @@ def _axis(canvas: Canvas, layout: _Layout, sides: tuple[str, str]) -> None:
 
 
 def _zero(canvas: Canvas, layout: _Layout) -> None:
-    """Draw the line at zero: down the whole plot, or beside each row where texts stand between the rows."""
+    """Draw the line at zero: down the whole plot, or beside each row where texts are between the rows."""
     x, bottom = layout.x(0.0), layout.bottom
     for top, end in [layout.beside(at) for at in range(layout.rows)] if layout.narrow else [(_TOP - 8, bottom)]:
         canvas.line(x, top, x, end, dash="2 3")

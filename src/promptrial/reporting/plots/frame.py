@@ -72,7 +72,7 @@ def arms_key(canvas: Canvas, arms: Sequence[str]) -> None:
 
 
 def _places(arms: Sequence[str], width: float) -> list[tuple[float, int]]:
-    """Return where the name of each arm stands, and on which line."""
+    """Return where the name of each arm is, and on which line."""
     places: list[tuple[float, int]] = []
     x, line = 0.0, 0
     for arm in arms:

@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 PrimaryKey = tuple[str, Contrast, str, float]
-"""A primary test of a run: trial slug, contrast, metric, temperature."""
+"""A primary test of a run: trial slug, contrast, measure, temperature."""
 
 
 def aggregate_rows(results: Sequence[TrialResult]) -> list[tuple[PrimaryKey, TrialResult, Endpoint]]:

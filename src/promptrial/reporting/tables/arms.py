@@ -46,7 +46,7 @@ def many_arms_tables(significance: Significance, names: Mapping[ArmName, str]) -
 def ranking_tables(significance: Significance, names: Mapping[ArmName, str], *, wide: bool = False) -> list[Table]:
     """Return a table of the arms for each primary endpoint of a trial of several treatments.
 
-    ``wide`` adds the p-value by Holm's method, and on how many flips all of it stands.
+    ``wide`` adds the p-value by Holm's method, and on how many flips all of it rests.
     """
     rankings = significance.rankings or ()
     several = len({row.temp for row in rankings}) > 1
@@ -253,7 +253,7 @@ def pooled_table(significance: Significance) -> Table:
 
 
 def _cautions(rows: Sequence[Trend | PooledEffect]) -> Iterator[str]:
-    """Yield what makes an interval approximate, with the measure that it is said of."""
+    """Yield what makes an interval approximate, with the measure that it is said about."""
     yield from dict.fromkeys(f"{metric_text(row.metric).label}: {said}." for row in rows for said in row.cautions or ())
 
 

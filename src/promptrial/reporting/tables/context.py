@@ -106,7 +106,7 @@ def datasets_table(run: RunFacts) -> Table:
 
 
 def questions_table(significance: Significance) -> Table:
-    """Return what each metric asks of an answer, whether it is confirmatory, and its pairs at each temperature."""
+    """Return what each measure asks of an answer, whether it is confirmatory, and its pairs at each temperature."""
     pairs: dict[str, dict[Contrast, list[str]]] = {}
     for row in overall_endpoints(significance):
         pairs.setdefault(row.metric, {}).setdefault(row.compared, []).append(count(row.n_pairs))

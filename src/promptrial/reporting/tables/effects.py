@@ -1,6 +1,6 @@
 """The tables of effects and decisions: primary, exploratory, by subset, equivalence. Pure.
 
-Every row says on how many pairs it stands. Effects are the second side of a contrast minus the first.
+Every row says on how many pairs it rests. Effects are the second side of a contrast minus the first.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def overall_endpoints(significance: Significance) -> list[Endpoint]:
 
 
 def primary_endpoints(significance: Significance) -> list[Endpoint]:
-    """Return the confirmatory endpoints: the metrics that were declared primary, over all items."""
+    """Return the confirmatory endpoints: the measures that were declared primary, over all items."""
     primary = significance.settings.primary
     return [row for row in significance.endpoints if row.scope == "overall" and row.metric in primary]
 
@@ -94,7 +94,7 @@ def primary_table(significance: Significance) -> Table:
 
 
 def exploratory_table(significance: Significance) -> Table:
-    """Return the results of the other metrics over all items."""
+    """Return the results of the other measures over all items."""
     return _effects_table("Exploratory endpoints", significance, exploratory_endpoints(significance))
 
 

@@ -1,7 +1,7 @@
 """The tables behind the decisions: each arm, the discordant pairs, other methods, effect sizes, precision. Pure.
 
 They run over whatever rows the statistics gave, so a new statistic shows up here by itself. All are of the endpoints
-over all items; the rows of subsets stand in ``significance.json``.
+over all items; the rows of subsets are in ``significance.json``.
 """
 
 from __future__ import annotations
@@ -277,7 +277,7 @@ def _rate_cell(row: Estimate) -> str:
 
 
 def _quantity(row: Estimate) -> str:
-    """Return what is estimated; the unit of an estimate that is not in percentage points stands with its value."""
+    """Return what is estimated; the unit of an estimate that is not in percentage points is given with its value."""
     text = quantity_text(row.quantity)
     return text.removesuffix(", points") if score_unit(row.metric).name else text
 

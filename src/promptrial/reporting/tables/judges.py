@@ -1,4 +1,4 @@
-"""The table of how judges judged: answers, verdicts, repairs and flags by arm, and their biases. Pure."""
+"""The table of how judges judged: answers, verdicts, second replies and flags by arm, and their biases. Pure."""
 
 from __future__ import annotations
 

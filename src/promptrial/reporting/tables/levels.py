@@ -1,4 +1,4 @@
-"""The level of intervals: of those that stand together, and of the one that stands beside a decision. Pure.
+"""The level of intervals: of those that are shown together, and of the one that is shown beside a decision. Pure.
 
 An interval agrees with the decision beside it where both have one level and one correction for several tests. Where
 they have not, the words say so.
@@ -26,7 +26,7 @@ def common_confidence(significance: Significance, rows: Sequence[Endpoint]) -> f
 
 
 def level_notes(significance: Significance, rows: Sequence[Endpoint]) -> Iterator[str]:
-    """Yield which rows have intervals of another level than the one that stands above all of them."""
+    """Yield which rows have intervals of another level than the one that is above all of them."""
     common, named = common_confidence(significance, rows), dict[float, list[str]]()
     for row in rows:
         labels = named.setdefault(significance.confidence_of(row), [])
@@ -70,8 +70,8 @@ def simultaneous_of(significance: Significance, row: Endpoint) -> Simultaneous |
 def with_interval(significance: Significance, row: Endpoint) -> tuple[Endpoint, str]:
     """Return an endpoint with the interval that belongs to its decision, and what that is called.
 
-    Where max-T decides, that is the simultaneous interval. Its last steps can show a difference of which that interval
-    still holds 0: there it is the interval of the comparison alone, which does not.
+    Where max-T decides, that is the simultaneous interval. Its last steps can show a difference although that interval
+    still contains 0: there it is the interval of the comparison alone, which does not.
     """
     found, words = simultaneous_of(significance, row), f"{level(significance.confidence_of(row))} CI"
     if found is None:

@@ -1,4 +1,4 @@
-"""The names of metrics, methods and quantities in words. Pure; what is not named here goes by its own name."""
+"""The names of measures, methods and quantities in words. Pure; what is not named here goes by its own name."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class MetricText:
-    """A metric in words: a name for tables, and what it asks of an answer."""
+    """A measure in words: a name for tables, and what it asks of an answer."""
 
     label: str
     asks: str
@@ -120,7 +120,7 @@ _CRITERION: Final = re.compile(r"(.+) of (at (?:least|most) \S+)", re.DOTALL)
 
 @contextmanager
 def wording(scorers: Mapping[str, Declaration]) -> Iterator[None]:
-    """Name metrics, for as long as the context lasts, by what the scorers of a run say of themselves."""
+    """Name measures, for as long as the context lasts, by what the scorers of a run say about themselves."""
     token = _SCORERS.set(scorers)
     try:
         yield
@@ -129,7 +129,7 @@ def wording(scorers: Mapping[str, Declaration]) -> Iterator[None]:
 
 
 def metric_text(name: str) -> MetricText:
-    """Return a metric in words: its scorer's own, where that is in ``wording`` or in the default pack."""
+    """Return a measure in words: its scorer's own, where that is in ``wording`` or in the default pack."""
     if name in _METRICS:
         return _METRICS[name]
     scorer = _SCORERS.get().get(name)
@@ -139,7 +139,7 @@ def metric_text(name: str) -> MetricText:
 
 
 def score_unit(name: str) -> ScoreUnit:
-    """Return in what the scores of a metric are shown: percent, or the unit of a scorer with another range."""
+    """Return in what the scores of a measure are shown: percent, or the unit of a scorer with another range."""
     scorer = _SCORERS.get().get(name)
     if scorer is None or scorer.range == (0.0, 1.0):
         return PERCENT
