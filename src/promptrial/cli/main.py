@@ -200,7 +200,7 @@ def _words(arguments: Sequence[str]) -> list[str]:
     Raises
     ------
     UsageError
-        If a flag stands before the verb.
+        If a flag comes before the verb.
     """
     if not arguments:
         build_parser().print_help()
@@ -220,7 +220,7 @@ def _code(error: Exception) -> int:
 
 
 def _sentence(error: Exception, experiments: Path | None) -> str:
-    """Return what to say of an error, after its traceback if that is asked for.
+    """Return what to say about an error, after its traceback if that is asked for.
 
     A full disk does not say in which file it was met; then the folder of the runs is named.
     """
@@ -271,5 +271,5 @@ def entry_point(arguments: Sequence[str] | None = None, *, unattended: bool = Fa
         end_on_signals()
     if at_once:  # a request may still be in flight on another thread, and is not waited for
         os._exit(code)
-    collector.look_no_more()
+    collector.freeze_collector()
     sys.exit(code)

@@ -46,7 +46,7 @@ def configure(parser: Parser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plan."""
-    collector.look_rarely()
+    collector.collect_rarely()
     from promptrial.design.plan import select_phases
     from promptrial.engine.opening import RunRequest, new_run_ids
     from promptrial.engine.session import Invocation
@@ -123,7 +123,7 @@ def _gates(args: argparse.Namespace, planned: Planned) -> tuple[PlannedGate, ...
     Raises
     ------
     UsageError
-        If a gate names what is not there, or the items are not known.
+        If a gate names what does not exist, or the items are not known.
     """
     asked = getattr(args, "gate", ())
     if not asked:

@@ -71,7 +71,7 @@ def follow(
 
 
 def _followed(request: RunRequest, selection: Selection, invocation: Invocation, trial_filter: str | None) -> Finished:
-    collector.look_rarely()
+    collector.collect_rarely()
     memory.keep_little()
     env = environment(invocation.env, Path.cwd())
     opened = open_run(request, env)
@@ -164,7 +164,7 @@ class _StaleSentinel:
 
 
 def _results(spec: RunSpec, services: Services) -> Iterator[TrialResult]:
-    """Yield what the reports say of the trials that have one; of one that does not hold, say so instead."""
+    """Yield what the reports say about the trials that have one; of one that does not hold, say so instead."""
     for phase in phases():
         if phase.result is not None:
             yield from _results_of(spec, services, phase, phase.result)

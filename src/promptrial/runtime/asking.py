@@ -26,7 +26,7 @@ def terminal_question(
     """Return what puts a question, waits for the answer, and returns whether it was a yes.
 
     Only ``y`` and ``yes`` are; anything else, an end of the input, SIGINT and giving up are a no. None where nobody can
-    be asked, because stdin or stderr is no terminal.
+    be asked, because stdin or stderr is not a terminal.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def _answer(text: str, give_up: Callable[[], bool]) -> str:
 
 
 def _forget_what_was_typed() -> None:
-    """Drop what was typed before the question was there to be read: it is no answer to it."""
+    """Drop what was typed before the question was there to be read: it is not an answer to it."""
     with suppress(ImportError, OSError):
         import termios
 

@@ -47,7 +47,7 @@ class SystemClock:
 
 
 class FakeClock:
-    """A clock that stands still but for ``advance`` and ``wait``; tests never really sleep.
+    """A clock that stands still except for ``advance`` and ``wait``; tests never really sleep.
 
     Parameters
     ----------

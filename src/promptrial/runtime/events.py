@@ -35,7 +35,7 @@ class Redactor:
     env : mapping
         The environment, ``.env`` included.
     placeholders : mapping, optional
-        Value -> text with ``${VAR}``, for values of the configuration that are written down as they stand in its file.
+        Value -> text with ``${VAR}``, for values of the configuration that are written down as they are in its file.
     more : iterable of str, optional
         Further secrets: those of variables that are not named like one.
     """
@@ -61,7 +61,7 @@ class Redactor:
         return _BEARER.sub(r"\1[redacted]", text)
 
     def row(self, row: bytes) -> bytes:
-        """Return a row of a provider without secrets that are too long to stand in an answer by chance."""
+        """Return a row of a provider without secrets that are too long to be in an answer by chance."""
         for key in self._keys:
             if key in row:
                 row = row.replace(key, b"[redacted]")
@@ -113,11 +113,11 @@ class EventLog:
     say : callable
         Receives the sentences for people.
     level : Level
-        The least level that is said; everything is logged.
+        The minimum level of what is said; everything is logged.
     sink : callable, optional
         Receives the JSON lines; set once the run's folder is there.
     listen : callable, optional
-        Receives every event of that level in the place of its sentence.
+        Receives every event of that level in place of its sentence.
     """
 
     def __init__(

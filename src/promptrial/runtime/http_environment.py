@@ -1,7 +1,7 @@
-"""What the environment says of proxies and certificates, looked at before an HTTP client is made of it.
+"""What the environment says about proxies and certificates, looked at before an HTTP client is made of it.
 
 The client's own errors about these variables repeat them, with the password that a proxy's address may hold, or name
-nothing at all; and they come at the first call, when a run has begun.
+nothing at all; and they come at the first call, when a run has started.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SOCKS: Final = ("socks5://", "socks5h://")
 
 
 def require_usable_environment(*, proxy: bool = True, certificates: bool = True) -> None:
-    """Refuse variables of which no client can be made; a password in the address of a proxy is not repeated.
+    """Refuse variables that no client can be made from; a password in the address of a proxy is not repeated.
 
     Parameters
     ----------

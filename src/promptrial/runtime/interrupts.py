@@ -34,7 +34,7 @@ def handled() -> tuple[int, ...]:
 
 
 def end_on_signals() -> None:
-    """Let SIGINT and SIGTERM end the process at once, with 130 or 143: there is nothing to undo yet, or any more.
+    """Let SIGINT and SIGTERM end the process at once, with 130 or 143: there is nothing to undo.
 
     Side effects: sets signal handlers; for the main thread alone.
     """
@@ -45,7 +45,7 @@ def raise_on_signals() -> None:
     """Let SIGINT raise ``KeyboardInterrupt`` and SIGTERM ``Terminated``, for a command to clean up.
 
     An exception that is raised while a module is imported may be taken for that module's failure, and one that is
-    raised in a destructor is lost. There the process ends at once; what is on disk is as whole as after a kill.
+    raised in a destructor is lost. There the process ends immediately; what is on disk is as whole as after a kill.
 
     Side effects: sets signal handlers and ``sys.unraisablehook``; for the main thread alone.
     """
@@ -71,7 +71,7 @@ def keep_exit_code() -> None:
 
 
 def fill_closed_streams() -> None:
-    """Open the null device in the place of each standard stream that is closed, so that no file takes its number."""
+    """Open the null device in place of each standard stream that is closed, so that no file takes its number."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)

@@ -21,7 +21,7 @@ _SPARE: Final = 48
 _USUAL: Final = 32
 """Files that are open before, where the system does not list them."""
 _MACOS_MOST: Final = 10_240
-"""``OPEN_MAX``: what macOS allows at least where the hard limit is infinite; it refuses more than it has in truth."""
+"""``OPEN_MAX``: what macOS allows at least where the hard limit is infinite; it refuses more than it really has."""
 
 
 class Room(NamedTuple):

@@ -69,7 +69,7 @@ def serve() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     tasks, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)  # what Ray prints is no answer
+    os.dup2(2, 1)  # what Ray prints is not an answer
     order: Order = pickle.load(tasks)  # noqa: S301 - from the process that began this one
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -79,7 +79,7 @@ def serve() -> None:
         _send(answers, refusal)
         if not refusal:
             _answer_tasks(order, tasks, answers)
-    except BrokenPipeError:  # nobody waits for answers any more
+    except BrokenPipeError:  # nobody waits for answers now
         pass
     finally:  # also if the process that asked was killed
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

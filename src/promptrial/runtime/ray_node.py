@@ -34,7 +34,7 @@ class Job(NamedTuple):
     lock : Path, optional
         The lock file of the run whose folder tasks read.
     lock_digest : str
-        Its SHA-256 where it is asked from; empty if it is not there.
+        Its SHA-256 where it is asked from; empty if it does not exist.
     """
 
     make: bytes
@@ -99,7 +99,7 @@ def _what_does(pickled: bytes) -> Callable[[Any], Any]:
 
 
 def digest_of_lock(path: Path | None) -> str:
-    """Return the SHA-256 of a run's lock file; empty if it is not there."""
+    """Return the SHA-256 of a run's lock file; empty if it does not exist."""
     try:
         return "" if path is None else hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError:

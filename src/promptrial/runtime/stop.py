@@ -63,7 +63,7 @@ class StopToken:
         """Ask for a stop; the first reason is kept.
 
         A signal handler passes ``wake=False``: it may have interrupted ``Event.wait`` while that held the lock which
-        waking takes, and would hang. Whoever waits then notices within half a second.
+        waking takes, and would hang. A thread that waits then notices within half a second.
         """
         if not self._asked:
             self.reason = reason
@@ -83,7 +83,7 @@ class StopToken:
         return self._asked
 
     def detach_asked(self) -> bool:
-        """Return whether the sentinel asks to end at once."""
+        """Return whether the sentinel asks to end immediately."""
         try:
             return self._sentinel is not None and read_bytes(self._sentinel, len(DETACH)) == DETACH
         except OSError:

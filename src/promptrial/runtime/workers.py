@@ -2,9 +2,9 @@
 
 Who does the tasks is a crew, one for each entry of ``registry.EXECUTORS``. The crew here are worker processes of this
 machine. A worker is the interpreter that runs this module. It gets tasks on its standard input and answers on its
-standard output, so it ends when this process does, however that ends. It is no copy of this process (no fork): threads
-and locks of libraries stay whole, and no file of the user's runs again. It gets no key: its environment holds only what
-is listed here.
+standard output, so it ends when this process does, however that ends. It is not a copy of this process (no fork):
+threads and locks of libraries stay whole, and no file of the user's runs again. It gets no key: its environment holds
+only what is listed here.
 
 A worker that fails, for whatever reason, loses nothing: this process does the task itself, and raises what that raises.
 If that goes well, it says once why the worker failed.
@@ -46,7 +46,7 @@ __all__ = [
 
 _LOOK_EVERY_S: Final = 0.1
 _ENDS_WITHIN_S: Final = 2.0
-"""How long a process may take to end whose pipe is closed, before nobody asks for its exit code any more."""
+"""How long a process whose pipe is closed may take to end, before its exit code is given up."""
 _LONGEST_REASON: Final = 300
 _KEPT: Final = ("ARROW_", "DYLD_", "LD_", "MALLOC_", "MKL_", "NPY_", "OMP_", "OPENBLAS_", "PYTHON")
 """How the variables begin that a worker gets besides those of any program: of Python, the linker and libraries."""
@@ -84,7 +84,7 @@ class Crew(Protocol):
         ...
 
     def close(self) -> None:
-        """End what was started; what is not done yet is not wanted any more."""
+        """End what was started; what is not done yet is no longer wanted."""
         ...
 
 
@@ -266,7 +266,7 @@ class _Worker:
         return one_line(error)
 
     def close(self) -> None:
-        """End the process at once; what it was doing is not wanted any more."""
+        """End the process at once; what it was doing is no longer wanted."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
@@ -293,7 +293,7 @@ def _work(tasks: IO[bytes], results: IO[bytes]) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     results = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no result
+    os.dup2(2, 1)  # what a library prints is not a result
     settle_without_pandas()
     with suppress(EOFError):
         _work(sys.stdin.buffer, results)
