@@ -5,7 +5,7 @@ An item is prepared once (``prepare_gold``), an answer once (``prepare_answer``)
 **The scored prediction.** SQuAD 2.0 has a system say "no answer" with the empty string. A chat model says it with the
 refusal that its prompt mandates, so an abstention counts as that null prediction: right (exact match and F1 are 1) on
 an unanswerable item, wrong (0) on an answerable one. An accepted answer that reads as a refusal ("Unknown") is an
-answer where it is accepted. Any other response is scored as it stands. Errors are not answers: a completion without an
+answer where it is accepted. Any other response is scored as it is. Errors are not answers: a completion without an
 answer is missing and must not be given to ``panel.score_answer``.
 """
 
@@ -47,7 +47,7 @@ __all__ = [
 NOTHING: Final = " "
 """The normalised form of what was not found: no text is normalised to it."""
 _PASSAGES: Final = Passages(1 << 24)
-"""Of all items: questions about one passage stand far apart in a sample."""
+"""Of all items: questions about one passage are far apart in a sample."""
 
 
 def forget_passages() -> None:
@@ -164,7 +164,7 @@ def prepare_gold(item: Item, rules: EvaluationRules | str, settings: ScoringSett
 def prepare_answer(gold: Gold, response: Response) -> PreparedAnswer:
     """Prepare a response to an item; every abstention is the same null prediction.
 
-    What equals an accepted answer is no abstention, whatever it reads like.
+    What equals an accepted answer is not an abstention, whatever it reads like.
     """
     text = response.text
     abstained = is_abstention(text, gold.settings.extra_refusals)

@@ -11,7 +11,7 @@ from typing import Final
 __all__ = ["NUL", "has_unspaced", "split_unspaced"]
 
 NUL: Final = "\0"
-"""What parts texts that are translated as one: no rule of Unicode or of this package looks across it."""
+"""Separates texts that are joined for one translation: no rule of Unicode or of this package looks across it."""
 
 _HAN: Final = (
     "\u2e80-\u2fdf\u3005\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"
@@ -43,7 +43,7 @@ def has_unspaced(text: str) -> bool:
 def split_unspaced(words: Iterable[str]) -> list[str]:
     """Cut words at each character of a script without spaces, which becomes a token with its combining marks.
 
-    Punctuation beside such characters is no token, as ASCII punctuation is none by the official rules.
+    Punctuation beside such characters is not a token, just as ASCII punctuation is not one by the official rules.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """What announces the choice that an answer names: statements, conclusions, and what only looks like them. Pure.
 
-``choosing`` reads what stands behind a cue; here is which words are one.
+``choosing`` reads what is after a cue; here is which words are one.
 """
 
 # ruff: noqa: RUF001 - marks of every kind
@@ -63,7 +63,7 @@ LEADS: Final = re.compile(
     r"[\s,:*_]{0,9}(?:(?:it|this|that)(?:['’]s|\s(?:is|must be|has to be|would be))\b|we\s(?:choose|pick|select)\b)?",
     re.IGNORECASE,
 )
-"""What may stand between a conclusion and what it names."""
+"""What may be between a conclusion and what it names."""
 _REASON: Final = r",?\s(?:because|since|given|due)\b"
 _REFUTES: Final = re.compile(
     r"n[o'’]t\b|\b(?:nor|neither|no|never|rather|instead|wrong|incorrect|false|out|unlikely|eliminat\w*|exclud\w*"
@@ -94,14 +94,14 @@ NO_MORE: Final = re.compile(
     r"|(?:是|が|이|가)?\s?(?:正[确確]|正解|정답|[对對])|です|입니다)",
     re.IGNORECASE,
 )
-"""What stands behind a choice that a sentence concludes with: the end, a reason, or that it is right.
+"""What is after a choice that a sentence concludes with: the end, a reason, or that it is right.
 
-One comma may follow. A sentence with a verb behind an insertion ("so B, however, is large") has two.
+One comma may follow. A sentence with a verb after an insertion ("so B, however, is large") has two.
 """
 
 
 def is_of_none(text: str, start: int) -> bool:
-    """Tell whether what stands before a cue makes it one that is about no choice in particular.
+    """Tell whether what is before a cue makes it one that is about no choice in particular.
 
     Examples
     --------

@@ -1,6 +1,6 @@
-"""The choices of a question by their texts: which one a text is, and which ones stand in it. Pure.
+"""The choices of a question by their texts: which one a text is, and which ones are in it. Pure.
 
-Texts are compared by their words, with each number as one. Where choices differ only in what is no word (a sign, an
+Texts are compared by their words, with each number as one. Where choices differ only in what is not a word (a sign, an
 operator, a symbol, case), they are compared as they are written, white space aside, and case where that is enough.
 """
 
@@ -22,9 +22,9 @@ from promptrial.scoring.whole_numbers import SIGNS, with_equal_numbers
 __all__ = ["MARKS", "Choices", "bare", "choices_of", "named", "plain"]
 
 MARKS: Final = " \t\r\n*_`~\"'“”‘’«».:,;!。．：，"
-"""What may stand around the text of a choice. A dollar sign is a mark of TeX or a part of the text."""
+"""What may be around the text of a choice. A dollar sign is a mark of TeX or a part of the text."""
 _DENIALS: Final = ("not be", "cannot be", "not", "isn t", "wasn t", "neither", "nor", "rather than", "instead of")
-"""What denies the text of a choice that stands right behind it; articles, and what parts words, are not there."""
+"""What denies the text of a choice that is right after it; articles, and what separates words, are left out."""
 _DENIED_BEFORE: Final = re.compile(
     r"(?:\b(?:not|cannot|neither|nor|rather than|instead of)|n['’]t)\s(?:(?:be|the|an?)\s)?\Z", re.IGNORECASE
 )
@@ -100,7 +100,7 @@ def choices_of(texts: tuple[str, ...]) -> Choices:
 
 
 def named(text: str, known: Choices) -> set[int]:
-    """Return the choices whose texts stand in a text as whole words, and are not denied; the longest first."""
+    """Return the choices whose texts are in a text as whole words, and are not denied; the longest first."""
     if known.alike and (found := _named_as_written(text, known)):
         return found
     words = f" {' '.join(words_of(text))} "
@@ -139,7 +139,7 @@ def bare(text: str, marks: str, first: str = "") -> str:
 def plain(text: str) -> str:
     r"""Return a text without the marks of TeX: ``$10\%$`` is 10%, ``\$10`` is $10.
 
-    As in Pandoc, no space stands behind the first dollar sign, or before the last, and no digit behind the last: "$5 or
+    As in Pandoc, no space is after the first dollar sign, or before the last, and no digit after the last: "$5 or
     $10" has two amounts.
     """
     text = _TEX.sub(lambda match: match[2], text) if "$" in text else text

@@ -8,7 +8,7 @@ The first of these rules that finds anything decides; if it finds several differ
 2. **A statement.** What follows the last "answer is", "answer:", "correct choice is", ``\boxed{``, ``<answer>`` and the
    like begins with a letter, or names choices by their text. "Option B is correct" is a statement too. What speaks of
    all choices or of none in particular ("each option:", "which answer is", "if the answer is"), or only opens a list of
-   the choices, is no statement.
+   the choices, is not a statement.
 3. **A conclusion.** In the last line, unless that is an item of a list, what follows the last "therefore", "so",
    "I choose", "final:", "correct:" and the like is a choice and no more, a choice with a reason, or a choice that is
    said to be right. What says something else of a choice ("so B is in England", "so Paris comes second") concludes
@@ -17,7 +17,7 @@ The first of these rules that finds anything decides; if it finds several differ
 5. **A labelled line.** Lines that begin with a letter and a mark ("B. Paris", "(B) Paris", "B) …", "B: …"), and with
    such a line all letters in brackets. A last line that repeats a letter with its text decides alone, unless it is the
    end of a second list, or denies.
-6. **A text.** Choices whose text stands in the answer as whole words; one that stands only within a longer one that was
+6. **A text.** Choices whose text is in the answer as whole words; one that is only within a longer one that was
    found ("York" in "New York") does not count.
 7. **A letter.** Capital letters that stand alone, and any in brackets or bold.
 
@@ -26,9 +26,9 @@ brackets or bold, beside "and" or "or" and another letter, or before a word that
 is A because" names A, "The answer is a cat" none, and "The answer is B, a type of rock" B alone.
 
 Texts are compared as they are written, white space and case aside, and then by their words; where choices differ only
-in what is no word (5 and -5, 10% and $10, "p > 0.05" and "p < 0.05"), only as they are written (``choice_texts``).
+in what is not a word (5 and -5, 10% and $10, "p > 0.05" and "p < 0.05"), only as they are written (``choice_texts``).
 
-What is denied names nothing: letters and texts behind "not", "neither … nor", "rather than" and "instead of", and
+What is denied names nothing: letters and texts after "not", "neither … nor", "rather than" and "instead of", and
 letters that are said to be wrong. "The answer is not A" names none; "not B but C" names C.
 """
 
@@ -167,7 +167,7 @@ def _last_line(text: str) -> str:
 def _opened(text: str, known: Choices, first: int) -> set[int]:
     """Return the choice that the first line is and no more, unless it begins a list of the choices.
 
-    A list goes on with another choice in the same form. One that begins anew, with the first choice, explains the
+    A list continues with another choice in the same form. One that starts again with the first choice explains the
     answer above it.
     """
     lines = [line for line in text.splitlines() if line.strip(_DECORATION)]
@@ -236,7 +236,7 @@ def _stated(text: str, known: Choices, first: int) -> set[int]:
 
 
 def _filled(tail: str, start: int) -> int:
-    """Return where the words end that may stand between a cue and what it names."""
+    """Return where the words end that may be between a cue and what it names."""
     filler = _FILLER.match(tail, start)
     return filler.end() if filler else start
 
@@ -244,8 +244,8 @@ def _filled(tail: str, start: int) -> int:
 def _opens_a_list(text: str, cue: re.Match[str], known: Choices) -> bool:
     """Whether a cue ends in a colon with nothing but a list below: the first choice, then the second.
 
-    Behind a title ("**Final answer:**"), and behind "the answer is:", there may be text between the choices of an
-    explanation, but not of a list; behind "the answer is:" no empty line either. What denies is no item of a list.
+    After a title ("**Final answer:**"), and after "the answer is:", there may be text between the choices of an
+    explanation, but not of a list; after "the answer is:" no empty line either. What denies is not an item of a list.
     """
     head, _, below = text[cue.end() : cue.end() + _LONGEST_LINE].partition("\n")
     ends = cue[0][-1] in ":："
@@ -268,7 +268,7 @@ def _item(line: str, known: Choices) -> set[int]:
 
 
 def _concluded(text: str, known: Choices, first: int) -> set[int]:
-    """Return the choices that the last line concludes with, if it is no item of a list."""
+    """Return the choices that the last line concludes with, if it is not an item of a list."""
     line = _without_denied(_last_line(text)[-_LONGEST_LINE:])
     label = _LABELLED.match(line)
     if (LIST_ITEM.match(line) or label) and not (label and _begins_inline(line, label, known)):
@@ -336,7 +336,7 @@ def _letters(tail: str, known: Choices) -> tuple[set[int], int]:
 
 
 def _is_another(more: re.Match[str], tail: str) -> bool:
-    """Whether a letter behind the first one is a further choice, and neither an article nor the next sentence."""
+    """Whether a letter after the first one is a further choice, and neither an article nor the next sentence."""
     end = more.end()
     is_word = more["letter"] in "AaIi" and tail[end : end + 1] not in {")", "]"}
     return not _CLAUSE.match(tail, end) and (not is_word or _GOES_ON.match(tail, end) is not None)
@@ -376,7 +376,7 @@ def _labelled(text: str, known: Choices, first: int) -> set[int]:
 
 
 def _begins_inline(text: str, label: re.Match[str], known: Choices) -> bool:
-    """Whether a line goes on from its first choice to the second as a list does: behind its text or a mark."""
+    """Whether a line goes on from its first choice to the second as a list does: after its text or a mark."""
     line = text[label.end() : label.end() + _LONGEST_LINE].partition("\n")[0]
     second = SECOND_LABEL.search(line) if (label[1] or label[2]).upper() == "A" else None
     if second is None:

@@ -27,7 +27,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 
     All but the text is given only to scorers that need ``response``, and is None where the provider did not say.
     ``reasoning`` is what the model wrote before it answered, kept apart from the text. ``row`` is the row of the
-    predictions that it stands in, from 0, where a judge was asked about it; otherwise None.
+    predictions that it is in, from 0, where a judge was asked about it; otherwise None.
     """
 
     text: str
@@ -40,7 +40,7 @@ class Response(msgspec.Struct, frozen=True, gc=False):
 
 
 RESPONSE_COLUMNS: Final = Response.__struct_fields__[1:-1]
-"""The columns of ``predictions`` behind the fields of a response besides its text and its row."""
+"""The columns of ``predictions`` after the fields of a response besides its text and its row."""
 
 
 _TESTS: Final[Mapping[Need, Callable[[Item], bool]]] = {
@@ -61,7 +61,7 @@ class Scorer:
     ``section`` names the section of ``scoring`` in the configuration that has the settings of the scorer under its own
     name in the default pack. ``libraries`` are those that the scorer imports when it is used (name that is imported ->
     name of the distribution): that they are installed is checked when the configuration is loaded, and a changed
-    version of one counts as a changed scorer. ``file_setting`` names the setting that can stand in a file, as its text,
+    version of one counts as a changed scorer. ``file_setting`` names the setting that can be in a file, as its text,
     which the key ``file`` then names. ``may_miss`` says that a score may be NaN: there is none for this answer.
     """
 

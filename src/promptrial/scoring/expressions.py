@@ -39,7 +39,7 @@ def compiled(pattern: str, *, case: bool = True, multiline: bool = False, dotall
     Raises
     ------
     ValueError
-        If it is none, or too large; says so in one sentence.
+        If it is not one, or too large; says so in one sentence.
     """
     import re2
 
@@ -56,7 +56,7 @@ def compiled(pattern: str, *, case: bool = True, multiline: bool = False, dotall
 
 
 def searchable(text: str) -> str:
-    """Return a text as RE2 can read it: half of a surrogate pair, which is no character, becomes U+FFFD."""
+    """Return a text as RE2 can read it: half of a surrogate pair, which is not a character, becomes U+FFFD."""
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 

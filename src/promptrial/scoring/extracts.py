@@ -19,7 +19,7 @@ from promptrial.scoring.json_values import MISSING, at_path
 __all__ = ["After", "Extract", "FencedBlock", "FirstLine", "Found", "JsonField", "LastLine", "Pattern", "Step"]
 
 _FENCE: Final = re.compile(r" {0,3}(?P<fence>(?=(?P<ticks>`{3,}))(?P=ticks)(?!.*`)|~{3,})[ \t]*(?P<info>\S*)")
-"""An opening or closing fence. Behind backticks no other one may stand on the line: that would be inline code."""
+"""An opening or closing fence. After backticks no other one may be on the line: that would be inline code."""
 _LONGEST: Final = 1000
 _MOST_WORK: Final = 16
 """How often a text may be read, as a whole, in search of JSON."""
@@ -36,7 +36,7 @@ class Step:
 
     @abstractmethod
     def find(self, text: str) -> str | None:
-        """Return the part of the text; None if it is not there."""
+        """Return the part of the text; None if it does not exist."""
 
     @abstractmethod
     def of(self, text: str) -> str:
@@ -158,12 +158,12 @@ class FirstLine(Step):
 
 @dataclass(frozen=True)
 class FencedBlock(Step):
-    """What stands in the last fenced block: between lines of three backticks or tildes, or to the end of the text.
+    """What is in the last fenced block: between lines of three backticks or tildes, or to the end of the text.
 
     Attributes
     ----------
     fenced_block : str
-        The language that stands behind the opening fence, in any case; any if empty.
+        The language that is after the opening fence, in any case; any if empty.
 
     References
     ----------
@@ -222,7 +222,7 @@ class JsonField(Step):
     """A field of the first JSON object or array in the text that has it.
 
     Text is taken as it is; a number as it is written, ``true`` and ``false`` as these words, an object or array as
-    JSON; ``null`` counts as not found. Of a key that stands twice in an object the last value counts.
+    JSON; ``null`` counts as not found. Of a key that occurs twice in an object the last value counts.
 
     Attributes
     ----------

@@ -66,7 +66,7 @@ TRUTH_WORDS: Final = frozenset[str]().union(
     ("예", "네", "아니요", "아니오"),
     ("ใช่", "ไม่ใช่"),
 )
-"""Yes and no, true and false, in usual languages and lower case. Many stand within the other one, or in any text."""
+"""Yes and no, true and false, in usual languages and lower case. Many are within the other one, or in any text."""
 ITEM_RULES: Final = (
     FittingRule("unanswerable", "no right answer", ("abstain_rate", "false_answer_rate")),
     FittingRule("passage", "a passage", ("unsupported_rate",)),

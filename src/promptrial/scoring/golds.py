@@ -43,7 +43,7 @@ class GoldCheck:
         """Item id -> its first accepted answer that reads as a refusal."""
 
     def notice(self, place: object, item: Item) -> None:
-        """Look at the accepted answers of an item that stands at ``place``."""
+        """Look at the accepted answers of an item that is at ``place``."""
         refusals = [answer for answer in item.answers if is_abstention(answer, self._extra)]
         if refusals:
             only = len(refusals) == len(item.answers)
@@ -76,7 +76,7 @@ class UnusableGolds:
         self._found: dict[str, dict[str, str]] = {name: {} for name in self._scorers}
 
     def notice(self, place: object, item: Item) -> None:
-        """Look at the accepted answers of an item that stands at ``place``."""
+        """Look at the accepted answers of an item that is at ``place``."""
         for name, scorer in self._scorers.items():
             problem = scorer.gold_problem(item) if scorer.applies(item) else None
             if problem is not None:

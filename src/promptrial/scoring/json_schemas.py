@@ -1,6 +1,6 @@
 """JSON Schemas that may come from anybody: checked when loaded, nothing fetched, patterns linear, work bounded.
 
-``jsonschema`` does the validation. Replaced are only its keywords that a hostile schema could use to take for ever:
+``jsonschema`` does the validation. Replaced are only its keywords that a hostile schema could use to take forever:
 patterns run on re2, and references are counted.
 """
 

@@ -12,7 +12,7 @@ __all__ = ["MISSING", "at_path", "depth", "equal", "read_json"]
 MAX_DEPTH: Final = 50
 """How deep an answer or a schema may be nested; deeper JSON is refused, as validation recurses."""
 MISSING: Final = object()
-"""What stands at a path that is not there."""
+"""The value of a path that does not exist."""
 
 
 def read_json(text: str) -> Any:  # noqa: ANN401 - any value of JSON
@@ -56,7 +56,7 @@ def _refuse(text: str) -> float:
 
 
 def depth(value: object) -> int:
-    """Return how many lists and objects stand in one another at the deepest place; it does not recurse."""
+    """Return how deeply lists and objects are nested; it does not recurse."""
     level, found = [value], 0
     while level := [each for each in level if isinstance(each, dict | list)]:
         found += 1
@@ -65,7 +65,7 @@ def depth(value: object) -> int:
 
 
 def at_path(value: object, path: str) -> object:
-    """Return what stands at a path of keys and positions, as ``a.b.0``; ``MISSING`` if nothing does."""
+    """Return what is at a path of keys and positions, as ``a.b.0``; ``MISSING`` if nothing does."""
     for key in path.split("."):
         if isinstance(value, dict) and key in value:
             value = value[key]

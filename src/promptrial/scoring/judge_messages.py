@@ -1,6 +1,6 @@
 """What a judge is asked, and what its reply says: texts, delimiters, the schema of a verdict. Pure; asks nobody.
 
-Whatever is judged stands between delimiters that depend on its own text, so that no answer can hold the one that ends
+Whatever is judged is between delimiters that depend on its own text, so that no answer can hold the one that ends
 it. The verdict is what the JSON object of the reply says, and nothing else in it. No request names an arm.
 """
 
@@ -46,7 +46,7 @@ _NAMES: Final[Mapping[ShownPart, str]] = {
 }
 """What delimiters call them, in the order in which they are shown."""
 _MOST_REPEATED: Final = 2_000
-"""Characters of a reply that is no verdict which the repair shows to the judge again."""
+"""The number of characters of a reply without a verdict that the second request shows to the judge."""
 
 
 class Text(NamedTuple):
@@ -120,7 +120,7 @@ class Verdict:
 
 
 class VerdictError(ValueError):
-    """A reply is no verdict; the text says why, as a judge may be told."""
+    """A reply is not a verdict; the text says why, as a judge may be told."""
 
 
 _FENCED: Final = re.compile(r"\A```(?:json)?\s*\n(.*?)\n?```\Z", re.DOTALL)

@@ -179,7 +179,7 @@ def triviaqa_bare(text: str) -> str:
 
 
 def without_articles(words: list[str]) -> list[str]:
-    r"""Return the words with *a*, *an* and *the* taken out wherever they stand between word boundaries.
+    r"""Return the words with *a*, *an* and *the* taken out wherever they are between word boundaries.
 
     Equal to ``re.sub(r"\b(a|an|the)\b", " ", " ".join(words)).split()``, as the official scripts have it, at a fraction
     of the cost: a boundary inside a word needs a character that is neither letter nor digit, so only words that have
@@ -222,7 +222,7 @@ NQ_OPEN: Final = EvaluationRules("nq_open", nq_open_bare, drops_empty_golds=Fals
 """NQ-open defines exact match alone; its token F1 here is SQuAD's under this normaliser."""
 TRIVIAQA: Final = EvaluationRules("triviaqa", triviaqa_bare, drops_empty_golds=False, f1_of_empties=0.0)
 EXACT: Final = EvaluationRules("exact", as_it_stands, drops_empty_golds=False, f1_of_empties=1.0, articles=True)
-"""No official evaluation: the texts as they stand."""
+"""No official evaluation: the texts as they are."""
 LETTERS: Final = replace(SQUAD_V2, name="letters", characters=True, keeps_wordless=True)
 """No official evaluation: for accepted answers such as "A", which SQuAD's rules take for an article."""
 

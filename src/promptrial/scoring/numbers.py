@@ -43,7 +43,7 @@ _PART: Final = r"\s?(?:\{\s?([-+\u2212]?(?:[0-9]{1,50}(?:\.[0-9]{1,50})?|\.[0-9]
 _FRACTION: Final = re.compile(rf"(?P<sign>[-\u2212])?\\[dtc]?frac{_PART}{_PART}")
 """A fraction of TeX. Without braces, its parts are one digit each."""
 _FORM: Final = "\ufdd0"
-"""What marks the start of a fraction that was one character: no text has it, it is no character of Unicode."""
+"""What marks the start of a fraction that was one character: no text has it, it is not a character of Unicode."""
 _BEHIND_A_WORD: Final = re.compile(rf"(?<=\w)[ \u00a0]?{_FORM}")
 _SPACED: Final = re.compile(r"[^0-9]{0,4}[1-9][0-9]{0,2}(?: [0-9]{3})+(?![0-9])")
 """Plain spaces between thousands, at the start of a text."""
@@ -80,7 +80,7 @@ class Number:
 def whole_number(text: str, decimal: DecimalMark = ".") -> Number | None:
     """Return the number that a text is, a full stop and white space aside; None if it is anything else.
 
-    Where nothing else stands, plain spaces part thousands as well: elsewhere "12 345" is two numbers.
+    Where there is nothing else, plain spaces separate thousands as well: elsewhere "12 345" is two numbers.
 
     Examples
     --------
@@ -97,17 +97,17 @@ def read_number(text: str, decimal: DecimalMark = ".") -> Number | None:
     """Return the number that a text is, else the last one in it; None if it has none.
 
     A number is one of: digits, with thousands in groups (``1,000``, ``1'000``, ``1_000``, no-break spaces), a decimal
-    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``, ``10⁶``); a fraction (``3/4``), also behind a
-    whole number (``1 1/2``). A sign and a currency symbol may stand before it, a percent sign behind it. Digits of
-    every script count. Digits right behind a letter ("H2O", "Q3"), exponents of anything but a number ("cm^2"), powers
-    of brackets ("(-2)^2") and those with an exponent that is not whole ("2^0.5") are no number; words ("five", the
+    part, an exponent (``1e-3``, ``1.5 x 10^6``, ``10^6``, ``10**6``, ``10⁶``); a fraction (``3/4``), also after a
+    whole number (``1 1/2``). A sign and a currency symbol may be before it, a percent sign behind it. Digits of
+    every script count. Digits right after a letter ("H2O", "Q3"), exponents of anything but a number ("cm^2"), powers
+    of brackets ("(-2)^2") and those with an exponent that is not whole ("2^0.5") are not numbers; words ("five", the
     million of "2 million") are not read; "3:15" and "1/2/2020" are several numbers.
 
     Parameters
     ----------
     text : str
     decimal : {".", ","}
-        The decimal mark. The other one parts thousands.
+        The decimal mark. The other one separates thousands.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def _plain(text: str) -> str:
 
 
 def _fraction(match: re.Match[str]) -> str:
-    """Return a fraction of TeX as people write it; behind a number it is the part of a mixed one."""
+    """Return a fraction of TeX as people write it; after a number it is the part of a mixed one."""
     over, below = (Fraction(part.replace("\u2212", "-")) for part in match.groups()[1:] if part)
     if not below:
         return match[0]
@@ -199,7 +199,7 @@ def _with_powers(line: str) -> str:
 def _exponent(match: re.Match[str]) -> str:
     """Return a number and its exponent if that is a whole one, and nothing of a number with any other exponent.
 
-    What is raised but no exponent of a number, such as the one of a unit, is no number.
+    What is raised but no exponent of a number, such as the one of a unit, is not a number.
     """
     base, raised = match["base"] or "", match[0][len(match["base"] or "") :]
     exponent = raised.strip(" \u00a0^{}()").replace("\u2212", "-").replace(" ", "")
@@ -254,5 +254,5 @@ def _is_small(exponent: str) -> bool:
 
 
 def _mixed(whole: Fraction, part: Fraction) -> Fraction:
-    """Return a mixed number; what stands before a fraction of 1 or more is a number of its own."""
+    """Return a mixed number; what is before a fraction of 1 or more is a number of its own."""
     return whole + part if part < 1 and whole.denominator == 1 else part

@@ -1,4 +1,4 @@
-"""Whether an accepted answer stands in an answer, or at its start: what ``includes`` and ``starts_with`` share."""
+"""Whether an accepted answer is in an answer, or at its start: what ``includes`` and ``starts_with`` share."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class GoldInAnswer(Scorer):
     words : bool
         Whether an accepted answer counts only as whole words ("Berlin", but not in "Berliner").
     normalize : bool
-        Whether both are compared as the rules of the data set normalise them. Otherwise they are compared as they
-        stand, white space aside.
+        Whether both are compared as the rules of the data set normalise them. Otherwise they are compared as they are,
+        white space aside.
     case : bool
         Whether upper and lower case differ. Needs ``normalize: false``, since the rules fold case.
 
@@ -86,7 +86,7 @@ class GoldInAnswer(Scorer):
         return any(answer.normalized.startswith(text) if self.at_start else text in answer.normalized for text in texts)
 
     def _is_written(self, wanted: str, answer: PreparedAnswer) -> bool:
-        """Whether an accepted answer that is normalised to nothing is the answer, or stands in it in the same case."""
+        """Whether an accepted answer that is normalised to nothing is the answer, or is in it in the same case."""
         same = _folded(wanted, case=False) == _folded(answer.text, case=False)
         return same or self._stands(_folded(wanted, case=True), answer.text, case=True)
 
@@ -193,7 +193,7 @@ def _joined(before: str, after: str) -> bool:
 
 
 def _begins_in_number(text: str, start: int) -> bool:
-    """Tell whether a place of a text is within a number: behind its sign, or behind a mark between its digits."""
+    """Tell whether a place of a text is within a number: after its sign, or after a mark between its digits."""
     if not start or not text[start : start + 1].isdigit():
         return False
     before = text[start - 1]

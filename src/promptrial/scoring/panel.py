@@ -35,7 +35,7 @@ _Many = Callable[[Sequence[tuple[Gold, PreparedAnswer]]], Sequence[float]]
 
 
 class _Measure(NamedTuple):
-    """A scorer, and what it says of itself that is asked for each answer."""
+    """A scorer, and what it says about itself that is asked for each answer."""
 
     name: str
     applies: Callable[[Item], bool] | None

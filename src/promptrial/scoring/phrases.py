@@ -3,9 +3,9 @@
 A phrase is a line of words. ``[x]`` is optional, ``(x|y)`` and ``[x|y]`` offer a choice, ``{name}`` stands for a piece
 that is defined once, and ``…`` for one or more words that do not begin to answer. Nothing here knows a language.
 
-A text is a list of words, and where a match may stand in it is a set of positions, kept as the bits of an integer. Each
-part of a phrase moves all positions at once, so nothing is ever tried twice: matching takes time in proportion to the
-size of the phrases, whatever the text is, and phrases need no compiling beyond being read.
+A text is a list of words, and the places that a match may have reached in it are a set of positions, kept as the bits
+of an integer. Each part of a phrase moves all positions at once, so nothing is ever tried twice: matching takes time in
+proportion to the size of the phrases, whatever the text is, and phrases need no compiling beyond being read.
 
 References
 ----------
@@ -45,11 +45,11 @@ class Speech:
 
     @property
     def end(self) -> int:
-        """The position behind the last word."""
+        """The position after the last word."""
         return 1 << len(self.words)
 
     def places(self, words: Iterable[str]) -> int:
-        """Return the positions at which one of the words stands."""
+        """Return the positions at which one of the words occurs."""
         found = 0
         for word in words:
             found |= self._places.get(word, 0)
@@ -82,7 +82,7 @@ class _Node(Protocol):
         """Whether it matches no words at all."""
 
     def match(self, speech: Speech, at: int) -> int:
-        """Return the positions behind all matches that begin at one of the positions ``at``."""
+        """Return the positions after all matches that begin at one of the positions ``at``."""
 
 
 class _Words:
@@ -208,7 +208,7 @@ class Phrases:
                 self._by_word.setdefault(word, []).append(phrase)
 
     def match(self, speech: Speech, at: int) -> int:
-        """Return the positions behind all matches that begin at one of the positions ``at``."""
+        """Return the positions after all matches that begin at one of the positions ``at``."""
         found = 0
         for phrase in self._candidates(speech, at):
             found |= phrase.match(speech, at)

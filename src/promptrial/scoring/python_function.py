@@ -1,6 +1,6 @@
 """A function in a Python file of the user's, as a scorer: it gets what its parameters name, and returns a number.
 
-What its scores mean stands in the configuration (``config.stated``) or follows from its signature: a parameter without
+What its scores mean is in the configuration (``config.stated``) or follows from its signature: a parameter without
 a default is what it needs, and ``-> bool`` makes the scale binary. Nothing is guessed from the scores themselves.
 """
 
@@ -189,7 +189,7 @@ def _check(function: str, parameters: Parameters, given: Mapping[str, Any], know
 
 
 def _scale(function: Callable[..., object]) -> Scale:
-    """Return the scale that a function says of itself: binary if it is annotated to return a truth value."""
+    """Return the scale that a function says about itself: binary if it is annotated to return a truth value."""
     returns = getattr(function, "__annotations__", {}).get("return")
     return "binary" if returns in {bool, "bool"} else "continuous"
 

@@ -9,7 +9,7 @@ with one exception: what is spelt like a title ("I Don't Know Why") is an answer
 * ``Unknown Pleasures``, ``I Don't Know How to Love Him`` and ``No Answer (album)`` are answers.
 * ``I don't know, Paris?`` and ``The passage does not say, but it was Rollo.`` are answers: they commit to something,
   and are scored on what they say.
-* A text without a single word (``...``) is no abstention: it does not say so, unless an extra refusal has none either.
+* A text without a single word (``...``) is not an abstention, unless an extra refusal has no word either.
 * A text of more than 400 characters is an answer: declining takes fewer.
 * ``None`` and ``Nobody`` are answers, since they can be true ones.
 
@@ -168,7 +168,7 @@ def _book(code: str) -> _Book:
     language = LANGUAGES[code]
     split = _split if language.spaced else _characters
     vocabulary = Vocabulary(language.pieces, split, _FREE_WORDS if language.spaced else _FREE_CHARACTERS)
-    # English labels ("Answer:") stand before answers in every language.
+    # English labels ("Answer:") are before answers in every language.
     labels = () if code == "en" or not language.spaced else _book("en").fillers
     return _Book(
         refusals=vocabulary.phrases(language.refusals),
@@ -212,7 +212,7 @@ def _unaccented_lines(text: str) -> str:
 
 @cache
 def _triggers() -> dict[str, tuple[str, ...]]:
-    """Return word -> the languages in whose refusals it may stand."""
+    """Return word -> the languages in whose refusals it may be."""
     found: dict[str, tuple[str, ...]] = {}
     for code, language in LANGUAGES.items():
         if language.spaced:
@@ -270,7 +270,7 @@ def is_abstention(text: str, extra_refusals: tuple[str, ...] = ()) -> bool:
 
 
 def are_abstentions(texts: Sequence[str], extra_refusals: tuple[str, ...] = ()) -> list[bool]:
-    """Return what ``is_abstention`` says of each text; those of ASCII are looked through together for words that may.
+    """Return what ``is_abstention`` says about each text; ASCII texts are searched together for words that may.
 
     Examples
     --------
@@ -326,7 +326,7 @@ class _Judge:
         """Judge a sentence by the best way of taking its clauses together."""
         if len(clauses) > _MAX_CLAUSES:
             return "commits"
-        best: list[_Verdict] = ["says nothing"]  # of what stands before each clause
+        best: list[_Verdict] = ["says nothing"]  # of what is before each clause
         for end in range(1, len(clauses) + 1):
             found: _Verdict = "commits"
             for start in reversed(range(end)):
@@ -370,7 +370,7 @@ class _Judge:
         return "says nothing" if silent else "commits"
 
     def _after_fillers(self, speech: Speech) -> int:
-        """Return the positions behind none to three fillers."""
+        """Return the positions after none to three fillers."""
         reached = 1
         for _ in range(_MAX_FILLERS):
             for fillers in self._book.fillers:

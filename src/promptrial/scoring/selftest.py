@@ -66,7 +66,7 @@ _MANDATE: Final = re.compile(
 def mandated_refusals(text: str) -> list[str]:
     r"""Return the refusals that a prompt or task instruction tells the model to use, in order, each once.
 
-    The convention: a refusal stands in double quotes, straight or curly, on one line, right after ``exactly`` or
+    The convention: a refusal is in double quotes, straight or curly, on one line, right after ``exactly`` or
     after one of *reply, answer, respond, say, write, output, return, state* (between them only *exactly, only, just,
     simply, with, the, word(s), phrase, this* and a colon). A mandate that is denied (``never say "..."``) is not one.
 
@@ -94,7 +94,7 @@ def variants(refusal: str) -> Iterator[str]:
 
 
 def run(refusals: Iterable[str], settings: ScoringSettings) -> int:
-    """Check that every variant of every refusal is an abstention, and that no known answer is.
+    """Check that every typesetting of every refusal is an abstention, and that no known answer is.
 
     Returns
     -------

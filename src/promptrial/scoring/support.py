@@ -1,4 +1,4 @@
-"""Where a claim stands in a passage: verbatim, or by its words. In every script, whatever stands inside words.
+"""Where a claim is in a passage: verbatim, or by its words. In every script, whatever is inside words.
 
 These are not the words of an official evaluation: those make ``anglonorman`` of *Anglo-Norman* and one word of a whole
 Chinese sentence, and then find neither *Norman* nor a name in it.
@@ -86,7 +86,7 @@ class Passage:
         return found
 
     def holds(self, span: str) -> bool:
-        """Tell whether a span stands in the passage as it is, but for casing, white space and quotes around it.
+        """Tell whether a span is in the passage as it is, except for casing, white space and quotes around it.
 
         It must not begin or end within a number, and a single word of an alphabet not within a word.
 
@@ -108,7 +108,7 @@ class Passage:
         return has_share(words, self.parted, least)
 
     def in_order(self, words: list[str]) -> bool:
-        """Tell whether the words stand in the passage one after another (true of no words)."""
+        """Tell whether the words are in the passage one after another (true of no words)."""
         return not words or f" {' '.join(words)} " in self.words
 
 
@@ -140,13 +140,13 @@ class Passages:
         return found
 
     def forget(self) -> None:
-        """Keep none any more."""
+        """Keep none from now on."""
         self._kept.clear()
         self._characters = 0
 
 
 def has_share(words: list[str], text: str, least: float) -> bool:
-    """Tell whether at least a share of some words stands in a text, a space on either side of each; true of no words.
+    """Tell whether at least a share of some words is in a text, a space on either side of each; true of no words.
 
     It looks for no more words than it takes to tell.
 

@@ -15,7 +15,7 @@ from typing import Final
 __all__ = ["SIGNS", "apart", "is_sign", "other_reading", "with_equal_numbers", "with_whole_numbers"]
 
 SIGNS: Final = "-−–﹣－"
-"""What a minus is written as; the hyphen first, so that it is no range in a class of characters."""
+"""What a minus is written as; the hyphen first, so that it is not a range in a class of characters."""
 _POINT, _COMMA, _MINUS = "qdq", "qcq", "qmq"
 """Letters that no text has between digits; ASCII, because texts of ASCII alone are prepared several times as fast."""
 _MAY_CHANGE: Final = re.compile(rf"[{SIGNS}.,](?=[$€£¥]?\d)")
@@ -88,7 +88,7 @@ def other_reading(text: str) -> str:
 
 
 def _is_bullet(dash: re.Match[str]) -> bool:
-    """Tell whether one dash is a bullet: behind another line, with a word after its number or no mark before it."""
+    """Tell whether one dash is a bullet: after another line, with a word after its number or no mark before it."""
     start = dash.start()
     return start > 0 and (dash["word"] is not None or dash.string[max(0, start - 2)].isalnum())
 
@@ -119,7 +119,7 @@ def _as_word(match: re.Match[str]) -> str:
 
 
 def _parted(digits: str, written: Callable[[str], str] = str) -> str:
-    """Return digits and marks with a space behind each mark that separates numbers, and each number as ``written``."""
+    """Return digits and marks with a space after each mark that separates numbers, and each number as ``written``."""
     if digits.isdigit():
         return digits
     if _ONE_NUMBER.fullmatch(digits):

@@ -14,16 +14,16 @@ class Language(NamedTuple):
     Attributes
     ----------
     triggers : str
-        Words one of which stands in every refusal, so that other texts are not compared at all. Of a language written
+        Words one of which is in every refusal, so that other texts are not compared at all. Of a language written
         without spaces, a range of characters (``\u4e00-\u9fff``) that such a text holds.
     refusals : str
         Phrases that decline, one a line.
     untitled : str
         Phrases that decline, unless they are spelt like a title ("I Don't Know Why"). These may end in free words.
     fillers : str
-        Phrases that neither decline nor answer and may stand before a refusal: regrets, labels, hesitations.
+        Phrases that neither decline nor answer and may be before a refusal: regrets, labels, hesitations.
     explanations : str
-        Phrases that may stand beside a refusal: what the passage is about, what would be needed, an offer to help.
+        Phrases that may be beside a refusal: what the passage is about, what would be needed, an offer to help.
     joints : str
         Words between two clauses, each of which must stand by itself.
     continues : str

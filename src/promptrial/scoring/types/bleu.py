@@ -1,4 +1,4 @@
-"""BLEU of one answer: how many of its sequences of words stand in the accepted ones."""
+"""BLEU of one answer: how many of its sequences of words are in the accepted ones."""
 
 from __future__ import annotations
 

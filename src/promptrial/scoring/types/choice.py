@@ -15,7 +15,7 @@ __all__ = ["Choice"]
 class Choice(Scorer):
     """Whether the answer names a right choice: by its letter, its number or its text.
 
-    The rules, and their order, stand in ``scoring.choosing``; an answer that names several different choices names
+    The rules, and their order, are in ``scoring.choosing``; an answer that names several different choices names
     none. Questions without choices are left out. An abstention scores as for exact match.
 
     Attributes

@@ -73,7 +73,7 @@ class Command(Stated, BatchScorer):
         return self.said_of("command")
 
     def said_of(self, name: str) -> Declaration:
-        """Return what the configuration says of the scorer of this name."""
+        """Return what the configuration says about the scorer of this name."""
         return self.declaration(label_of(name), f"What does {' '.join(self.command)[:80]} say?")
 
     def score_batch(self, answers: Sequence[tuple[Gold, PreparedAnswer]]) -> Sequence[float]:

@@ -1,4 +1,4 @@
-"""Includes: whether an accepted answer stands in the answer. For short golds, beside exact match."""
+"""Includes: whether an accepted answer is in the answer. For short golds, beside exact match."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class JudgeSettings(Scorer):
         Raises
         ------
         VerdictError
-            If it is none.
+            If it is not one.
         """
         return verdict_of(reply, self.key, self.allowed)
 

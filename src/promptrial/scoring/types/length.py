@@ -24,7 +24,7 @@ _LARGEST: Final = 10**9
 def count_words(text: str) -> int:
     """Return how many words a text has: between spaces, or characters where the script has no spaces.
 
-    What has no letter and no digit in it, such as a dash, is no word.
+    What has no letter and no digit in it, such as a dash, is not a word.
 
     Examples
     --------
@@ -41,7 +41,7 @@ class Length(Scorer):
     Attributes
     ----------
     unit : {"words", "tokens", "characters"}
-        ``words`` stand between spaces (characters where the script has none), ``characters`` are code points without
+        ``words`` are between spaces (characters where the script has none), ``characters`` are code points without
         white space around the answer, ``tokens`` are those that the provider counted for the whole response,
         reasoning included.
     max, min : int, optional

@@ -32,9 +32,9 @@ class Numeric(Scorer):
     """Whether the last number of the answer equals the last number of an accepted answer.
 
     So worked answers need no marker: of "12 / 3 = 4 an hour, and 4 * 5 = 20" the number is 20. In a text that is
-    nothing but a number, plain spaces part thousands too ("1 000"). Numbers are compared exactly, as fractions. What is
-    read as a number, and what is not, stands in ``scoring.numbers.read_number``. Items none of whose accepted answers
-    has a number are left out; an abstention scores as for exact match.
+    nothing but a number, plain spaces separate thousands too ("1 000"). Numbers are compared exactly, as fractions.
+    What is read as a number, and what is not, is in ``scoring.numbers.read_number``. Items none of whose accepted
+    answers has a number are left out; an abstention scores as for exact match.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Numeric(Scorer):
     relative : float
         The same as a share of the accepted number's size. The larger of both counts.
     decimal : {".", ","}
-        The decimal mark, in questions and answers alike; the other one parts thousands.
+        The decimal mark, in questions and answers alike; the other one separates thousands.
     percent : {"either", "exact"}
         ``either``: 50% equals 50 and 0.5 where the other number has no percent sign. ``exact``: 50% is 0.5.
 
@@ -54,7 +54,7 @@ class Numeric(Scorer):
 
     References
     ----------
-    Cobbe et al. 2021, "Training Verifiers to Solve Math Word Problems" (GSM8K), whose answers are the number behind
+    Cobbe et al. 2021, "Training Verifiers to Solve Math Word Problems" (GSM8K), whose answers are the number after
     ``####``; taking the last number of an answer is what evaluations of it do.
     """
 

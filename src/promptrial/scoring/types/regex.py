@@ -23,7 +23,7 @@ class Regex(Scorer):
     Attributes
     ----------
     pattern : str
-        In RE2's syntax: no look-around, no back references. Asked of every answer as it stands, abstentions too.
+        In RE2's syntax: no look-around, no back references. Asked of every answer as it is, abstentions too.
     from_gold : bool
         Whether each accepted answer is a pattern, instead of ``pattern``; one of them has to match. An abstention
         scores as for exact match.

@@ -4,11 +4,11 @@ The denominator is every answered open-book request. An abstention makes no clai
 out instead would compare the arms on different items, chosen by what the prompts did. Closed-book items have no
 passage and no such rate.
 
-A span that stands verbatim in the passage is supported, in every script and whatever punctuation is inside its words.
+A span that is verbatim in the passage is supported, in every script and whatever punctuation is inside its words.
 For any other answer there are two strategies:
 
 ``exact``
-    Supported if the answer's words stand in the passage one after another.
+    Supported if the answer's words are in the passage one after another.
 ``overlap``
     Supported if at least ``min_token_overlap`` of the answer's words occur in the passage. Each word of the answer
     counts as often as the answer has it; one mention in the passage supports them all.
@@ -32,7 +32,7 @@ __all__ = ["Unsupported", "contains"]
 
 
 def contains(tokens: list[str], passage: str) -> bool:
-    """Tell whether the tokens stand in the passage one after another (true of no tokens).
+    """Tell whether the tokens are in the passage one after another (true of no tokens).
 
     ``passage`` is normalised, with a space at either end.
 
