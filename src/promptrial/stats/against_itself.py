@@ -41,7 +41,7 @@ SPLITS: Final = 1_000
 """How many splits are drawn of up to 4,000 items."""
 _FEWEST: Final = 100
 _ITEMS_TESTED: Final = 4_000_000
-"""Items in all splits together, more or less: a minute of one core at the most."""
+"""Items in all splits together, more or less: a minute of one core at most."""
 _TENTHS: Final = 10
 _COMMON: Final = 0.01
 """The largest share that one p-value may have where the two-sided test of uniformity is made."""
@@ -49,7 +49,7 @@ _COMMON: Final = 0.01
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """All answers of one arm to one metric at one temperature, in columns that may change places.
+    """All answers of one arm to one measure at one temperature, in columns that may change places.
 
     Attributes
     ----------
@@ -69,13 +69,13 @@ class Asked:
 
     @property
     def per_side(self) -> int:
-        """How many columns stand on each side of a split."""
+        """How many columns are on each side of a split."""
         return int(self.score.shape[1]) // 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """What the declared test says of each split: arrays of shape (n_splits,); ``p`` is NaN where none can be made.
+    """What the declared test says about each split: arrays of shape (n_splits,); ``p`` is NaN where none can be made.
 
     ``sample`` is the first split, for what all have in common. ``reason`` says why there is no p-value.
     """
@@ -90,7 +90,8 @@ class Splits:
 def split_pairings(asked: Asked, settings: StatsSettings, n_splits: int) -> Iterator[Pairing]:
     """Yield each split, laid out by item; missing answers count as the settings say.
 
-    The draws depend on the seed, the temperature and the clusters alone: all metrics of the same items are split alike.
+    The draws depend on the seed, the temperature and the clusters alone: all measures of the same items are split
+    alike.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def split_pairings(asked: Asked, settings: StatsSettings, n_splits: int) -> Iter
 
 
 def as_asked(asked: Asked, settings: StatsSettings) -> PairedSample:
-    """Return the first half of the columns against the second, as they stand."""
+    """Return the first half of the columns against the second, as they are."""
     places, half = np.tile(np.arange(asked.score.shape[1]), (len(asked.score), 1)), asked.per_side
     return _laid_out(asked, places[:, :half], places[:, half : 2 * half], settings).sample()
 

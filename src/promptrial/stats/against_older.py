@@ -36,10 +36,12 @@ def drift_row(
     ----------
     table : ScoreTable
         With the new scores.
-    metric, contrast, temp
+    metric : str
+    contrast : Contrast
+    temp : float
         The endpoint.
     older : tuple of ndarray, shape (n_items,)
-        The older scores, NaN where there is none, and how many answers are behind each.
+        The older scores, NaN where there is none, and how many answers each is the mean of.
     settings : StatsSettings
         As the trial is analysed.
     runs : tuple of str

@@ -1,8 +1,8 @@
 """From a table of scores to the whole ``significance.json``: every endpoint, every statistic, one decision each.
 
-An endpoint is a metric at a temperature in one contrast, over all items or a subset. Every statistic that applies to it
-gives rows; one designated p-value each (``endpoints``) is corrected and decided on (``families``), and the others are
-there to be read.
+An endpoint is a measure at a temperature in one contrast, over all items or a subset. Every statistic that applies to
+it gives rows; one designated p-value each (``endpoints``) is corrected and decided on (``families``), and the others
+are there to be read.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def analyse(
     pooled : bool
         Whether effects over several data sets were declared.
     looked_at : str, optional
-        The metric on which a stopping rule decides over all items: its tests are corrected by the rule alone
+        The measure on which a stopping rule decides over all items: its tests are corrected by the rule alone
         (``under_looks``), and no other test is corrected for them. It has no trend and no effect over data sets.
     threads : int
         In how many threads to compute; the document is the same for any number. NumPy lets several run at once.
@@ -86,7 +86,7 @@ def analyse(
     Notes
     -----
     A subset dimension with a single level repeats the overall endpoint and is left out. A subset with the same pairs as
-    an earlier one (a metric may apply to one data set only) has its numbers: a second draw would show a difference
+    an earlier one (a measure may apply to one data set only) has its numbers: a second draw would show a difference
     where there is none.
     """
     settings = settings or StatsSettings()
@@ -120,7 +120,7 @@ def analyse(
 
 
 def decided_pairing(table: ScoreTable, settings: StatsSettings) -> Callable[[str, float, Contrast], Pairing]:
-    """Return what lays a metric at a temperature out for two arms; missing answers count as in what decides."""
+    """Return what lays a measure at a temperature out for two arms; missing answers count as in what decides."""
 
     def pair(metric: str, temp: float, contrast: Contrast) -> Pairing:
         return under_rule(pairing_of(table, metric, temp, contrast, settings), settings.missing)
@@ -129,7 +129,7 @@ def decided_pairing(table: ScoreTable, settings: StatsSettings) -> Callable[[str
 
 
 def pairing_of(table: ScoreTable, metric: str, temp: float, contrast: Contrast, settings: StatsSettings) -> Pairing:
-    """Lay out a metric at a temperature for a contrast, with the scale that the settings declare; see ``pair_scores``.
+    """Lay out a measure at a temperature for a contrast, with the scale that the settings declare; see ``pair_scores``.
 
     Where the table has no plan, the worst score is the end of the range that is not wanted, or unknown.
     """
@@ -232,9 +232,9 @@ def _levels(scope: Scope, names: Sequence[str], codes: IntArray) -> Iterator[_Su
 
 
 class _Analyst:
-    """Analyses one metric at a temperature, over all items and in each subset.
+    """Analyses one measure at a temperature, over all items and in each subset.
 
-    ``attrition_tests`` holds the tests of this temperature that are already made: metrics of the same items share one.
+    ``attrition_tests`` holds the tests of this temperature that are already made: measures of the same items share one.
     It is None where only one arm was run: no arm has then lost anything that the other has.
     """
 
@@ -272,7 +272,7 @@ class _Analyst:
         return _Result(describe(sample, rows, self._settings), rows, self._tests(sample, rows) if rows else [])
 
     def _with_missing(self, subset: _Subset, endpoint: Endpoint) -> Endpoint:
-        """Return the endpoint with what is said of missing answers."""
+        """Return the endpoint with what is said about missing answers."""
         if self._decided is not self._pairing:
             endpoint = msgspec.structs.replace(endpoint, bounds=missing_bounds(self._pairing.sample(*subset)))
         if self._attrition_tests is None:
@@ -346,6 +346,6 @@ def _rows(sample: PairedSample, settings: StatsSettings, statistics: Sequence[St
 
 
 def _stream(sample: PairedSample, settings: StatsSettings, *names: str) -> np.random.Generator:
-    """Return the random numbers of an endpoint; but for the default contrast, its treatment is among their names."""
+    """Return the random numbers of an endpoint; except for the default contrast, its treatment is among their names."""
     arm = () if sample.contrast == DEFAULT_CONTRAST else (sample.contrast.treatment,)
     return stream(settings.random_seed, sample.metric, sample.temp, *names, *arm)

@@ -56,13 +56,13 @@ def arm_attrition(
 def missing_bounds(sample: PairedSample) -> MissingBounds:
     """Bound the effect on everyone by what the missing scores could be at worst and at best.
 
-    The population is every item of the subset that the metric applies to, and of each item every answer that was
+    The population is every item of the subset that the measure applies to, and of each item every answer that was
     planned. An item with K planned answers, of which k have the mean score s, has a mean between
     ``(k s + (K - k) low) / K`` and ``(k s + (K - k) high) / K``, with the ends of the range that the scorer declares.
 
     Notes
     -----
-    Whether a metric applies to an item that was lost in both arms is unknown where the table has no plan; such an item
+    Whether a measure applies to an item that was lost in both arms is unknown where the table has no plan; such an item
     counts, which can only widen the bounds.
 
     References

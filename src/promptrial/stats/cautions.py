@@ -48,10 +48,10 @@ def cautions(sample: PairedSample, test: DifferenceTest, settings: StatsSettings
 
 
 def still_true(said: Iterable[str], *, same_test: bool) -> Iterator[str]:
-    """Yield the cautions that hold where a stopping rule has put its interval and p-value in the place of others.
+    """Yield the cautions that hold where a stopping rule has put its interval and p-value in place of others.
 
-    What is said of the data stays. ``same_test`` is whether the rule makes the same test at levels of its own, so that
-    sparse data do to its interval what they did to the other; bets on no difference assume nothing of the kind.
+    What is said about the data stays. ``same_test`` is whether the rule makes the same test at levels of its own, so
+    that sparse data do to its interval what they did to the other; bets on no difference assume nothing of the kind.
     """
     for text in said:
         few = _STEPS.fullmatch(text)

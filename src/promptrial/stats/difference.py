@@ -85,7 +85,7 @@ class DifferenceTest:
 
 
 _MADE: Final = WeakKeyDictionary[PairedSample, dict[tuple[float, float, int, int], DifferenceTest]]()
-"""The tests that were made, for several rows show one; they are kept as long as their sample, and keep no sample."""
+"""The tests made so far, because several rows show one; they are kept as long as their sample, and keep no sample."""
 
 
 def difference_test(sample: PairedSample, settings: StatsSettings) -> DifferenceTest:

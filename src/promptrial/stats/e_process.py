@@ -1,7 +1,7 @@
 """An e-process: evidence against a mean that may be looked at any number of times, and its confidence sequence.
 
 Somebody bets against "the mean difference is m" with a capital of 1, cluster by cluster. If m is the truth, no strategy
-makes the capital grow on average, so it ever exceeds ``1 / alpha`` with probability ``alpha`` at the most. Several
+makes the capital grow on average, so it ever exceeds ``1 / alpha`` with probability ``alpha`` at most. Several
 strategies run side by side, each with a fixed share of the capital: the result depends on which clusters were seen, not
 on their order, and nothing is drawn at random.
 """

@@ -2,14 +2,14 @@
 
 What was declared is one family over all contrasts of a trial, so that more arms give no more chances:
 
-* ``primary``: the declared primary metrics, over all items. Holm where there is one contrast; with one test it is not
+* ``primary``: the declared primary measures, over all items. Holm where there is one contrast; with one test it is not
   corrected at all. Max-T over several contrasts (``several``).
 * ``equivalence`` and ``non_inferiority``: the margins that were declared, over all items. Holm.
 
 Leads are families of one contrast each, so that they do not depend on which other arms were run. The name of the
 contrast follows that of the family, where results name it (``documents.significance``):
 
-* ``exploratory``: every other metric, over all items. Benjamini-Hochberg.
+* ``exploratory``: every other measure, over all items. Benjamini-Hochberg.
 * ``subgroups/...``: the repeats of one endpoint over the data sets, or over the types, each a family of its own and
   never together with the overall test of the endpoint. Benjamini-Hochberg.
 * ``interactions/...``: the differences of one endpoint's effects between the data sets, or between the types, each a
@@ -77,10 +77,10 @@ def correct(
     tests : sequence of HypothesisTest
     alpha : float
     by_max_t : mapping, optional
-        (contrast, metric, temperature) -> what max-T makes of the p-value of a primary test, for each that has one.
+        (contrast, measure, temperature) -> what max-T makes of the p-value of a primary test, for each that has one.
         Without it, primary tests are corrected by Holm's method.
     looked_at : str, optional
-        A metric whose tests over all items a stopping rule corrects: they stay undecided here, and count nowhere.
+        A measure whose tests over all items a stopping rule corrects: they stay undecided here, and count nowhere.
 
     Returns
     -------

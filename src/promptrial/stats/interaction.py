@@ -36,7 +36,7 @@ def interaction(sample: PairedSample, other: PairedSample, settings: StatsSettin
     Parameters
     ----------
     sample, other : PairedSample
-        Of one metric at one temperature, with no item in common; the difference is the effect in ``sample`` less that
+        Of one measure at one temperature, with no item in common; the difference is the effect in ``sample`` less that
         in ``other``.
     settings : StatsSettings
 

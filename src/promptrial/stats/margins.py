@@ -128,7 +128,7 @@ def pairs_needed(sample: PairedSample, margin: float, alpha: float, *, both_side
     """Estimate how many pairs would show a margin; None where it is 0 or less, no margin, or there is one cluster.
 
     The power is 0.8; where ``both_sides`` have to be shown (equivalence), 0.9 each, which makes 0.8 for both if the
-    arms are alike. 0/1 pairs, and clusters of which few differ, need as many as ``AlikePairs`` says: they differ as
+    arms are alike. 0/1 pairs, and clusters few of which differ, need as many as ``AlikePairs`` says: they differ as
     often as they did, with the design effect seen. Others need ``(z_(1-alpha) + z_power)^2 V / margin^2``, V the mean
     squared difference times the design effect. None need fewer than the test needs unchanged ones.
 

@@ -33,10 +33,10 @@ from promptrial.stats.streams import stream
 __all__ = ["JointFlips", "MaxT", "counted_statistics", "joint_flips", "max_t", "step_down"]
 
 LARGEST_ENUMERATION: Final = 14
-"""Up to so many clusters with a difference, every flip is looked at: 8,192 at the most."""
+"""Up to so many clusters with a difference, every flip is looked at: 8,192 at most."""
 _MOST_FLIPS: Final = 16 * FEWEST_FLIPS
 _MOST_NUMBERS: Final = 8_000_000
-"""Flips times contrasts that are held at the most: 64 MB."""
+"""Flips times contrasts that are held at most: 64 MB."""
 _DECIMALS: Final = 9
 _FEWEST_BEYOND: Final = 20
 """Draws beyond a quantile that make it worth taking."""
@@ -99,7 +99,7 @@ class JointFlips:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaxT:
-    """What max-T says of some contrasts: arrays of shape (q,), in their order.
+    """What max-T says about some contrasts: arrays of shape (q,), in their order.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ def max_t(flips: JointFlips, columns: Sequence[int], p: FloatArray, level: float
     columns : sequence of int
         Which of its contrasts are tested.
     p : ndarray of float, shape (q,)
-        What the test that decides says of each contrast alone. Where it says less than the flips do, and where the
+        What the test that decides says about each contrast alone. Where it says less than the flips do, and where the
         score test decides, a contrast counts with the statistic that the flips reach with that probability.
     level : float
         Of the intervals that hold together, 1 less their confidence.

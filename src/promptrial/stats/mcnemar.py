@@ -2,7 +2,7 @@
 
 Throughout, ``b`` and ``c`` are the two kinds of discordant pairs: in rows made from a sample, ``b`` counts the gains
 (0 in the first arm, 1 in the second) and ``c`` the losses. Pairs are taken as independent;
-where items share passages the rows say so, and a chi-square adjusted for clusters stands beside them.
+where items share passages the rows say so, and a chi-square adjusted for clusters is beside them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class McNemar:
-    """The variants of McNemar's test.
+    """The forms of McNemar's test.
 
     ``exact`` is the conditional binomial test, ``midp`` its mid-p version, ``chi2``/``p_chi2`` the asymptotic test
     without and ``chi2_cc``/``p_cc`` with continuity correction. The chi-squares are NaN when no pair is discordant.

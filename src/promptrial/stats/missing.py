@@ -17,7 +17,7 @@ from promptrial.stats.score_table import is_nothing, nothing
 __all__ = ["WORST_UNKNOWN", "answered_shares", "attrition_test", "count_as_failures", "under_rule", "worst_is_known"]
 
 ANSWERED: Final = "answered"
-"""The metric of ``answered_shares``."""
+"""The measure of ``answered_shares``."""
 WORST_UNKNOWN: Final = "which score counts as a failure is unknown: it depends on the item"
 
 
@@ -25,7 +25,7 @@ def count_as_failures(pairing: Pairing) -> Pairing:
     """Give every missing answer, and every answer that lacks a score, the worst score of its item.
 
     An item with K planned answers, of which k have the mean score s, gets ``(k s + (K - k) worst) / K``: each item that
-    the metric applies to is then a pair, and whether the metric is binary does not change.
+    the measure applies to is then a pair, and whether the measure is binary does not change.
 
     Notes
     -----
@@ -61,7 +61,7 @@ def under_rule(pairing: Pairing, rule: MissingRule) -> Pairing:
 
 
 def answered_shares(pairing: Pairing) -> Pairing:
-    """Return the share of its planned answers that each item has scores of, as a metric of its own.
+    """Return the share of its planned answers that each item has scores of, as a measure of its own.
 
     It goes from 0 to 1, and none is missing.
     """

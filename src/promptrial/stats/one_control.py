@@ -19,7 +19,7 @@ def with_one_control(tables: Mapping[str, ScoreTable]) -> ScoreTable:
     Parameters
     ----------
     tables : mapping
-        Name of a trial -> its scores; the control of the first is taken. All have the same items, metrics and scales.
+        Name of a trial -> its scores; the control of the first is taken. All have the same items, measures and scales.
 
     Returns
     -------
@@ -29,7 +29,7 @@ def with_one_control(tables: Mapping[str, ScoreTable]) -> ScoreTable:
     Raises
     ------
     ValueError
-        If the tables have other items or metrics.
+        If the tables have other items or measures.
     """
     first = next(iter(tables.values()))
     for name, table in tables.items():

@@ -40,7 +40,7 @@ class PairCounts:
     """What became of the items: ``items`` is the sum of the others.
 
     ``one_side_only`` counts the items that have a score in the first arm alone, and in the second alone.
-    ``lost`` items have an answer in neither arm. The metric does not apply to ``not_applicable`` items.
+    ``lost`` items have an answer in neither arm. The measure does not apply to ``not_applicable`` items.
     """
 
     items: int
@@ -51,7 +51,7 @@ class PairCounts:
 
     @property
     def applies(self) -> bool:
-        """Whether the metric applies to any item."""
+        """Whether the measure applies to any item."""
         return self.items > self.not_applicable
 
 
@@ -78,7 +78,7 @@ class ArmScores:
     """Every score of one arm, with or without a partner: arrays of shape (n_scored,).
 
     ``n_samples`` is the number of answers behind each score, ``planned`` how many were planned; ``n_planned`` is how
-    many were planned of all items that the metric applies to, those without a score included.
+    many were planned of all items that the measure applies to, those without a score included.
     """
 
     score: FloatArray
@@ -116,7 +116,7 @@ class PairedSample:
     cluster_names : sequence of str
         What the codes in ``cluster`` stand for; empty where that is not known.
     complete : bool
-        Whether both arms have a score of every planned answer of the items that the metric applies to; not where
+        Whether both arms have a score of every planned answer of the items that the measure applies to; not where
         missing ones count as failures.
     """
 
@@ -162,7 +162,7 @@ class PairedSample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pairing:
-    """A metric at a temperature over all items, before a subset is chosen; made by ``pair_scores``.
+    """A measure at a temperature over all items, before a subset is chosen; made by ``pair_scores``.
 
     Attributes
     ----------
@@ -173,11 +173,11 @@ class Pairing:
     cluster : ndarray of int, shape (n_items,)
         An item without any row is a cluster of its own.
     planned_items : ndarray of bool, shape (n_items,)
-        The items that the metric applies to by plan; all of them where the table has no plan.
+        The items that the measure applies to by plan; all of them where the table has no plan.
     applicable : ndarray of bool, shape (n_items,)
         The same; where the table has no plan, without those of which an answer tells that it does not apply.
     worst : ndarray of float, shape (n_items,)
-        The score of a missing answer that counts as a failure; NaN where the metric does not apply or none is known.
+        The score of a missing answer that counts as a failure; NaN where the measure does not apply or none is known.
     cluster_names : sequence of str
         What the codes in ``cluster`` stand for; empty where that is not known.
     may_lack_scores : bool
@@ -238,7 +238,7 @@ class Pairing:
         )
 
     def is_clustered(self, chosen: BoolArray) -> bool:
-        """Tell whether any two of the chosen items share a cluster, among those that the metric applies to by plan."""
+        """Tell whether any two of the chosen items share a cluster, among those that the measure applies to by plan."""
         planned = self.cluster[chosen & self.planned_items]
         return bool(planned.size) and int(np.bincount(planned).max()) > 1
 
@@ -283,7 +283,7 @@ def pair_scores(
     continuous: bool = False,
     score_range: tuple[float, float] = (0.0, 1.0),
 ) -> Pairing:
-    """Lay a metric at a temperature out by item, one array for each arm of a contrast.
+    """Lay a measure at a temperature out by item, one array for each arm of a contrast.
 
     Parameters
     ----------
@@ -295,14 +295,14 @@ def pair_scores(
     contrast : Contrast
         Of arms that the table names.
     continuous : bool
-        Whether an answer's score may lie between the ends of the range; such a metric is never binary.
+        Whether an answer's score may lie between the ends of the range; such a measure is never binary.
     score_range : tuple of float
         The lowest and the highest score that the scorer declares.
 
     Raises
     ------
     ValueError
-        If a score is outside the range, or is neither 0 nor 1 in a metric that is binary by plan.
+        If a score is outside the range, or is neither 0 nor 1 in a measure that is binary by plan.
 
     Notes
     -----
@@ -360,9 +360,9 @@ def _clusters(table: ScoreTable) -> IntArray:
 
 
 def _seen_to_apply(arms: tuple[Arm, Arm]) -> BoolArray:
-    """Return the items that a metric may apply to, as far as answers tell: all, but for those answered without a score.
+    """Return the items that a measure may apply to, as far as answers tell: all but those answered without a score.
 
-    If no answer has a score, the metric is taken to apply to nothing; if there is no answer at all, to everything.
+    If no answer has a score, the measure is taken to apply to nothing; if there is no answer at all, to everything.
     """
     scored = (~np.isnan(np.stack([arm.score for arm in arms]))).any(axis=0)
     lost = (np.stack([arm.n_samples for arm in arms]) == 0).all(axis=0)

@@ -78,7 +78,7 @@ def rank_sets(better: BoolArray | npt.ArrayLike) -> RankSets:
     Raises
     ------
     ValueError
-        If it is not square, or says of two arms that each is better than the other.
+        If it is not square, or says about two arms that each is better than the other.
 
     References
     ----------

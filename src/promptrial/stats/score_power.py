@@ -69,8 +69,8 @@ def _critical(discordant: int, z: float) -> int:
 class _Tail:
     """The probability that at most ``critical`` of the discordant pairs are of one kind, followed from D to D + 1.
 
-    Of what is added and taken off, each term follows from the one before. They only get smaller, for the critical value
-    falls behind the mean of either kind: one that is too small for a float stays so.
+    Of what is added and taken off, each term follows from the one before. They only get smaller, because the critical
+    value falls behind the mean of either kind: one that is too small for a float stays so.
     """
 
     def __init__(self, share: float, discordant: int) -> None:

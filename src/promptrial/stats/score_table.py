@@ -44,7 +44,7 @@ class ScoreTable:
         was none. They may be narrower than ``IntArray`` says, which saves memory.
     temp : ndarray of float, shape (n_rows,)
     metrics : mapping of str to ndarray of float, shape (n_rows,)
-        Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the metric does not apply.
+        Mean score of the replicates. NaN where there was no answer (``n_samples`` 0) or the measure does not apply.
     deviations : mapping of str to ndarray of float, shape (n_rows,)
         Sample standard deviation (divisor ``n_samples - 1``) between the replicates; NaN with fewer than two. Optional.
     planned_samples : mapping of (int, float) to int, or to ndarray of int, shape (n_items,)
@@ -56,13 +56,13 @@ class ScoreTable:
         What the codes in ``arm`` stand for, in the order in which results are given. A name without a row is an arm
         that was not run.
     scored : mapping of str to ndarray of int, shape (n_rows,)
-        By metric, how many of the ``n_samples`` answers have a score, where some may have none: a judge may give no
+        By measure, how many of the ``n_samples`` answers have a score, where some may have none: a judge may give no
         verdict. Without an entry all have one.
     worst : mapping of str to ndarray of float, shape (n_items,)
-        By metric and planned item, the score that a missing answer has where it counts as a failure; NaN where the
-        metric does not apply to the item. Optional: without it, answers alone tell to which items a metric applies.
+        By measure and planned item, the score that a missing answer has where it counts as a failure; NaN where the
+        measure does not apply to the item. Optional: without it, answers alone tell to which items a measure applies.
     roles : mapping of str to str
-        What metrics mean: the one that says whether an answer is right (``accuracy``), whether the model declined
+        What measures mean: the one that says whether an answer is right (``accuracy``), whether the model declined
         (``abstention``), whether it answered what has no answer (``false_answer``). What has no entry is not measured.
     unanswerable : ndarray of bool, shape (n_items,), optional
         Which planned items have no answer. None if that is not known; selective accuracy is then not estimated.
@@ -72,9 +72,9 @@ class ScoreTable:
     Raises
     ------
     ValueError
-        If columns differ in length, a code is out of range, a score is infinite or stands where there was no answer or
-        where the metric does not apply, an item has more answers than were planned or more scores than answers, stands
-        twice in an arm at a temperature, or has two datasets, types or clusters.
+        If columns differ in length, a code is out of range, a score is infinite or is given where there was no answer
+        or where the measure does not apply, an item has more answers than were planned or more scores than answers,
+        occurs twice in an arm at a temperature, or has two datasets, types or clusters.
     """
 
     item_keys: Sequence[str]
@@ -133,7 +133,7 @@ class ScoreTable:
         return np.broadcast_to(np.asarray(planned, dtype=self.n_samples.dtype), len(self.item_keys))
 
     def answers_with(self, metric: str) -> IntArray:
-        """Return how many answers a metric's scores average: shape (n_rows,)."""
+        """Return how many answers a measure's scores average: shape (n_rows,)."""
         return self.scored.get(metric, self.n_samples)
 
     def of_items(self, codes: IntArray) -> IntArray:

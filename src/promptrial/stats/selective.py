@@ -87,14 +87,14 @@ def selective_rows(
     accuracy, abstention : Pairing
         Of the same table and temperature.
     unanswerable : ndarray of bool, shape (n_items,)
-        An answer to such an item is never right, and an abstention is no answer.
+        An answer to such an item is never right, and an abstention is not an answer.
     settings : StatsSettings
     scope, subset, chosen
         As for ``Pairing.sample``.
 
     Notes
     -----
-    Over the items that are paired in both metrics. Wilson's interval where every item is 0 or 1 and no two
+    Over the items that are paired in both measures. Wilson's interval where every item is 0 or 1 and no two
     share a cluster; otherwise, and for differences, Student's t with a linearised clustered standard error. Where
     clusters do not differ, a share of 0/1 items has Wilson's interval with each cluster as one item, and anything else
     has none. The arms answer different items, so a difference in selective accuracy mixes accuracy with the choice of

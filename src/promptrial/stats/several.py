@@ -28,9 +28,9 @@ from promptrial.stats.score_table import ScoreTable
 __all__ = ["Place", "SeveralArms", "several_arms"]
 
 Place = tuple[Contrast, str, float]
-"""A contrast, a metric and a temperature."""
+"""A contrast, a measure and a temperature."""
 Pairer = Callable[[str, float, Contrast], Pairing]
-"""Lays a metric at a temperature out for two arms."""
+"""Lays a measure at a temperature out for two arms."""
 _ROUNDING = 1 + 1e-12
 
 
@@ -198,7 +198,7 @@ def _interval(settings: StatsSettings, each: _Compared, level: float, p_single_s
 def _ranking(
     table: ScoreTable, settings: StatsSettings, every: Sequence[_Compared], flips: JointFlips, columns: Sequence[int]
 ) -> Ranking:
-    """Return the ranking of the arms on the endpoint whose pairs stand in these columns."""
+    """Return the ranking of the arms on the endpoint whose pairs are in these columns."""
     compared = [every[column] for column in columns]
     _, metric, temp = compared[0].place
     adjusted = directed_p(flips, columns, _own_p(every, columns))

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 LARGEST_ENUMERATION: Final = 20
-"""Up to so many clusters every flip is looked at: half a million pairs at the most."""
+"""Up to so many clusters every flip is looked at: half a million pairs at most."""
 FEWEST_FLIPS: Final = 9_999
 MOST_FLIPS: Final = 1_000_000
 _DECIMALS: Final = 9
@@ -156,7 +156,7 @@ def sign_flips(
     draws : int
         Random flips to begin with, used above 20 clusters.
     seed : int
-        Draws depend on it and on the totals alone: equal scores give equal figures, in whatever order they stand.
+        Draws depend on it and on the totals alone: equal scores give equal figures, in whatever order they are.
     decisive : sequence of (float, float)
         Values of the mean and two-sided levels at which something is decided. More is drawn while the p-value of one of
         them is within three Monte Carlo standard errors of its level. A one-sided level counts twice.

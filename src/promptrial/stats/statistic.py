@@ -46,7 +46,7 @@ def estimate_row(
 ) -> Estimate:
     """Return a row that is labelled with the endpoint of ``sample``; NaN and infinities become null.
 
-    ``metric`` names what is estimated where that is not the metric of the sample. The interval of a quantity on the
+    ``metric`` names what is estimated where that is not the measure of the sample. The interval of a quantity on the
     scale of the scores is cut at the largest difference that they can have.
     """
     widest = sample.largest_difference if quantity in SCORE_QUANTITIES else math.inf

@@ -80,7 +80,7 @@ def tost(result: PairedDifference, margin: float, alpha: float = 0.05) -> Tost:
 
 
 class _Statistic:
-    """Rows for metrics with a margin: ``equivalence`` and, if it is known which side is worse, ``non_inferiority``.
+    """Rows for measures with a margin: ``equivalence`` and, if it is known which side is worse, ``non_inferiority``.
 
     Each side is tested as ``margins`` says; Student's t is among the figures, for context.
     """

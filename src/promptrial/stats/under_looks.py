@@ -31,10 +31,10 @@ def under_looks(document: Significance, looks: Looks) -> Significance:
     """Return an analysis in which the rule decides on its endpoint.
 
     The difference is that of all items asked. p is the smallest over the looks, each scaled so that it is compared with
-    alpha. The interval is that of the last look. Where a trial had to continue for another contrast after a difference
-    was shown, it may hold 0 again; then it is what the intervals of all looks have in common: together they hold the
-    truth as often as one does. A margin is kept where this interval keeps it. Cautions of the test that the rule
-    replaces go.
+    alpha. The interval is that of the last look. If a trial had to continue for another contrast after a difference was
+    shown, that interval may contain 0 again. It is then replaced by the intersection of the intervals of all looks,
+    which contains the true difference as often as one interval does, because the intervals hold for all looks together.
+    A margin is kept if this interval keeps it. Cautions about the test that the rule replaces are removed.
     """
     tests = tuple(_test(test, looks, document) for test in document.tests)
     own = Family(name=FAMILY, correction="bonferroni", alpha=document.settings.alpha, size=0, rejected=0)
@@ -62,12 +62,12 @@ def _families(families: Sequence[Family], tests: Sequence[HypothesisTest]) -> It
 def _of_others(
     rows: tuple[Simultaneous | Ranking, ...] | UnsetType, looks: Looks
 ) -> tuple[Simultaneous | Ranking, ...] | UnsetType:
-    """Return what is said of several arms at once on other metrics: it assumes a size that is fixed in advance."""
+    """Return what is said about several arms at once on other measures: it assumes a size that is fixed in advance."""
     return rows if rows is UNSET else tuple(row for row in rows if row.metric != looks.metric) or UNSET
 
 
 def _rows(row: Endpoint | HypothesisTest, looks: Looks) -> list[EndpointLookRow]:
-    """Return what each look said of a row; nothing of a row that the rule is not about."""
+    """Return what each look said about a row; nothing of a row that the rule is not about."""
     if row.metric != looks.metric or row.scope != "overall":
         return []
     name = str(row.compared)
