@@ -58,7 +58,7 @@ class AtomicFile(io.RawIOBase):
     Attributes
     ----------
     path : Path
-        Where the file will stand.
+        Where the file will be.
     size : int
         Bytes written so far.
 
@@ -176,7 +176,7 @@ class Appender:
                 _fsync(self._fd)
 
     def close(self) -> None:
-        """Close the file; that also happens when nobody holds it any more."""
+        """Close the file; that also happens once nobody holds it."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -192,7 +192,7 @@ def make_folder(path: Path) -> None:
     Raises
     ------
     PromptrialError
-        If a file stands where a folder is needed, or the folder may not be made.
+        If a file is where a folder is needed, or the folder may not be made.
     """
     if path.is_dir():
         return
@@ -210,7 +210,7 @@ def make_folder(path: Path) -> None:
 def new_folder_beside(target: Path) -> Path:
     """Make a folder in which a target is prepared, durably, and return it: hidden, and of a name nobody can predict.
 
-    Whatever stands at that name already, a link above all, is an error.
+    Whatever is at that name already, a link above all, is an error.
     """
     make_folder(target.parent)
     folder = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
@@ -230,7 +230,7 @@ def truncate(path: Path, size: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, durably; nothing happens if it is not there."""
+    """Remove a file, durably; nothing happens if it does not exist."""
     if _unlink(path):
         _fsync_folder(path.parent)
 
@@ -268,7 +268,7 @@ def sweep(root: Path) -> list[Path]:
 
 
 def _create(path: Path) -> BinaryIO:
-    """Make a file that was not there: a link that somebody put there is removed, and not written through."""
+    """Make a file that did not exist: a link that somebody put there is removed, and not written through."""
     try:
         return path.open("xb", buffering=_BUFFER)
     except FileExistsError:  # left by a process of this number that was killed

@@ -1,7 +1,7 @@
 """The plain files beside the results that name a part's job, so that a person finds it without this program.
 
 ``PART_job.json`` says what the job is called and what it was made for, ``PART_OUTPUT_DATASET_ID.txt`` where its answers
-are. They are no record that a run goes by; what it makes of them once its records are lost is ``phases.recovery``'s.
+are. They are no record that a run uses; what it makes of them once its records are lost is ``phases.recovery``'s.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OUTPUT_FILE: Final = "_OUTPUT_DATASET_ID.txt"
 
 
 class Breadcrumb(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of a job. One of an older tool says less, and never what was asked (``request_sha256``).
+    """What a file says about a job. One of an older tool says less, and never what was asked (``request_sha256``).
 
     ``name`` is what the vendor calls the job. ``key`` is what we sent to find it again, where that is not its name.
     """
@@ -46,7 +46,7 @@ def leave(results: Path, part: str, crumb: Breadcrumb) -> None:
 
 
 def read(path: Path) -> Breadcrumb | None:
-    """Return what ``PART_job.json`` says; None if it is not there, or damaged.
+    """Return what ``PART_job.json`` says; None if it does not exist, or is damaged.
 
     Raises
     ------

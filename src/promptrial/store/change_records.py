@@ -75,8 +75,8 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True):
 class SpendingCaps(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The most that may be spent, in USD, as given last: by the run, and by all runs of its folder in one month.
 
-    ``configured_usd`` is what the configuration said of the first when it did; ``part_usd`` is the most that a part may
-    reserve, by which its requests were cut.
+    ``configured_usd`` is what the configuration said about the first when it did; ``part_usd`` is the most that a part
+    may reserve, by which its requests were cut.
     """
 
     max_usd: UsdAmount | None = None

@@ -326,7 +326,7 @@ def _tar_rows(file: IO[bytes] | gzip.GzipFile, allowance: _Allowance) -> Iterato
             yield from allowance.lines(info.name, _chunks(member.read))
         if reader.latest != bytes(tarfile.BLOCKSIZE):  # a broken header ends the loop as the end mark does
             raise tarfile.ReadError("the end mark is missing")
-        for _ in _chunks(reader.read):  # padding, and behind it the checksum of a packed one
+        for _ in _chunks(reader.read):  # padding, and after it the checksum of a packed one
             pass
     allowance.done()
 

@@ -22,7 +22,7 @@ __all__ = ["check_facts", "check_trial", "digest_of_facts", "requests_path"]
 
 
 class _PartRow(msgspec.Struct):
-    """What the build phase says of a part: a ``model.Part`` and its name."""
+    """What the build phase says about a part: a ``model.Part`` and its name."""
 
     trial_slug: str
     part: str
@@ -68,7 +68,7 @@ _NEEDED: Final = {"batch_inputs": ("parts", "items", "requests"), "prepared": ("
 
 
 class _Trial(msgspec.Struct):
-    """What a trial manifest says of its trial, as far as it is read back."""
+    """What a trial manifest says about its trial, as far as it is read back."""
 
     conditions: list[str] | None = None
     provider: str | None = None
@@ -91,7 +91,7 @@ def check_facts(
     Raises
     ------
     ValueError
-        If one has another shape than its readers expect, is not there, or names a file outside the run; or if they do
+        If one has another shape than its readers expect, does not exist, or names a file outside the run; or if they do
         not have the digest that was written with them, or contradict each other or the receipt.
     """
     for name in _NEEDED.get(folder, ()):
@@ -170,7 +170,7 @@ _CHECKS: Final[Mapping[str, Callable[[_Facts, Mapping[str, FileRecord]], None]]]
 
 
 def check_trial(trial: Mapping[str, Any]) -> None:
-    """Check the shape of what a trial's manifest says of the trial.
+    """Check the shape of what a trial's manifest says about the trial.
 
     Raises
     ------

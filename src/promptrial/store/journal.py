@@ -29,7 +29,7 @@ class PartEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A change of one part; fields left at None keep the value that they had.
 
     ``pending`` and ``submitting`` come before a job: no job or result of an earlier one is kept beside them. ``lost``
-    says that answers cannot be fetched any more; any later change takes that back. A change with a ``key`` is one of
+    says that answers can no longer be fetched; any later change takes that back. A change with a ``key`` is one of
     the intent of that key as well; with ``intent_only``, of nothing else. ``live`` says that the intent is of requests
     that are asked one by one.
     ``schema_version`` is left out as long as it is 1.

@@ -34,7 +34,7 @@ def lines(path: Path) -> Iterator[bytes]:
 
 
 def count(path: Path) -> int:
-    """Return the number of lines that are not blank; 0 if the file is not there."""
+    """Return the number of lines that are not blank; 0 if the file does not exist."""
     return sum(1 for _ in lines(path)) if path.exists() else 0
 
 

@@ -1,9 +1,8 @@
-"""Digests of files that need not be computed again: kept with what the file system says of each file.
+"""Digests of files that need not be computed again: kept with what the file system says about each file.
 
 A file counts as the one that was digested if its size, inode and both times of change are the same, and if it had not
 changed for two seconds when it was digested: some file systems keep times to the second, and a change right after the
-digest could not be told from none. What is kept here is never more than a shortcut: without it every digest is
-computed.
+digest could not be recognised. What is kept here is never more than a shortcut: without it every digest is computed.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _OPENING: Final = 1 << 14
 
 
 class Stat(NamedTuple):
-    """What the file system says of a file, by which one that is unchanged is known."""
+    """What the file system says about a file, by which one that is unchanged is known."""
 
     size: int
     inode: int
@@ -39,7 +38,7 @@ class Stat(NamedTuple):
     changed_ns: int
 
     def settled_at(self, timestamp: float) -> bool:
-        """Whether the file had not changed for two seconds then, so that a later change can be told from none."""
+        """Whether the file had not changed for two seconds then, so that a later change can be recognised."""
         return max(self.modified_ns, self.changed_ns) / 1e9 + _SETTLED_S <= timestamp
 
 
@@ -63,7 +62,7 @@ class KnownDigests:
         self._kept: dict[str, _Known] = {}
 
     def sha256(self, path: Path | str, found: os.stat_result | None = None) -> str:
-        """Return the SHA-256 (hex) of a regular file; ``found`` is what the system says of it now, if it was asked."""
+        """Return the SHA-256 (hex) of a regular file; ``found`` is what the system says about it now, if asked."""
         text = str(path)
         stat = stat_of(text) if found is None else _stat(found)
         known = self._seen.get(text)
@@ -106,13 +105,13 @@ class KnownDigests:
 
 
 def _below(root: Path, files: Mapping[str, _Known]) -> Iterator[tuple[str, _Known]]:
-    start = f"{root}{os.sep}"  # as text, for there may be thousands
+    start = f"{root}{os.sep}"  # as text: there may be thousands
     return ((start + relative, known) for relative, known in files.items() if not path_problem(relative))
 
 
 def stat_of(path: str, *, follow_links: bool = False) -> Stat:
-    """Return what the file system says of a file; of what a link leads to only if links are followed."""
-    return _stat(os.stat(path, follow_symlinks=follow_links))  # noqa: PTH116 - as text, for there may be thousands
+    """Return what the file system says about a file; of what a link leads to only if links are followed."""
+    return _stat(os.stat(path, follow_symlinks=follow_links))  # noqa: PTH116 - as text: there may be thousands
 
 
 def _stat(found: os.stat_result) -> Stat:

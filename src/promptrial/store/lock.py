@@ -95,7 +95,7 @@ def holder(path: Path, clock: Clock | None = None) -> Holder | None:
     Raises
     ------
     PromptrialError
-        If something else than a plain file stands in the lock's place.
+        If something other than a plain file is in the lock's place.
     """
     try:
         with _plain(path), open_regular(path, follow_links=False) as file:
@@ -145,7 +145,7 @@ def _is_locked(fd: int) -> bool | None:
 
 @contextmanager
 def _plain(path: Path) -> Iterator[None]:
-    """Explain that a link or a special file stands in the place of a lock.
+    """Explain that a link or a special file is in place of a lock.
 
     Raises
     ------
@@ -166,7 +166,7 @@ class RunLock:
     Parameters
     ----------
     path : Path
-        The lock file; made if it is not there. With ``flock`` it is left there afterwards.
+        The lock file; made if it does not exist. With ``flock`` it is left there afterwards.
     since : str
         The time to show to a second writer.
     clock : Clock, optional
@@ -181,7 +181,7 @@ class RunLock:
     RunLockedError
         If another process still holds it after a second.
     PromptrialError
-        If the file system has no locks, or a link or a special file stands in the lock's place.
+        If the file system has no locks, or a link or a special file is in the lock's place.
     """
 
     def __init__(
@@ -237,7 +237,7 @@ class RunLock:
     def _flocked(self) -> int:
         """Lock the file, trying for a second, and for ten where nobody but looks holds it.
 
-        A lock file that was removed meanwhile, with what it stood for, is no lock any more: then the new one counts.
+        A lock file that was removed meanwhile, with what it stood for, is no longer a lock: then the new one counts.
         """
         waits_s, waits_beside_looks_s = iter(_TRIES_S), iter(_TRIES_BESIDE_LOOKS_S)
         while True:

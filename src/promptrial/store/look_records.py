@@ -21,7 +21,7 @@ _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class EndpointRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a look said of the endpoint in one contrast at one temperature: see ``stats.stopping.EndpointLook``.
+    """What a look said about the endpoint in one contrast at one temperature: see ``stats.stopping.EndpointLook``.
 
     ``estimate`` is null without a pair. ``reason`` is why the trial may stop as far as this endpoint goes.
     """
@@ -41,7 +41,7 @@ class EndpointRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class LookRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One look: after which wave (from 1), what the answers were, what the endpoint said, and what was decided.
 
-    ``results`` holds the SHA-256 of each part's answers that were not there at the look before, by path in the run.
+    ``results`` holds the SHA-256 of each part's answers that did not exist at the look before, by path in the run.
     ``continue`` asks the next wave, ``stop`` ends the trial early, ``end`` is the look after the last wave. Two
     decisions are of people, and have no results: ``unblind`` ends the trial after the last look taken, to see its
     results, and ``ask_more`` asks the next wave of a trial that was over. ``wave`` is then that of the last look.

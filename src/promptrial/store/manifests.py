@@ -14,7 +14,7 @@ __all__ = ["load_manifest"]
 
 
 def load_manifest(path: Path) -> Manifest | None:
-    """Return a folder's manifest, or None if it is not there or damaged (its phase then runs again).
+    """Return a folder's manifest, or None if it does not exist or is damaged (its phase then runs again).
 
     One that is unchanged is read once: a plan asks for it thirty times, and it has a line for each part. Nobody may
     change what is returned.

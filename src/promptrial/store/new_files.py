@@ -20,7 +20,7 @@ def check_new(folder: Path, names: Iterable[PurePosixPath]) -> None:
     Raises
     ------
     UsageError
-        Naming each of them, and a file that stands where a folder is needed.
+        Naming each of them, and a file that is where a folder is needed.
     """
     blocking = [path for path in (folder, *folder.parents) if os.path.lexists(path) and not path.is_dir()]
     if blocking:

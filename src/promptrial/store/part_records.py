@@ -1,4 +1,4 @@
-"""What is known of one part of a run: where it stands, each attempt to have it answered, and what that was billed."""
+"""What is known of one part of a run: its status, each attempt to have it answered, and what that was billed."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class ReusedAnswers(msgspec.Struct, frozen=True, kw_only=True):
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to have requests answered by a job that may cost money: what was meant, and what became of it.
 
-    ``key`` is what we sent with the job, so that it can be found by it; ``job`` is what the vendor calls it, and stands
+    ``key`` is what we sent with the job, so that it can be found by it; ``job`` is what the vendor calls it, and is
     here once that is known. ``asked_at`` is when it was first asked for, in seconds since 1970, where the vendor's
     jobs are searched by that; ``refused`` whether its last call was, where a job can only be guessed.
     ``estimated_usd`` is the estimated cost when the attempt was decided on, None without a price; ``reserved_usd`` what
@@ -137,7 +137,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one part: where it stands, what was sent and what came back.
+    """What is known of one part: its status, what was sent and what came back.
 
     ``intents`` is its ledger of spending, oldest first; a part that is answered by this process has none. ``live`` is
     that of a part whose requests are asked one by one: the first is of all of its requests. Others, of status

@@ -75,7 +75,7 @@ class Manifest(msgspec.Struct, kw_only=True, dict=True):
 
     @cached_property
     def parts_by_trial(self) -> Mapping[str, Sequence[Part]]:
-        """The parts that *build* cut the run into, in order, by trial; worked out once, for there may be thousands."""
+        """The parts that *build* cut the run into, in order, by trial; worked out once: there may be thousands."""
         from promptrial.model import Part
 
         cut: dict[str, list[Part]] = {}
@@ -99,7 +99,7 @@ class StageRecord(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run was started with, as its state says it; every trial keeps a copy, for a state may be lost."""
+    """What a run was started with, as its state says it; every trial keeps a copy, because a state may be lost."""
 
     config_hash: str
     config_file: str | None = None
@@ -150,7 +150,7 @@ class TrialManifest(msgspec.Struct, kw_only=True, dict=True):
     arms: dict[str, ArmRecord] | msgspec.UnsetType = msgspec.UNSET
     judges: dict[str, ArmRecord] | msgspec.UnsetType = msgspec.UNSET
     older: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
-    """What stood in the manifest of an older tool and has no place here."""
+    """What was in the manifest of an older tool and has no place here."""
 
     def own(self, arm: str) -> ArmRecord | None:
         """Return the record of an arm that has a model of its own, or of a judge."""
@@ -204,12 +204,12 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     with; ``drift`` is what was forced; ``growth`` is each enlargement of the sample, oldest first; ``resolved_hash`` is
     the digest of the configuration with the values of the environment filled in, where it holds any, and without
     the keys that ask nothing. ``config_path`` is the absolute path of the configuration file, ``config_sha256`` the
-    digest of its bytes: both stand here alone, and in no archive. ``config_file`` is the same path as it was given,
-    unless that is absolute. ``rescored`` is what changed of the keys that ask nothing, ``corrections`` which question
-    files changed in what is not sent, oldest first; ``seal`` is that of the analysis plan. ``decided`` has
+    digest of its bytes: both are recorded only here, and in no archive. ``config_file`` is the same path as it was
+    given, unless that is absolute. ``rescored`` is what changed of the keys that ask nothing, ``corrections`` which
+    question files changed in what is not sent, oldest first; ``seal`` is that of the analysis plan. ``decided`` has
     the keys that the configuration left open, joined by ``/``, and why they have their values. ``prices_kept`` says
-    that ``prices.json`` holds the prices that the run goes by. ``reuse`` names the runs
-    whose answers may be taken over; ``reuse_places`` says of those that are kept elsewhere in which folder, as it is
+    that ``prices.json`` holds the prices that the run uses. ``reuse`` names the runs
+    whose answers may be taken over; ``reuse_places`` says about those kept elsewhere in which folder they are, as it is
     reached from that of this run. ``caps`` is what may be spent. ``phases`` has every phase of this
     program, and those that another version has besides. ``aa`` is there, and true, for an A/A run, whose arms all send
     the same requests. ``consents`` is what it was allowed to spend, oldest
@@ -244,11 +244,11 @@ class RunState(msgspec.Struct, kw_only=True, dict=True):
     pilot: Pilot | msgspec.UnsetType = msgspec.UNSET
 
     def forget_place(self) -> None:
-        """Drop where files stood that are not the run's: elsewhere, what has such a name is another project's."""
+        """Drop where files was that are not the run's: elsewhere, what has such a name is another project's."""
         self.config_file = self.config_path = self.config_sha256 = self.reuse_places = msgspec.UNSET
 
     def __post_init__(self) -> None:
-        """Add the phases that the version which wrote it did not have; those that only it has stay, behind ours."""
+        """Add the phases that the version which wrote it did not have; those that only it has stay, after ours."""
         ours = {name: self.phases.get(name) or PhaseState() for name in registry.PHASES}
         self.phases = ours | {name: phase for name, phase in self.phases.items() if name not in ours}
 
@@ -262,7 +262,7 @@ _VERSIONS: Final[dict[type, int]] = {RunState: 1, TrialManifest: 2, Manifest: 1}
 
 
 def new_state(run_id: str, config_hash: str) -> RunState:
-    """Return the state of a run in which nothing has begun."""
+    """Return the state of a run in which nothing has started."""
     return RunState(run_id=run_id, config_hash=config_hash, phases={name: PhaseState() for name in registry.PHASES})
 
 
@@ -309,7 +309,7 @@ def load(path: Path, kind: type[_Record]) -> _Record:
     Raises
     ------
     FileNotFoundError
-        If it is not there.
+        If it does not exist.
     CorruptRecordError
         If it is empty, torn, garbled, of a version that this program does not know, or names a file outside the run.
     NewerVersionError

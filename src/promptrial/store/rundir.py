@@ -1,4 +1,4 @@
-"""The folder of one run: where each file stands, and the one decision of whether a phase is done.
+"""The folder of one run: where each file is, and the one decision of whether a phase is done.
 
 Done means that a phase's receipt matches the disk (every artifact has the recorded size and SHA-256) and the plan
 (every input digest is still the same). A file that merely exists proves nothing.
@@ -62,7 +62,7 @@ def check_run_id(run_id: str) -> str:
 
 
 def run_folders(experiments: Path) -> list[Path]:
-    """Return what is named like the folder of a run, sorted; nothing if the folder that it is in is not there.
+    """Return what is named like the folder of a run, sorted; nothing if the folder that it is in does not exist.
 
     Raises
     ------
@@ -168,22 +168,22 @@ class RunDir:
 
     @property
     def report_command(self) -> str:
-        """What a person types to write the page of the run as it stands."""
+        """What a person types to write the page of the run as it is."""
         return self.command("report")
 
     @property
     def resume_command(self) -> str:
-        """What a person types to go on with the run."""
+        """What a person types to resume the run."""
         return f"{self.command('run')} --resume"
 
     @property
     def rebuild_command(self) -> str:
-        """What a person types to go on with a run of which nothing but its id is known."""
+        """What a person types to resume a run of which only the id is known."""
         return f"promptrial resume {self.run_id}{self.place}"
 
     @property
     def name_config_command(self) -> str:
-        """What a person types to go on with a run whose own copy of its configuration is lost or damaged."""
+        """What a person types to resume a run whose own copy of its configuration is lost or damaged."""
         return f"{self.rebuild_command} --config path/to/config.yaml"
 
     def trial(self, slug: str) -> TrialDir:
@@ -191,8 +191,8 @@ class RunDir:
         return TrialDir(self, slug)
 
     def relative(self, path: Path) -> str:
-        """Return a path as it stands in receipts: relative to the run root, with forward slashes."""
-        text, root = str(path), self._root_text + os.sep  # as text, for there may be thousands
+        """Return a path as it is in receipts: relative to the run root, with forward slashes."""
+        text, root = str(path), self._root_text + os.sep  # as text: there may be thousands
         return text[len(root) :] if text.startswith(root) else path.relative_to(self.root).as_posix()
 
     def record(self, path: Path, rows: int | None = None) -> FileRecord:
@@ -242,7 +242,7 @@ class RunDir:
 
     def _file_problem(self, relative: str, expected: FileRecord, real: set[str]) -> str:
         """Return the same; ``real`` are the folders that were looked at just now and are no links."""
-        text = f"{self._root_text}{os.sep}{relative}"  # as text, for there may be thousands
+        text = f"{self._root_text}{os.sep}{relative}"  # as text: there may be thousands
         self._check_folders(text, real)
         if self._digests.is_known(text, expected.size, expected.sha256):
             return ""
@@ -260,7 +260,7 @@ class RunDir:
         return ""
 
     def check_links(self) -> None:
-        """Refuse a run with a link in the place of a folder: what is written below it would stand elsewhere.
+        """Refuse a run with a link in place of a folder: what is written below it would be elsewhere.
 
         Raises
         ------
@@ -332,7 +332,7 @@ class TrialDir:
         return (self.judge if is_judge(arm_of(part)) else self.results).joinpath(part, file)
 
     def load_manifest(self, *, salvage: bool = False) -> TrialManifest | None:
-        """Return the manifest with the journal folded in; None if the trial has not begun.
+        """Return the manifest with the journal folded in; None if the trial has not started.
 
         With ``salvage``, damaged lines of the journal are left out.
 

@@ -100,7 +100,7 @@ def table_of_columns(columns: Sequence[Column], values: Sequence[Any]) -> pa.Tab
 
 
 class HeldTable:
-    """A table in memory, in the place of one on disk."""
+    """A table in memory, in place of one on disk."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._columns = columns
@@ -323,7 +323,7 @@ def read_columns(path: Path, columns: Sequence[str], categories: Sequence[str] =
 
 
 class StoredColumns:
-    """A Parquet file of which one column at a time is in memory; it has what a table has to read columns.
+    """A Parquet file that is read with one column at a time in memory; it has what a table has to read columns.
 
     All columns are of the file that was there at first, also if another has taken its place.
 
@@ -350,7 +350,7 @@ def _opened(path: Path, categories: Sequence[str]) -> pq.ParquetFile:
 
 
 def values_of(column: pa.ChunkedArray) -> pa.Array:
-    """Return the values of a column, each once, in the order in which they first stand there."""
+    """Return the values of a column, each once, in the order in which they first occur."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

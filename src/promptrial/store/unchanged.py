@@ -34,7 +34,7 @@ class Unchanged(Generic[_Value]):
         Raises
         ------
         OSError
-            If it is not there, or cannot be read.
+            If it does not exist, or cannot be read.
         """
         stat, began = stat_of(str(path), follow_links=True), SystemClock().timestamp()
         held = self._held.pop(path, None)
