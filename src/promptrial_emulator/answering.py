@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class Answering(Generic[_T]):
-    """The work on the rows of jobs, each known by its job's number or another key. A killed emulator begins it anew.
+    """The work on the rows of jobs, each known by its job's number or another key. A killed emulator starts it again.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Answering(Generic[_T]):
         self._live: Responder | None = None
 
     def begin(self, key: Hashable, work: Callable[[Responder, Callable[[], None]], _T]) -> None:
-        """Have a job's rows answered, unless that was begun.
+        """Have a job's rows answered, unless that was started.
 
         ``work`` gets the responder and a function to call between rows, which raises when the emulator stops.
         """

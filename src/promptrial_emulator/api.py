@@ -58,9 +58,9 @@ class Api:
     operations : mapping
         By name; where one path can be taken for another, the one that goes first comes first.
     roots : tuple of str
-        Below which paths this API refuses what is no operation of any.
+        Below which paths this API refuses what is not an operation of any.
     prefixes : tuple of str
-        What its paths may stand behind.
+        What its paths may begin with.
     request_id : str
         The header that names each answer; empty: there is none.
     headers : tuple of str

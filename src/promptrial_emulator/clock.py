@@ -1,4 +1,4 @@
-"""The virtual clock: seconds that stand in the database and move only when told to, so that hours pass in a moment."""
+"""The virtual clock: seconds that are in the database and move only when told to, so that hours pass in a moment."""
 
 from __future__ import annotations
 

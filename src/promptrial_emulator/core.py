@@ -65,7 +65,7 @@ class Core:
 
     @property
     def secret(self) -> bytes:
-        """The key that signed URLs are signed with; it outlives a restart, and so do they."""
+        """The key that signed URLs are signed with; it outlives the process, and so do they."""
         return self.database.value("secret", "").encode()
 
     def path(self, relative: str) -> Path:

@@ -66,10 +66,10 @@ def integer(value: object, kind: Literal["int32", "int64"] = "int64") -> int:
     Raises
     ------
     ValueError
-        If it is none, or too large.
+        If it is not one, or too large.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"invalid value for {kind}: {value!r}")  # noqa: TRY004 - whoever parses catches one error
+        raise ValueError(f"invalid value for {kind}: {value!r}")  # noqa: TRY004 - the parsing code catches one error
     number = int(value)
     if number != float(value) or abs(number) >= 1 << _LIMITS[kind]:
         raise ValueError(f"invalid value for {kind}: {value!r}")

@@ -58,7 +58,7 @@ class RowCounts:
 
 
 def _as_billed(answer: Answer, fault: Fault | None) -> Answer:
-    """Return an answer with the tokens that it has used, whatever it says of them."""
+    """Return an answer with the tokens that it has used, whatever it says about them."""
     if fault is None or fault.variant not in ODD_ANSWERS:
         return answer
     odd = odd_answer(answer, fault)

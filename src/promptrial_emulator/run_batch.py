@@ -30,7 +30,7 @@ def run_batch(lines: Iterable[bytes], reply: Callable[[str, ChatRow], Answer | R
     Raises
     ------
     ValueError
-        If a line is no request: the real program ends there too, without an answer to any.
+        If a line is not a request: the real program ends there too, without an answer to any.
     """
     requests = [msgspec.json.decode(line, type=_Request) for line in lines]
     for request in requests:

@@ -92,7 +92,7 @@ class ServedApi:
 
 
 def routes(apis: Sequence[ServedApi]) -> list[BaseRoute]:
-    """Return the routes of some APIs, and at the end those that refuse whatever is no operation."""
+    """Return the routes of some APIs, and at the end those that refuse whatever is not an operation."""
     owners: dict[str, list[tuple[ServedApi, dict[str, Operation]]]] = {}
     for served in apis:
         for path in dict.fromkeys(kind.path for kind in served.api.operations.values()):
@@ -122,7 +122,7 @@ class _Path:
 
 
 class _Nowhere:
-    """A path that is no operation's."""
+    """A path that is not an operation's."""
 
     def __init__(self, served: ServedApi) -> None:
         self._served = served

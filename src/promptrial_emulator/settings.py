@@ -141,7 +141,7 @@ class EmulatorSettings:
     models : frozenset of str, optional
         The models that are supported; None supports every well-formed name.
     unsupported : {"pending", "invalid", "not_found"}
-        What happens to a job of any other model: it waits for ever, or is refused with 400 or 404.
+        What happens to a job of any other model: it waits forever, or is refused with 400 or 404.
     upload_cap : int
         The most bytes that one multipart upload may have.
     expired_status : {400, 403}

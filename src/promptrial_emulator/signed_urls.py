@@ -1,7 +1,7 @@
 """Signed URLs: anyone who has one may read or write one object until it expires on the virtual clock; no key is needed.
 
 The signature covers the method, the path, the query and the headers that it names, so that it cannot be used for
-anything else. The URL alone says all, and so outlives a restart.
+anything else. The URL alone says all, and so outlives the process.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def slowed(seconds: float, faults: Injected) -> float:
 
 
 def in_turn(states: Sequence[str], created: float, stage_s: float, expires_at: float) -> list[Stage]:
-    """Return the stages of a job that stays equally long in each state, but for those after its time limit."""
+    """Return the stages of a job that stays equally long in each state, except for those after its time limit."""
     stages = [Stage(created + number * stage_s, state) for number, state in enumerate(states)]
     return [stage for stage in stages if stage.at <= expires_at]
 

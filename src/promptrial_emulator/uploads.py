@@ -1,6 +1,6 @@
 """Reading a call's body onto the disk, without holding it in memory: as it comes, or out of a multipart form.
 
-The file stands under the number of its call; a call that is then refused or fails removes it.
+The file is stored under the number of its call; a call that is then refused or fails removes it.
 """
 
 from __future__ import annotations

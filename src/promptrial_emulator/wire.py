@@ -116,7 +116,7 @@ class Raw:
 
 
 class Dripped:
-    """A head at once, and then a body of which a byte comes now and then, until the client leaves.
+    """A head at once, and then a body that comes a byte now and then, until the client leaves.
 
     Parameters
     ----------

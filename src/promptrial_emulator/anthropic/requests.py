@@ -1,6 +1,6 @@
 """The body of a batch's creation: taken onto the disk within its limit, checked, and split into a file of rows.
 
-The body has up to 256 MB, and is neither read nor split in memory: its rows are looked at where they stand in the file.
+The body has up to 256 MB, and is neither read nor split in memory: its rows are looked at where they are in the file.
 """
 
 from __future__ import annotations

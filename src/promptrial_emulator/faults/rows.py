@@ -19,7 +19,7 @@ __all__ = ["garbled", "spread"]
 _LONG: Final = 5_000_000
 _BOM: Final = b"\xef\xbb\xbf"
 _TEXTS: Final = ("content", "text")
-"""Where an answer's text stands: in the message of a chat completion, or in a part of an answer in parts."""
+"""Where an answer's text is: in the message of a chat completion, or in a part of an answer in parts."""
 _START_OF_TEXT: Final = re.compile(rb'("(?:content|text)":")')
 _encode: Final = msgspec.json.encode
 

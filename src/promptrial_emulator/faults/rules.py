@@ -3,7 +3,7 @@
 A fault fits operations by what they do (their traits), whatever API they belong to.
 
 How a fault looks on the wire is in ``replies`` and ``transfers``, and what it does to a job in ``fireworks.schedule``
-and ``rows``; a fault that answers in the place of a call can have a file of its own. A rule counts the calls to its
+and ``rows``; a fault that answers in place of a call can have a file of its own. A rule counts the calls to its
 operation from the moment it was set; it and how often it has fired survive the emulator being killed.
 """
 
@@ -25,9 +25,9 @@ __all__ = ["FAULTS", "Fault", "FaultKind", "Faults", "Injected", "Rule"]
 class FaultKind(NamedTuple):
     """A fault: what it is, its variants (the first that fits is the default), its options.
 
-    A variant stands with the trait that an operation needs to meet it.
+    A variant is listed with the trait that an operation needs to meet it.
 
-    ``answer`` is ``module:attribute`` of a function ``(fault, error) -> response`` that answers in the place of the
+    ``answer`` is ``module:attribute`` of a function ``(fault, error) -> response`` that answers in place of the
     call; empty for the faults that ``replies``, ``transfers`` and ``rows`` know.
     """
 

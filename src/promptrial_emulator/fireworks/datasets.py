@@ -133,14 +133,14 @@ class Datasets:
         return json_response(lists.page(shown, call.query, "datasets", call.faults))
 
     def delete(self, call: Call) -> Response:
-        """Forget a data set. Its bytes stay, for jobs that have begun to read them."""
+        """Forget a data set. Its bytes stay, for jobs that have started to read them."""
         dataset = self._fireworks.dataset(call.path["id"], call.now)
         self._fireworks.datasets.remove(dataset.id)
         self._core.ledger.record(call.now, "delete_dataset", dataset.id)
         return json_response({})
 
     def get_download_endpoint(self, call: Call) -> Response:
-        """Say where each file of a data set is to be had, or of every data set in its chain."""
+        """Say where each file of a data set is available, or of every data set in its chain."""
         if call.body.data:
             raise refused(400, "a GET request must not have a body")
         dataset = self._fireworks.dataset(call.path["id"], call.now)
@@ -182,7 +182,7 @@ def check_id(name: str, field: str) -> str:
     Raises
     ------
     ApiError
-        400, code 3, if it is none.
+        400, code 3, if it is not one.
     """
     if not _ID.fullmatch(name):
         raise refused(400, f"invalid {field}: {name!r}; allowed: 1 to 63 lowercase letters, digits and hyphens")

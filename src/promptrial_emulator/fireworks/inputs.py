@@ -26,8 +26,8 @@ class InputFacts(msgspec.Struct, frozen=True):
 def inspect(paths: Iterable[Path]) -> InputFacts:
     """Look at every row.
 
-    A row that is malformed makes the whole data set unfit, and so does a ``custom_id`` that stands twice: no answer
-    could be told from the other. The API is known to be unreliable about line numbers; here they count from 0.
+    A row that is malformed makes the whole data set unfit, and so does a ``custom_id`` that occurs twice: the two
+    answers could not be distinguished. The API is known to be unreliable about line numbers; here they count from 0.
     """
     rows, token_ids, seen = 0, False, set[str]()
     for path in paths:
@@ -57,7 +57,7 @@ def _decoded(line: bytes) -> tuple[str, dict[str, Any]]:
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error
     if not isinstance(row, dict):
-        raise ValueError("a row must be an object")  # noqa: TRY004 - whoever inspects catches one error
+        raise ValueError("a row must be an object")  # noqa: TRY004 - the inspecting code catches one error
     name, body = row.get("custom_id"), row.get("body")
     if not isinstance(name, str) or not name:
         raise ValueError("a row needs a custom_id")

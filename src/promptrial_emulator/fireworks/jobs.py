@@ -85,7 +85,7 @@ class Jobs:
     # --- what a job may ask for ------------------------------------------------------------------------------------
 
     def _check_model(self, spec: dict[str, Any]) -> bool:
-        """Return whether the model is supported; an unsupported one may just wait for ever."""
+        """Return whether the model is supported; an unsupported one may just wait forever."""
         model, settings = spec.get("model", ""), self._core.settings
         if not _MODEL.fullmatch(model):
             raise refused(400, f"{_INVALID}model {model!r} is not accounts/ACCOUNT/models/MODEL")
@@ -98,7 +98,7 @@ class Jobs:
         return False
 
     def _continued(self, spec: dict[str, Any], now: float) -> Job | None:
-        """Return the job that this one goes on with."""
+        """Return the job that this one continues."""
         name = spec.get("continuedFromJobName")
         if not name:
             return None

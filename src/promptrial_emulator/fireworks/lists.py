@@ -36,7 +36,7 @@ class _Token(NamedTuple):
 
 
 def page(resources: Sequence[_Shown], query: Mapping[str, str], key: str, faults: Injected) -> dict[str, Any]:
-    """Return one page of resources that stand in the order of their creation.
+    """Return one page of resources that are in the order of their creation.
 
     Raises
     ------

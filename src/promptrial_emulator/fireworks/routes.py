@@ -79,7 +79,7 @@ def _anyone(request: Request) -> Response | None:  # noqa: ARG001 - a signature 
 
 
 def _admitted(core: Core, request: Request, *, anywhere: bool) -> Response | None:
-    """Refuse a wrong key and, but for what is there for all, every account but the one that the key belongs to."""
+    """Refuse a wrong key and, except for what is there for all, every account but the one that the key belongs to."""
     if request.headers.get("authorization") != f"Bearer {core.settings.key}":
         return unauthorized("unauthorized")
     if not anywhere and request.path_params["account"] != core.settings.account:

@@ -63,7 +63,7 @@ def _end(job: Job, stage: Stage) -> None:
 
 
 def _hand_over(fireworks: Fireworks, job: Job, outcome: Outcome, at: float) -> None:
-    """Make the output data set; of files, not of bytes, as these are there already."""
+    """Make the output data set; of files, not of bytes, as these already exist."""
     job.outcome = outcome
     fault = job.injected.get("F15", "example_count")
     fireworks.datasets.put(

@@ -84,7 +84,7 @@ class Files:
         return json_response(lists.page(seen, show, call.query, call.faults, usual=_PAGE, most=_PAGE))
 
     def delete(self, call: Call) -> Response:
-        """Forget a file. Its bytes stay, for batches that have begun to read them."""
+        """Forget a file. Its bytes stay, for batches that have started to read them."""
         file = self._openai.file(call.path["id"], call.now)
         self._openai.files.remove(file.id)
         self._core.ledger.record(call.now, "delete_file", file.id)

@@ -26,7 +26,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class InputFacts(msgspec.Struct, frozen=True):
-    """What is known of an input file: rows, words in prompts, problems, and where each url and model first stands."""
+    """What is known of an input file: rows, words in prompts, problems, and where each url and model first occurs."""
 
     rows: int
     tokens: int
@@ -86,7 +86,7 @@ class _Findings:
 
 
 def _unreadable(number: int, line: bytes) -> Problem:
-    """Return what is wrong with a line that is no row."""
+    """Return what is wrong with a line that is not a row."""
     try:
         value = msgspec.json.decode(line)
     except (ValueError, RecursionError):

@@ -24,7 +24,7 @@ def page(
     usual: int,
     most: int,
 ) -> dict[str, Any]:
-    """Return one page of objects that stand in the order of their creation; the newest come first, unless asked.
+    """Return one page of objects that are in the order of their creation; the newest come first, unless asked.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def page(
 
 
 def _start(found: Sequence[Stored], after: str) -> int:
-    """Return where a page begins: behind the object that ended the page before."""
+    """Return where a page begins: after the object that ended the page before."""
     if not after:
         return 0
     for position, each in enumerate(found):

@@ -134,5 +134,5 @@ def _line(order: Order, position: int, row: ChatRow, reply: Answer | Refusal) ->
 
 
 def _belongs_to_output(order: Order) -> bool:
-    """Whether errors stand in the file of answers, as in one of a vLLM server."""
+    """Whether errors are in the file of answers, as in one of a vLLM server."""
     return order.faults.get("F11", "no_body") is not None

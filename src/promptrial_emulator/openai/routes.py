@@ -72,7 +72,7 @@ def _anyone(request: Request) -> Response | None:  # noqa: ARG001 - who is ready
 
 
 def _admitted(core: Core, request: Request) -> Response | None:
-    """Refuse a wrong key; it may stand in either of two headers."""
+    """Refuse a wrong key; it may be in either of two headers."""
     key, headers = core.settings.key, request.headers
     if f"Bearer {key}" == headers.get("authorization") or key == headers.get("api-key"):
         return None

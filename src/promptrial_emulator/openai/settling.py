@@ -72,7 +72,7 @@ def _enter(batch: Batch, stage: Stage) -> None:
 
 
 def _hand_over(openai: OpenAI, batch: Batch, outcome: Outcome, at: float) -> None:
-    """Make the output files; of files, not of bytes, as these are there already."""
+    """Make the output files; of files, not of bytes, as these already exist."""
     batch.outcome = outcome
     batch.output_file = _kept(openai, batch, outcome.output, "output", at)
     batch.error_file = _kept(openai, batch, outcome.errors, "error", at)

@@ -28,7 +28,7 @@ __all__ = [
     "without_attempt",
 ]
 
-# Where a vendor's jobs have no name of ours, eight base32 characters of the attempt stand at the end of an id.
+# Where a vendor's jobs have no name of ours, eight base32 characters of the attempt are at the end of an id.
 _ATTEMPT: Final = re.compile("-[A-Za-z2-7]{8}$")
 _DEFAULT_LIMIT: Final = 2048
 _Row = TypeVar("_Row")
@@ -63,8 +63,8 @@ class Choice:
 class Answer:
     """What a model answered, and the tokens that it took; ``reasoning_tokens`` are among those of the completion.
 
-    ``odd_total`` is what a fault tells as the total, in the place of details that add up; ``model`` the name that it
-    tells in the place of the one that was asked; ``counted`` is false where no tokens are told.
+    ``odd_total`` is what a fault tells as the total, in place of details that add up; ``model`` the name that it
+    tells in place of the one that was asked; ``counted`` is false where no tokens are told.
     """
 
     choices: tuple[Choice, ...]

@@ -37,7 +37,7 @@ class EmbeddedResponder:
         Raises
         ------
         ConfigError, MissingDependencyError
-            If the model is not to be had.
+            If the model is not available.
         """
         return (reply for _, reply in in_step(rows, self._request, self._answers))
 

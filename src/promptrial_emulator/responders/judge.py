@@ -33,10 +33,12 @@ _TOLD: Final = re.compile(r"\b(?:score|give|award)\b[^0-9]{0,40}([0-9]+)", re.IG
 _WRONG: Final = re.compile(r"wrong[0-9a-f]{8}")
 _NO_ANSWER: Final = "(the question has no answer)"
 _PROSE: Final = "I would say that this answer is quite good."
+_TO_JUDGE: Final = Refusal(500, "a verdict is made elsewhere")
+"""Takes the place of a reply until the verdict is made."""
 
 
 def schema_of(row: ChatRow) -> Mapping[str, Any] | None:
-    """Return the JSON Schema that the answer of a request has to fit, as each API has it; None of free text."""
+    """Return the JSON Schema that the answer of a request has to fit, as each API has it; None for free text."""
     body = row.body
     for holder, inner in (("response_format", "json_schema"), ("text", "format"), ("output_config", "format")):
         found = body.get(holder)
@@ -58,7 +60,7 @@ class JudgingResponder:
         """Yield the replies."""
 
         def ask(row: ChatRow) -> ChatRow | Refusal:
-            return _Verdict.REFUSAL if schema_of(row) is not None else row
+            return _TO_JUDGE if schema_of(row) is not None else row
 
         for row, reply in in_step(rows, ask, lambda asked: self._other.replies(model, asked)):
             schema = schema_of(row)
@@ -96,12 +98,6 @@ class JudgingResponder:
         return "tie" if first == second else "A" if first > second else "B"
 
 
-class _Verdict:
-    """What stands for a reply until the verdict is made."""
-
-    REFUSAL: Final = Refusal(500, "a verdict is made elsewhere")
-
-
 def _shown(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the texts between delimiters in the last message of the user that has some."""
     for message in reversed(messages):
@@ -112,7 +108,7 @@ def _shown(messages: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _quality(answer: str, shown: Mapping[str, str]) -> int:
-    """Return 1 of a right answer and 0 of a wrong one; without accepted answers, what the oracle means as wrong is."""
+    """Return 1 for a right answer, 0 for a wrong one; without accepted answers, the oracle's text decides."""
     accepted = shown.get("accepted-answers")
     if accepted is None:
         return 0 if _WRONG.fullmatch(answer.strip()) or ABSTENTION in answer else 1

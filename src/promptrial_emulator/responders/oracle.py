@@ -95,7 +95,7 @@ class OracleResponder:
         Raises
         ------
         ConfigError, DataError
-            If the questions are not there, or damaged.
+            If the questions do not exist, or are damaged.
         """
         questions = self._current()
         for row in rows:
