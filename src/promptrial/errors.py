@@ -27,7 +27,7 @@
         ├── TransientError                   the same call may work later; this one changed nothing
         │   ├── ResultsShortError            results came to an end, and rows are missing; read them again
         │   │   ├── ResultsTornError         their last row is not whole
-        │   │   └── ResultsEmptyError        a file of results is empty or not there, and should not be
+        │   │   └── ResultsEmptyError        a file of results is empty or missing, and should not be
         │   ├── TransferStoppedError         a stop was asked for while a file came or went
         │   ├── SlowDownError                the provider asks for fewer requests at once
         │   ├── UncertainError               it may have been carried out, and billed, though no answer came
@@ -35,7 +35,7 @@
         ├── QuotaReachedError                no room for another job until one that runs has ended
         ├── UndecidedError                   several jobs may be the one that is looked for
         ├── OutcomeUnknownError              the call may have taken effect: look before it is made again
-        │   └── AlreadyThereError            it was refused, for what it makes is there already
+        │   └── AlreadyThereError            it was refused, because what it makes already exists
         └── PermanentError                   the same call will never work
             ├── NoSuchModelError             the vendor has no such model
             └── ResultsGoneError             answers that were paid for are no longer available
@@ -175,7 +175,7 @@ class ConfigDriftError(ResumeError):
 
 
 class NewerVersionError(ResumeError):
-    """A file was made by a newer version of the program; it is whole, and is never set aside or written over."""
+    """A file was made by a newer version of the program; it is whole, and is never renamed or written over."""
 
 
 class RunLockedError(PromptrialError):
@@ -260,7 +260,7 @@ class ResultsTornError(ResultsShortError):
 
 
 class ResultsEmptyError(ResultsShortError):
-    """A file of results is empty or not there, although the provider says that the job has answered requests."""
+    """A file of results is empty or missing, although the provider says that the job has answered requests."""
 
 
 class TransferStoppedError(TransientError):
@@ -294,7 +294,7 @@ class FencedError(OutcomeUnknownError):
 
 
 class AlreadyThereError(OutcomeUnknownError):
-    """What the call would make is there already: an earlier call has made it."""
+    """What the call would make already exists: an earlier call has made it."""
 
 
 class PermanentError(ProviderError):
@@ -314,7 +314,7 @@ class ResultsGoneError(PermanentError):
 
 
 class UndecidedError(ProviderError):
-    """Several jobs may be the one that is looked for; once they have ended they can be told apart."""
+    """Several jobs may be the one that is looked for; once they have ended they can be distinguished."""
 
 
 class NotOursError(PermanentError):
@@ -328,7 +328,7 @@ class DiskSpaceError(PromptrialError):
 class StopRequested(BaseException):
     """The run was asked to stop; raised where work can be left off safely.
 
-    ``resume_command`` is what goes on with the run, once that is known; it needs ``flags`` besides.
+    ``resume_command`` is the command that resumes the run, once that is known; it needs ``flags`` besides.
     """
 
     exit_code = 5

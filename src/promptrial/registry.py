@@ -69,7 +69,7 @@ PHASE_WORK: Final[Mapping[str, str]] = {
 """What each phase does, for people who watch a run."""
 
 LAST_OF_PILOT: Final = "costs"
-"""The last phase of a pilot: those behind it compute effects, or show them."""
+"""The last phase of a pilot: those after it compute effects, or show them."""
 STAGES: Final[Mapping[str, str]] = {
     "poll": "downloaded",
     "parse": "parsed",
