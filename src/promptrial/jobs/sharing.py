@@ -32,7 +32,7 @@ def share(work: PartWork, source: PartWork, recorder: Recorder) -> None:
     Side effects: files, and the record of the part; if it was the one that was asked, request by request, and its
     record is lost, that says again what the answers cost.
     """
-    if work.live:  # it was begun before answers were shared
+    if work.live:  # it was started before answers were shared
         own = PaidRows(work, recorder)
         own.settle(len(own.finished()))
     make_ready(work, recorder)

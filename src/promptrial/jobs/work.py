@@ -169,7 +169,7 @@ class PartWork:
 
     @property
     def sent_one_by_one(self) -> tuple[Intent, ...]:
-        """The live records of exactly its requests that may have been billed, whoever is to answer them now."""
+        """The live records of exactly its requests that may have been billed, however they are answered now."""
         return tuple(each for each in self.live if each.request_sha256 == self.request_sha256 and _may_be_billed(each))
 
     @property
