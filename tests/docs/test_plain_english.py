@@ -106,10 +106,6 @@ EXCEPTIONS_IN_THE_CODE = {
         "docs/adr/0008-differences-between-subsets.md",
         "not there",
     ): "quotes what readers say: significant here, not there",
-    ("src/promptrial/jobs/answers.py", "set aside"): "of answers that are lost",
-    ("src/promptrial/jobs/answers.py", "stands in"): "of what a folder has",
-    ("src/promptrial/phases/buying_again.py", "begun"): "of a run that shares no answers",
-    ("src/promptrial/phases/buying_again.py", "any more"): "of requests that are no longer wanted",
 }
 JOINT = re.compile(r'"\s*\n\s*[rf]*"')
 """Between two strings that are one."""

@@ -4735,7 +4735,7 @@ MUTANTS: Final = (
     Mutant(
         "requests that were begun are asked again where neither a record nor an answer is left",
         "phases/buying_again.py",
-        "        (_ANSWERS_GONE, _begun_off_record(paid), _PUT_BACK),\n",
+        "        (_ANSWERS_GONE, _started_off_record(paid), _PUT_BACK),\n",
         "",
         _LOST_AND_CHANGED,
     ),

@@ -76,7 +76,7 @@ class Answers:
         return _written(self.file(attempt), map(self.recorder.events.redact_row, rows))
 
     def write_nothing(self, attempt: int) -> FileRecord:
-        """Put on record that the answers of an attempt are lost; what is here of them, and damaged, is set aside."""
+        """Record that the answers of an attempt are lost; a damaged file of them is renamed."""
         path = self.file(attempt)
         if path.exists() and path.stat().st_size:
             aside = atomic.set_aside(path)
@@ -140,12 +140,12 @@ class Answers:
 
 
 def make_ready(work: PartWork, recorder: Recorder) -> None:
-    """Leave nothing but answers to its present requests where those of a part are looked for, and put that on record.
+    """Make a part's folder hold answers to its present requests only, and record that.
 
-    A row's id does not tell what was asked, so that no old file may stay where the present answers are looked for.
-    What had answered exactly the present requests before is brought back. Whatever is in the folder belongs to the
-    requests that are on record: it is emptied before that changes, and filled afterwards. So this may be cut off
-    anywhere, and done again for these requests, or for the earlier ones.
+    The id of a row does not say what was asked, so no older file may stay in the folder. Earlier answers to exactly
+    the present requests are brought back. The folder always belongs to the requests on record: it is emptied before
+    the record changes, and filled afterwards. So this may be interrupted anywhere, and repeated for these requests or
+    for the earlier ones.
     """
     on_record, present = work.record.request_sha256, work.request_sha256
     _put_others_apart(work, recorder)
@@ -157,7 +157,7 @@ def make_ready(work: PartWork, recorder: Recorder) -> None:
 
 
 def find_again(work: PartWork, recorder: Recorder) -> None:
-    """Do the same for a part that is not on record, if files tell what its answers are to; nothing is recorded."""
+    """Do the same for a part without a record, if files say which requests its answers are to; record nothing."""
     if work.answers_are_to is not None or work.folder_apart(work.request_sha256).exists():
         _put_others_apart(work, recorder)
         _bring_back(work, recorder)
@@ -183,12 +183,12 @@ def readable_ids(path: Path) -> frozenset[str]:
 
 
 def _put_others_apart(work: PartWork, recorder: Recorder) -> None:
-    """Move answers to other requests, and the note of their job, which would claim the present answers for them."""
+    """Move answers to other requests away, with the note of their job, which would claim the present answers."""
     asked, note, folder = work.answers_are_to, work.job_note, work.answers_folder
     if asked == work.request_sha256:
         return
     if asked is not None and (folder.exists() or note is not None):
-        if read_asked(folder) is None:  # nothing else will say it of them when they come back
+        if read_asked(folder) is None:  # nothing else says it when they come back
             leave_asked(folder, Asked(asked, _engine_of(work, asked)))
         if note is not None and note.request_sha256 != work.request_sha256:
             breadcrumbs.put_into(folder, work.folder.results, work.part.name)
@@ -212,7 +212,7 @@ def _bring_back(work: PartWork, recorder: Recorder) -> None:
 
 
 def _engine_of(work: PartWork, request_sha256: str) -> dict[str, Any]:
-    """Return the engine that was asked for answers of a job, as far as it is on record."""
+    """Return the recorded engine that a job was sent to; empty if there is no record."""
     asked = (intent.engine for intent in work.record.intents if intent.request_sha256 == request_sha256)
     return next((engine for engine in asked if engine), {})
 

@@ -90,7 +90,7 @@ class PartWork:
 
     @property
     def asked(self) -> Asked:
-        """What is asked now, and of whom."""
+        """What is asked now, and which engine is asked."""
         sent = self.manifest.prompts.get(self.part.condition, {})
         prompt = {key: sent[key] for key in ("sha256", "asked_with") if "tokens" in sent and key in sent}
         return Asked(self.request_sha256, self.engine, prompt)

@@ -1,6 +1,6 @@
 """Leave to buy again: a setting of a resume, or a loss, that would ask what the run has asked, and paid for, already.
 
-What another process of this run has decided on is no such setting: a run that was begun without sharing asks identical
+What another process of this run has decided on is no such setting: a run that was started without sharing asks identical
 parts once for each trial, as it was told to.
 """
 
@@ -29,9 +29,7 @@ _CUT_AGAIN: Final = (
 _UNRECORDED: Final = (
     "no record says to which requests the answers on disk are, so these would be put aside and all of them asked again"
 )
-_ANSWERS_GONE: Final = (
-    "these requests were begun, and no record says how many were answered: none of the answers is here"
-)
+_ANSWERS_GONE: Final = "these requests were started, no record says how many were answered, and no answer is on disk"
 _OTHER_SETTINGS: Final = "resume with the settings that the run was started with; or pay again, with these flags and"
 _PUT_BACK: Final = "put run_state.json and trial_manifest.json of the trial back, if you have copies; or pay again"
 
@@ -51,7 +49,7 @@ def require_leave_to_buy_again(spec: RunSpec, work: Sequence[PartWork]) -> None:
         (_UNSHARED, _unshared(spec, paid), _OTHER_SETTINGS),
         (_CUT_AGAIN, chain(_cut_again(spec, paid), _cut_again_off_record(spec, paid)), _OTHER_SETTINGS),
         (_UNRECORDED, _unrecorded(paid), _PUT_BACK),
-        (_ANSWERS_GONE, _begun_off_record(paid), _PUT_BACK),
+        (_ANSWERS_GONE, _started_off_record(paid), _PUT_BACK),
     ):
         parts = list(again)
         if parts:
@@ -86,7 +84,7 @@ def _cut_again(spec: RunSpec, work: Sequence[PartWork]) -> Iterator[PartWork]:
 
 
 def _cut_again_off_record(spec: RunSpec, parts: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield the same of parts that are not on record, as far as files beside the earlier answers tell it."""
+    """Yield such parts that have no record, as far as files beside the earlier answers show it."""
     wanted = {each.request_sha256 for each in parts}
     off_record = [part for part in parts if _is_off_record(part)]
     results = {part.folder.slug: part.folder.results for part in off_record}
@@ -104,8 +102,8 @@ def _is_off_record(part: PartWork) -> bool:
     return part.record.request_sha256 is None and not part.submitted
 
 
-def _begun_off_record(parts: Sequence[PartWork]) -> Iterator[PartWork]:
-    """Yield parts of which a file says that they were asked one by one, and nothing what came of it."""
+def _started_off_record(parts: Sequence[PartWork]) -> Iterator[PartWork]:
+    """Yield parts that a file says were asked one by one, and of which neither a record nor an answer is left."""
     for part in parts:
         if _is_off_record(part) and not part.hosted and part.answers_are_to is not None:
             yield part
@@ -132,7 +130,7 @@ def _has_live_rows(work: PartWork, name: str) -> bool:
 
 
 def _paid_otherwise(record: PartRecord, wanted: set[str]) -> bool:
-    """Whether requests of a part were paid for that are not wanted any more, though their prompt may be.
+    """Whether requests of a part were paid for that are no longer wanted, though their prompt may be.
 
     A part that was asked again since, with as many requests, holds the same items: its prompt was another one before.
     """

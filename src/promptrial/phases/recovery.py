@@ -79,7 +79,7 @@ def _is_without_its_job(work: PartWork) -> bool:
 def _local(work: PartWork) -> PartRecord | None:
     """Return a part with the answers of other runs that are whole; its own are in its rows.
 
-    Sealed answers were all there once: what cannot be read of them is lost, and that is for whoever paid to know.
+    A sealed file once held every answer. What cannot be read of it is lost, and may be bought again with leave only.
     """
     sealed, rows = work.folder.part_results(work.part.name), work.folder.part_rows(work.part.name)
     if not (sealed.exists() or rows.exists()):
@@ -195,7 +195,7 @@ def _intent(
 def _reused(work: PartWork, attempt: int, path: Path) -> Intent | None:
     """Return an attempt whose answers were taken over from another run, as a file beside them says.
 
-    Where rows of it cannot be read it has no file on record, as if that had been damaged later: it is taken over again.
+    If a row of its file cannot be read, no file is recorded, as if it had been damaged later: it is copied again.
     """
     reused = read_reused(work.answers_folder, attempt)
     if reused is None:

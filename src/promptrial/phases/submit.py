@@ -102,7 +102,7 @@ def _describe(services: Services, trial: Trial, engines: Mapping[ModelSpec, dict
 
 
 def _find_again(services: Services, recorder: Recorder, parts: Iterable[PartWork]) -> None:
-    """Let the folder of each part that is not on record be that of its present requests, if it says what it holds."""
+    """Make the folder of each part without a record hold answers to its present requests, if it says what it holds."""
     from promptrial.jobs.answers import find_again
 
     for part in parts:

@@ -1,4 +1,4 @@
-"""To which requests the answers of a part are, and who gave them: a file beside them, for when their record is lost.
+"""What the answers of a part were asked with: a file beside them says it, in case their record is lost.
 
 The file of a job at a provider says the first too (``breadcrumbs``). Answers that this process computes, asks for one
 by one or takes over have no job of their own.
@@ -24,10 +24,10 @@ _APART_NAME: Final = re.compile(r"(.+)\.[0-9a-f]{12}(?:\.[0-9]+)?")
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was asked, and of whom.
+    """What was asked, and which engine was asked.
 
-    ``engine`` and ``prompt`` are what the trial's manifest records of whoever answers, and of the prompt of the arm
-    (``sha256``, ``asked_with``); empty where that is not known.
+    ``engine`` and ``prompt`` are what the trial's manifest records about the engine and about the prompt of the arm
+    (``sha256``, ``asked_with``); empty if unknown.
     """
 
     request_sha256: Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
