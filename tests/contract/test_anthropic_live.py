@@ -51,14 +51,14 @@ def refusal(status: int, kind: str, text: str) -> Reply:
     return json_reply({"type": "error", "error": {"type": kind, "message": text}}, status)
 
 
-def test_it_is_a_live_adapter_with_a_limit_of_its_own(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
+def test_the_adapter_is_live_and_has_its_own_limit(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
     assert isinstance(provider, LiveProvider)
     assert provider.in_flight == IN_FLIGHT
     few = replace(preset_instance("anthropic"), base_url=server.url, limits=Limits(in_flight=3))
     assert AnthropicLiveProvider.open({"ANTHROPIC_API_KEY": KEY}, few).in_flight == 3
 
 
-def test_an_answer_is_a_row_of_one_line_under_the_plain_id_without_what_changes(
+def test_an_answer_becomes_one_row_with_the_plain_id_and_without_fields_that_change(
     server: ScriptedServer, provider: AnthropicLiveProvider
 ) -> None:
     server.on("POST", MESSAGES, reply(200, json.dumps(message(), indent=1).encode()))
@@ -72,7 +72,7 @@ def test_an_answer_is_a_row_of_one_line_under_the_plain_id_without_what_changes(
     assert json.loads(call.body)["model"] == "claude-haiku-4-5"
 
 
-def test_another_models_name_is_said_and_its_answer_kept(
+def test_the_name_of_another_model_is_reported_and_its_answer_kept(
     server: ScriptedServer, provider: AnthropicLiveProvider
 ) -> None:
     server.on("POST", MESSAGES, json_reply(message(model="claude-2")))
@@ -82,7 +82,7 @@ def test_another_models_name_is_said_and_its_answer_kept(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, "invalid_request_error"), (413, "request_too_large")])
-def test_a_request_that_is_refused_for_what_it_holds_is_a_final_error_row(
+def test_a_request_refused_for_its_content_becomes_a_final_error_row(
     server: ScriptedServer, provider: AnthropicLiveProvider, status: int, kind: str
 ) -> None:
     server.on("POST", MESSAGES, refusal(status, kind, "prompt is too long"))
@@ -101,7 +101,7 @@ def test_a_request_that_is_refused_for_what_it_holds_is_a_final_error_row(
         (404, "not_found_error", "model: claude-haiku-4-5"),
     ],
 )
-def test_what_every_request_would_meet_ends_the_part(
+def test_an_error_that_every_request_would_get_ends_the_part(
     server: ScriptedServer, provider: AnthropicLiveProvider, status: int, kind: str, text: str
 ) -> None:
     server.on("POST", MESSAGES, refusal(status, kind, text))
@@ -122,7 +122,7 @@ def test_what_every_request_would_meet_ends_the_part(
     ],
     ids=str,
 )
-def test_what_may_work_later_is_left_to_its_caller(
+def test_a_transient_error_is_raised_and_not_retried_here(
     server: ScriptedServer, provider: AnthropicLiveProvider, told: Reply
 ) -> None:
     server.on("POST", MESSAGES, told)
@@ -131,7 +131,7 @@ def test_what_may_work_later_is_left_to_its_caller(
     assert len(server.asked) == 1
 
 
-def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(
+def test_a_malformed_answer_was_paid_for_and_is_kept_as_received(
     server: ScriptedServer, provider: AnthropicLiveProvider
 ) -> None:
     server.on("POST", MESSAGES, json_reply({"content": "no list"}))
@@ -141,13 +141,17 @@ def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(
         provider.parse_row(row)
 
 
-def test_a_429_asks_for_fewer_at_once(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
+def test_a_429_is_an_error_that_asks_for_fewer_concurrent_requests(
+    server: ScriptedServer, provider: AnthropicLiveProvider
+) -> None:
     server.on("POST", MESSAGES, refusal(429, "rate_limit_error", "slow down"))
     with pytest.raises(SlowDownError):
         provider.answer(asked(), MODEL)
 
 
-def test_what_is_known_to_be_refused_is_never_sent(server: ScriptedServer, provider: AnthropicLiveProvider) -> None:
+def test_a_request_that_the_vendor_is_known_to_refuse_is_not_sent(
+    server: ScriptedServer, provider: AnthropicLiveProvider
+) -> None:
     with pytest.raises(PermanentError, match="above 1"):
         provider.answer(asked(temperature=1.5), MODEL)
     small = replace(MODEL, options=RequestOptions(thinking_budget=5))

@@ -99,7 +99,7 @@ def refusal(status: int, kind: str, **headers: Any) -> Reply:
 
 
 class TestCalls:
-    def test_each_has_the_key_the_version_and_no_bearer(
+    def test_each_request_has_the_key_and_the_version_and_no_bearer_token(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page())
@@ -110,7 +110,7 @@ class TestCalls:
             assert (asked.headers["x-api-key"], asked.headers["anthropic-version"]) == (KEY, "2023-06-01")
             assert "authorization" not in asked.headers
 
-    def test_another_version_is_sent_and_stands_in_the_fingerprint(self, server: ScriptedServer) -> None:
+    def test_a_configured_version_is_sent_and_is_part_of_the_fingerprint(self, server: ScriptedServer) -> None:
         server.on("GET", f"{BATCHES}/{NAME}", json_reply(batch(status="in_progress")))
         model = ModelSpec("m", "claude-haiku-4-5", "anthropic", options=RequestOptions(sampling="provider_default"))
         for provider in opened(server, options=(("api_version", "2026-10-21"),)):
@@ -120,7 +120,7 @@ class TestCalls:
         assert (found["api_version"], found["seed"]) == ("2026-10-21", "not accepted by this API")
 
     @pytest.mark.parametrize("version", ["2023 06 01", "\n", "ü", "$(touch${IFS}x)", "`x`", ""])
-    def test_a_version_that_cannot_be_one_is_refused(self, server: ScriptedServer, version: str) -> None:
+    def test_an_invalid_version_is_refused(self, server: ScriptedServer, version: str) -> None:
         with pytest.raises(ConfigError, match="api_version"):
             AnthropicProvider.open({"ANTHROPIC_API_KEY": KEY}, instance(server, options=(("api_version", version),)))
 
@@ -130,7 +130,7 @@ class TestCalls:
                 provider.check(ModelSpec("m", "claude-haiku-4-5", "anthropic"))
         assert server.asked == []
 
-    def test_a_gateway_without_a_list_of_models_says_nothing_of_a_model(
+    def test_a_gateway_without_a_list_of_models_passes_the_check_of_a_model(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page())
@@ -142,7 +142,7 @@ class TestCalls:
 
 
 class TestCreation:
-    def test_all_requests_go_with_the_one_call(
+    def test_one_call_sends_all_requests(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("POST", BATCHES, json_reply(batch(status="in_progress")))
@@ -167,7 +167,7 @@ class TestCreation:
         ],
         ids=str,
     )
-    def test_an_answer_that_says_neither_yes_nor_no_leaves_its_outcome_unknown(
+    def test_an_ambiguous_answer_leaves_the_outcome_unknown_and_is_not_retried(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, told: Reply
     ) -> None:
         server.on("POST", BATCHES, told)
@@ -176,7 +176,7 @@ class TestCreation:
         assert len(server.asked) == 1
 
     @pytest.mark.parametrize("name", ["", "..", "a/b", "a\x1b[2J", None])
-    def test_a_batch_under_a_name_that_is_none_is_looked_for(
+    def test_a_created_batch_with_an_invalid_name_has_an_unknown_outcome(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, name: object
     ) -> None:
         server.on("POST", BATCHES, json_reply(batch(status="in_progress") | {"id": name}))
@@ -184,7 +184,7 @@ class TestCreation:
             provider.submit(payload)
 
     @pytest.mark.parametrize(("status", "kind"), [(429, "rate_limit_error"), (529, "overloaded_error")])
-    def test_the_vendors_own_word_that_it_is_busy_means_that_nothing_was_done(
+    def test_an_answer_that_the_vendor_is_busy_means_that_nothing_was_done(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, status: int, kind: str
     ) -> None:
         server.on("POST", BATCHES, refusal(status, kind, retry_after="7"))
@@ -212,13 +212,13 @@ class TestCreation:
 
 
 class TestFinding:
-    def test_without_a_batch_newer_than_the_attempt_there_is_none(
+    def test_no_batch_is_found_if_none_is_newer_than_the_attempt(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page(batch("msgbatch_0"), batch("msgbatch_older", "in_progress")))
         assert provider.find(payload) is None
 
-    def test_what_was_the_newest_is_noted_once(
+    def test_staging_records_the_newest_batch_once(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page(batch("msgbatch_9")))
@@ -227,7 +227,7 @@ class TestFinding:
         server.on("GET", BATCHES, page())
         assert provider.stage(replace(payload, staged=None)).name == "none"
 
-    def test_a_lone_working_batch_of_its_size_is_a_guess(
+    def test_the_only_running_batch_of_the_right_size_is_taken_as_a_guess(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         others = [batch("msgbatch_7", "in_progress", rows=3), batch("msgbatch_6", "in_progress")]
@@ -235,14 +235,14 @@ class TestFinding:
         known = replace(payload, known=lambda: frozenset({"msgbatch_6"}))
         assert provider.find(known) == JobRef("msgbatch_1")
 
-    def test_several_are_waited_for(
+    def test_several_possible_batches_are_an_undecided_error(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page(batch("msgbatch_2", "in_progress"), batch("msgbatch_1", "canceling")))
         with pytest.raises(UndecidedError, match=r"msgbatch_2, msgbatch_1"):
             provider.find(payload)
 
-    def test_of_several_the_one_whose_results_have_the_nonce_is_it(
+    def test_the_batch_whose_results_contain_the_nonce_is_found_among_several(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         serve(server, answer(IDS[0], "pt-other-a1") + b"\n", "msgbatch_3")
@@ -254,7 +254,7 @@ class TestFinding:
         server.on("GET", BATCHES, page(batch("msgbatch_4", "in_progress"), *listed))
         assert provider.find(payload) == JobRef("msgbatch_2")
 
-    def test_a_stranger_that_has_ended_leaves_the_one_that_works(
+    def test_a_finished_batch_with_another_nonce_is_passed_over_for_the_running_one(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         serve(server, answer(IDS[0], "pt-other-a1") + b"\n", "msgbatch_3")
@@ -262,7 +262,7 @@ class TestFinding:
         server.on("GET", BATCHES, page(listed, batch("msgbatch_1", "in_progress")))
         assert provider.find(payload) == JobRef("msgbatch_1")
 
-    def test_one_whose_results_were_removed_is_no_candidate(
+    def test_a_batch_whose_results_were_removed_is_not_a_candidate(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         old = batch("msgbatch_3", archived_at="2026-02-01T00:00:00Z")
@@ -271,7 +271,7 @@ class TestFinding:
         server.on("GET", BATCHES, page(old))
         assert provider.find(payload) is None
 
-    def test_a_count_of_a_new_name_changes_nothing_of_the_size(
+    def test_an_unknown_request_count_does_not_change_the_size_of_a_batch(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         told = batch("msgbatch_1", "in_progress")
@@ -279,7 +279,7 @@ class TestFinding:
         server.on("GET", BATCHES, page(told))
         assert provider.find(payload) == JobRef("msgbatch_1")
 
-    def test_all_pages_are_read_up_to_the_one_that_was_the_newest(
+    def test_all_pages_are_read_up_to_the_recorded_newest_batch(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         first = page(batch("msgbatch_5", rows=9), more=True)
@@ -291,7 +291,7 @@ class TestFinding:
             "limit=100&after_id=msgbatch_5",
         ]
 
-    def test_a_list_that_repeats_itself_is_not_followed_for_ever(
+    def test_a_list_that_repeats_itself_is_a_transient_error(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         server.on("GET", BATCHES, page(batch("msgbatch_5", rows=9), more=True))
@@ -299,7 +299,7 @@ class TestFinding:
             provider.find(payload)
 
     @pytest.mark.parametrize("counts", [None, [], {"processing": "2"}, {"processing": True, "succeeded": True}, {}])
-    def test_a_batch_whose_size_cannot_be_read_is_none_of_ours(
+    def test_a_batch_of_unreadable_size_is_not_taken_for_ours(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, counts: object
     ) -> None:
         server.on("GET", BATCHES, page({**batch("msgbatch_1", "in_progress"), "request_counts": counts}))
@@ -330,21 +330,21 @@ class TestStatus:
         assert "rebalancing" not in told["processing_status"] or "rebalancing" in found.message
 
     @pytest.mark.parametrize("status", [None, 5, ["ended"]])
-    def test_one_that_is_no_text_is_one_that_is_not_known(
+    def test_a_status_that_is_not_text_counts_as_working(
         self, server: ScriptedServer, provider: AnthropicProvider, status: object
     ) -> None:
         server.on("GET", f"{BATCHES}/{NAME}", json_reply(batch() | {"processing_status": status}))
         assert provider.status(JobRef(NAME)).state is JobState.WORKING
 
-    def test_one_that_is_not_found_is_missing(self, server: ScriptedServer, provider: AnthropicProvider) -> None:
+    def test_a_batch_that_is_not_found_is_missing(self, server: ScriptedServer, provider: AnthropicProvider) -> None:
         server.on("GET", f"{BATCHES}/{NAME}", refusal(404, "not_found_error"))
         assert provider.status(JobRef(NAME)).state is JobState.MISSING
 
-    def test_a_name_cannot_lead_to_another_path(self, server: ScriptedServer, provider: AnthropicProvider) -> None:
+    def test_a_batch_name_cannot_escape_its_url_path(self, server: ScriptedServer, provider: AnthropicProvider) -> None:
         server.on("GET", f"{BATCHES}/..%2Fmodels", refusal(404, "not_found_error"))
         assert provider.status(JobRef("../models")).state is JobState.MISSING
 
-    def test_canceling_one_that_has_ended_is_no_error(
+    def test_canceling_a_batch_that_has_ended_is_not_an_error(
         self, server: ScriptedServer, provider: AnthropicProvider
     ) -> None:
         server.on("POST", f"{BATCHES}/{NAME}/cancel", refusal(400, "invalid_request_error"))
@@ -362,7 +362,7 @@ def results(provider: AnthropicProvider, payload: PartPayload) -> list[str]:
 class TestResults:
     @pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
     @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b"\n\r\n"])
-    def test_lines_may_begin_and_end_in_any_way(
+    def test_lines_are_read_with_any_byte_order_mark_and_line_ending(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, start: bytes, end: bytes
     ) -> None:
         serve(server, start + (end or b"\n").join([answer(IDS[1]), answer(IDS[0])]) + end)
@@ -380,7 +380,7 @@ class TestResults:
         server.on("GET", f"{BATCHES}/{NAME}/results", Reply(head + parts + b"0\r\n\r\n"))
         assert results(provider, payload) == [*IDS]
 
-    def test_a_file_that_breaks_off_is_not_believed(
+    def test_a_truncated_file_is_not_accepted(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         serve(server, answer(IDS[0]) + b"\n" + answer(IDS[1])[:-5])
@@ -393,7 +393,7 @@ class TestResults:
         with pytest.raises(TransientError):
             results(provider, payload)
 
-    def test_those_of_another_attempt_are_refused(
+    def test_results_of_another_attempt_are_refused(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         serve(server, answer(IDS[0], "pt-other-a1") + b"\n" + answer(IDS[1], "pt-other-a1"))
@@ -403,7 +403,7 @@ class TestResults:
         assert provider.find(payload) is None  # what was disproved is no guess again
 
     @pytest.mark.parametrize("what", ["batch", "results"])
-    def test_what_is_not_found_is_gone_and_its_caller_looks_again(
+    def test_a_404_for_the_batch_or_its_results_means_that_the_results_are_gone(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, what: str
     ) -> None:
         serve(server, answer(IDS[0]))
@@ -415,14 +415,14 @@ class TestResults:
     @pytest.mark.parametrize(
         "more", [{"archived_at": "2026-02-01T00:00:00Z"}, {"results_url": None}, {"results_url": ""}]
     )
-    def test_those_that_were_removed_are_gone(
+    def test_results_that_the_vendor_removed_are_gone(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload, more: dict[str, Any]
     ) -> None:
         serve(server, answer(IDS[0]), **more)
         with pytest.raises(ResultsGoneError):
             results(provider, payload)
 
-    def test_the_key_goes_to_no_other_origin(
+    def test_the_key_is_not_sent_to_another_origin(
         self, server: ScriptedServer, provider: AnthropicProvider, payload: PartPayload
     ) -> None:
         with scripted() as elsewhere:
@@ -458,7 +458,7 @@ class TestResults:
         ],
         ids=["a redirect", "a refusal", "a body that is packed twice", "a key that may not"],
     )
-    def test_what_cannot_be_read_is_looked_for_again_and_a_key_that_may_not_is_an_error_at_once(
+    def test_each_refusal_of_the_results_has_its_own_kind_of_error(
         self,
         server: ScriptedServer,
         provider: AnthropicProvider,

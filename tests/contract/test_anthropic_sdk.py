@@ -91,12 +91,12 @@ class TestBatch:
         assert told[0]["version"] == PINNED["anthropic"]
         assert {row["headers"]["anthropic-version"] for row in told[1]} == {NEWER}
 
-    def test_the_sdk_declares_what_the_emulator_shows_but_for_what_is_listed(self, told: Any) -> None:
+    def test_the_sdk_declares_all_fields_of_the_emulator_except_those_listed(self, told: Any) -> None:
         for kind, left_out in UNSENT.items():
             for each in told[0][kind]:
                 assert (each["undeclared"], set(each["unsent"])) == ([], left_out), kind
 
-    def test_a_batch_is_seen_to_its_end(self, told: Any) -> None:
+    def test_the_sdk_follows_a_batch_to_its_end(self, told: Any) -> None:
         shown = [each["read"] for each in told[0]["batches"]]
         statuses = [each["processing_status"] for each in shown]
         assert statuses[0] == "in_progress"
@@ -120,7 +120,7 @@ class TestBatch:
         fetched = [row for row in told[1] if row["path"].endswith("/results")]
         assert {row["headers"]["accept"] for row in fetched} == {"application/binary"}
 
-    def test_a_cancelled_batch_has_rows_that_were_not_carried_out(self, told: Any) -> None:
+    def test_a_cancelled_batch_has_canceled_rows(self, told: Any) -> None:
         shown, results = told[0]["cancelled"]
         assert shown["cancel_initiated_at"] is not None
         assert shown["request_counts"]["canceled"] == [each["type"] for each in results.values()].count("canceled") > 0
@@ -152,7 +152,7 @@ class TestVersions:
 
 
 class TestRefusals:
-    def test_refusals_have_the_classes_that_the_sdk_gives_them(self, api: AnthropicClient) -> None:
+    def test_refusals_raise_the_error_classes_of_the_sdk(self, api: AnthropicClient) -> None:
         found = sdk(api, "refusals")
         assert {name: (each["class"], each["status"]) for name, each in found.items() if name != "version"} == {
             "bad key": ("AuthenticationError", 401),
@@ -167,7 +167,9 @@ class TestRefusals:
 
 class TestRetries:
     @pytest.mark.parametrize("rule", [{}, {"variant": "error", "status": 529}])
-    def test_its_retry_layer_makes_two_batches_of_one_create(self, api: AnthropicClient, rule: dict[str, Any]) -> None:
+    def test_the_retries_of_the_sdk_create_two_batches_from_one_call(
+        self, api: AnthropicClient, rule: dict[str, Any]
+    ) -> None:
         """What our own client must not do: after "committed, then reset" the SDK creates again, without a key."""
         api.fault("F5", "create_batch", **rule)
         api.fault("F5", "message", **rule)
@@ -247,13 +249,13 @@ class TestCalls:
         assert [each[0] for each in mine] == ["GET", "GET", "GET", "POST", "GET", "GET", "POST", "POST"]
         assert [*mine][-1][1] == "/v1/messages"
 
-    def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
+    def test_headers_differ_only_as_listed(self, sides: Sides) -> None:
         theirs, mine = distinct(sides.seen_theirs, call), distinct(sides.seen_ours, call)
         pairs = ((about_content(theirs[each]), about_content(mine[each])) for each in mine)
         assert differing(pairs) == HEADERS.keys()
         assert {row["headers"]["anthropic-version"] for row in [*theirs.values(), *mine.values()]} == {OLDER}
 
-    def test_both_read_the_same_answers(self, sides: Sides) -> None:
+    def test_both_clients_read_the_same_answers(self, sides: Sides) -> None:
         results = {name.rpartition("-")[0]: each["message"] for name, each in sides.theirs["results"].items()}
         assert len(results) == 3
         theirs = [results[mine.wire_id] for mine in sides.lines[:3]]
@@ -266,5 +268,5 @@ class TestCalls:
             assert (mine.cache_write_tokens or 0) == written
         assert sum(mine.cache_write_tokens or 0 for mine in sides.lines[:3]) == 2
 
-    def test_a_batch_that_has_ended_is_not_cancelled_and_that_is_no_error_of_ours(self, sides: Sides) -> None:
+    def test_cancelling_a_batch_that_has_ended_is_an_error_of_the_sdk_and_not_of_our_client(self, sides: Sides) -> None:
         assert sides.theirs["cancelled"]["status"] == 400

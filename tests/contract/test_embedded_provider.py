@@ -93,7 +93,7 @@ def forward(provider: EmbeddedProvider) -> list[bytes]:
 class TestRepeatability:
     pytestmark = pytest.mark.engine
 
-    def test_any_order_any_engine_and_any_interruption_give_the_same_bytes(
+    def test_answers_have_the_same_bytes_in_any_order_on_any_engine_and_after_an_interruption(
         self, provider: EmbeddedProvider, forward: list[bytes]
     ) -> None:
         requests = both_arms()
@@ -111,7 +111,7 @@ class TestRepeatability:
         resumed.close()
         assert backward[::-1] == forward
 
-    def test_a_killed_process_leaves_rows_that_another_would_have_written(self, forward: list[bytes]) -> None:
+    def test_a_killed_process_leaves_the_same_rows_that_another_process_writes(self, forward: list[bytes]) -> None:
         requests = both_arms()[::-1]
         child = subprocess.Popen(
             [sys.executable, str(Path(__file__).parents[1] / "support" / "embedded_child.py")],
@@ -139,12 +139,12 @@ class TestRepeatability:
         assert texts[0] == texts[4]
         assert len(set(texts)) >= 3
 
-    def test_the_most_likely_token_alone_is_greedy_at_any_temperature(self, provider: EmbeddedProvider) -> None:
+    def test_sampling_only_the_most_likely_token_is_greedy_at_any_temperature(self, provider: EmbeddedProvider) -> None:
         greedy = text(provider, GREEDY)
         assert text(provider, replace(GREEDY, temperature=1.5, top_k=1)) == greedy
         assert text(provider, replace(GREEDY, temperature=1.5, top_p=1e-6)) == greedy
 
-    def test_greedy_does_not_look_at_the_seed(self, provider: EmbeddedProvider) -> None:
+    def test_greedy_sampling_ignores_the_seed(self, provider: EmbeddedProvider) -> None:
         assert text(provider, GREEDY) == text(provider, replace(GREEDY, seed=2))
 
 
@@ -182,7 +182,7 @@ class TestRows:
         assert answer.completion_tokens is not None
         assert answer.total_tokens == answer.prompt_tokens + answer.completion_tokens
 
-    def test_the_prompt_is_what_the_engines_own_chat_endpoint_makes_of_it(self, provider: EmbeddedProvider) -> None:
+    def test_the_prompt_equals_that_of_the_engines_chat_endpoint(self, provider: EmbeddedProvider) -> None:
         asked = request(QUESTIONS[3], TREATMENT)
         reader = Engine(weights_path(SMOL))
         own = reader._server.handle_chat_completions(
@@ -206,7 +206,7 @@ class TestRows:
         answer = provider.parse_row(row)
         assert (answer.finish_reason, answer.completion_tokens) == ("length", 3)
 
-    def test_a_request_beyond_the_context_window_is_an_error_row_and_the_others_go_on(
+    def test_a_request_longer_than_the_context_is_an_error_row_and_the_others_are_answered(
         self, provider: EmbeddedProvider
     ) -> None:
         asked = [
@@ -223,13 +223,15 @@ class TestRows:
         assert fine.error is None
         assert rows(provider, asked[:1]) == rows(provider, asked[:1])
 
-    def test_rows_may_be_left_off_and_taken_up_again(self, provider: EmbeddedProvider, forward: list[bytes]) -> None:
+    def test_reading_rows_can_be_interrupted_and_continued(
+        self, provider: EmbeddedProvider, forward: list[bytes]
+    ) -> None:
         begun = open_rows(provider, both_arms())
         assert next(begun) == forward[0]
         begun.close()  # type: ignore[attr-defined]
         assert rows(provider, both_arms()[1:2]) == forward[1:2]
 
-    def test_nothing_is_printed(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_the_engine_prints_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
         own = EmbeddedProvider(engines=1)
         assert len(rows(own, [request(QUESTIONS[0])])) == 1
         own.close()
@@ -246,7 +248,7 @@ class TestIdentity:
         assert {"engine_version", "chat_template_sha256", "kv_type_k", "kv_type_v"} < found.keys()
         assert [found[key] for key in ("n_ctx", "n_batch", "n_ubatch", "n_threads")] == [4096, 8, 8, 1]
 
-    def test_the_fingerprint_does_not_depend_on_how_many_engines_there_are(self, provider: EmbeddedProvider) -> None:
+    def test_the_fingerprint_does_not_depend_on_the_number_of_engines(self, provider: EmbeddedProvider) -> None:
         other = EmbeddedProvider(engines=1)
         assert other.fingerprint(SMOL) == provider.fingerprint(SMOL)
         other.close()
@@ -269,7 +271,7 @@ class TestIdentity:
         assert rendered.startswith("<|im_start|>system\n26 Jul 2024<|im_end|>\n<|im_start|>user\nHi<|im_end|>")
         own.close()
 
-    def test_a_damaged_file_is_named(self, tmp_path: Path) -> None:
+    def test_a_damaged_file_is_named_in_the_error(self, tmp_path: Path) -> None:
         damaged = tmp_path / "damaged.gguf"
         damaged.write_bytes(weights_path(SMOL).read_bytes()[:1_000_000])
         own = EmbeddedProvider(engines=1)
@@ -278,7 +280,7 @@ class TestIdentity:
         own.close()
 
 
-def test_a_local_job_is_its_part_and_always_ready() -> None:
+def test_a_local_job_has_the_key_of_its_part_and_is_always_ready() -> None:
     provider: BatchProvider = EmbeddedProvider()
     payload = PartPayload("pt-abc-a1", "pt-abc", SMOL, Path(), 0, 0, "", lambda: iter(()))
     assert provider.local
@@ -297,7 +299,7 @@ def test_a_local_job_is_its_part_and_always_ready() -> None:
         ("big-00001-of-00002.gguf", b"GGUF....", r"models\.mine\.path: .* is one of several parts"),
     ],
 )
-def test_a_path_that_is_no_whole_gguf_file_names_the_key(
+def test_an_incomplete_or_invalid_gguf_file_is_refused_with_the_configuration_key(
     tmp_path: Path, name: str, content: bytes | None, message: str
 ) -> None:
     if content is not None:
@@ -306,7 +308,7 @@ def test_a_path_that_is_no_whole_gguf_file_names_the_key(
         EmbeddedProvider().count_tokens(ModelSpec("mine", "any", "embedded", path=str(tmp_path / name)), "x")
 
 
-def test_an_unknown_model_is_not_quietly_replaced_by_the_built_in_one() -> None:
+def test_an_unknown_model_is_refused_and_not_replaced_by_the_built_in_one() -> None:
     with pytest.raises(ConfigError, match=r"models\.big\.id: .* no model 'llama-9'; allowed: smollm2-135m-instruct"):
         EmbeddedProvider().fingerprint(ModelSpec("big", "llama-9", "embedded"))
 
@@ -359,7 +361,7 @@ class TestRefusals:
         assert row.error is not None
         assert row.error.startswith("engine_error")
 
-    def test_a_cache_that_is_not_repeatable_fails_the_part(
+    def test_a_cache_that_cannot_be_reproduced_fails_the_part(
         self, provider: EmbeddedProvider, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.failing(PermanentError("the engine kept 1 tokens of a prompt instead of 2"), monkeypatch)
@@ -392,9 +394,7 @@ except Detached as detached:
         *(pytest.param(*each, marks=pytest.mark.slow) for each in [(0.04, 0.01), (0.06, 0.01), (0.08, 0.02)]),
     ],
 )
-def test_an_engine_that_two_signals_leave_half_way_into_its_start_does_not_hang_the_process(
-    wait_s: float, between_s: float
-) -> None:
+def test_two_signals_while_the_engine_starts_do_not_hang_the_process(wait_s: float, between_s: float) -> None:
     """Where it would have hung depends on the machine; one of these delays found it, on a busy one most of them."""
     with subprocess.Popen([sys.executable, "-c", LOADING], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -410,7 +410,7 @@ def test_an_engine_that_two_signals_leave_half_way_into_its_start_does_not_hang_
 
 
 @pytest.mark.engine
-def test_a_request_is_counted_as_its_answer_reports_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counted_prompt_tokens_equal_those_reported_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = both_arms()[:8:3]
     provider = EmbeddedProvider(engines=1)
     try:

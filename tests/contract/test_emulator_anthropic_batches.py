@@ -47,7 +47,7 @@ class TestAdmission:
             ({}, 401),
         ],
     )
-    def test_either_header_lets_in_and_of_two_keys_the_x_api_key_decides(
+    def test_either_key_header_is_accepted_and_x_api_key_wins_over_the_other(
         self, api: AnthropicClient, headers: dict[str, str], status: int
     ) -> None:
         url = f"{api.emulator.url}/v1/messages/batches"
@@ -63,7 +63,7 @@ class TestAdmission:
             assert refusal(reply) == (400, "invalid_request_error")
             assert "anthropic-version" in reply.json()["error"]["message"]
 
-    def test_every_answer_names_its_request_anew(self, api: AnthropicClient) -> None:
+    def test_every_answer_has_its_own_request_id(self, api: AnthropicClient) -> None:
         batch = api.batch()
         api.ended(batch)
         replies = [api.get(batch), api.get("none"), api.http.get("messages/batches"), api.get_results(batch)]
@@ -75,7 +75,7 @@ class TestAdmission:
         assert api.http.put("messages/batches").status_code == 405
         assert refusal(api.http.get("messages/other/path")) == (404, "not_found_error")
 
-    def test_no_key_is_kept_of_what_was_asked(self, api: AnthropicClient) -> None:
+    def test_recorded_requests_contain_no_key(self, api: AnthropicClient) -> None:
         api.batch()
         seen = api.emulator.plain.get(f"{api.emulator.url}/__emu/requests").text
         assert "emulator-key" not in seen
@@ -112,7 +112,7 @@ class TestCreating:
             assert refusal(reply) == (400, "invalid_request_error")
             assert reply.json()["error"]["message"].startswith("requests.1.custom_id: String should match pattern")
 
-    def test_an_id_stands_once_in_a_batch(self, api: AnthropicClient) -> None:
+    def test_an_id_may_occur_only_once_in_a_batch(self, api: AnthropicClient) -> None:
         before = api.made()
         reply = api.post_batch([request("a"), request("b"), request("a")])
         assert refusal(reply) == (400, "invalid_request_error")
@@ -141,7 +141,7 @@ class TestCreating:
             (b'{"requests":[{"custom_id":"a","params":{}}],"metadata":{}}', "metadata: Extra inputs"),
         ],
     )
-    def test_what_is_no_list_of_requests_is_refused_and_says_where(
+    def test_a_malformed_list_of_requests_is_refused_with_the_place_of_the_error(
         self, api: AnthropicClient, body: bytes, said: str
     ) -> None:
         before = api.made()
@@ -177,7 +177,7 @@ class TestCreating:
         assert text_of(found["a"]).startswith("one two [")
         assert text_of(found["b"]).startswith("What is it? [")
 
-    def test_no_more_requests_than_the_queue_takes_wait(self, start: Start) -> None:
+    def test_no_more_requests_wait_than_the_queue_holds(self, start: Start) -> None:
         own = start(clock="manual", anthropic=AnthropicSettings(queued_rows=3))
         with anthropic_client(own) as api:
             first = api.batch(2)
@@ -196,7 +196,7 @@ class TestSamplers:
         return AnthropicClient(own, OLDER), AnthropicClient(own, NEWER)
 
     @pytest.mark.parametrize("field", [{"temperature": 1.0}, {"top_p": 0.9}, {"top_k": 40}])
-    def test_they_are_errors_of_their_rows_under_the_version_without_them(
+    def test_samplers_make_their_rows_errors_under_the_version_without_samplers(
         self, start: Start, field: dict[str, Any]
     ) -> None:
         older, newer = self.both(start, "rows")
@@ -211,7 +211,7 @@ class TestSamplers:
         older.close()
         newer.close()
 
-    def test_they_may_refuse_the_whole_batch(self, start: Start) -> None:
+    def test_samplers_can_make_the_whole_batch_refused(self, start: Start) -> None:
         older, newer = self.both(start, "batch")
         rows = [request("without"), request("with", top_p=1)]
         reply = newer.post_batch(rows)
@@ -224,7 +224,7 @@ class TestSamplers:
 
 
 class TestStatuses:
-    def test_counts_stand_still_until_the_end_and_polls_say_when_to_ask_again(self, start: Start) -> None:
+    def test_counts_do_not_change_until_the_end_and_polls_say_when_to_ask_again(self, start: Start) -> None:
         own = start(clock="manual")
         with anthropic_client(own) as api:
             batch = api.batch(3)
@@ -245,7 +245,7 @@ class TestStatuses:
             }  # fmt: skip
             assert shown["results_url"] == f"{own.url}/v1/messages/batches/{batch}/results"
 
-    def test_what_is_not_there_is_404(self, api: AnthropicClient) -> None:
+    def test_a_missing_batch_or_result_is_404(self, api: AnthropicClient) -> None:
         for reply in (api.get("none"), api.cancel("none"), api.delete("none"), api.get_results("none")):
             assert refusal(reply) == (404, "not_found_error")
 
@@ -294,13 +294,13 @@ class TestStatuses:
             assert api.get(batch).json()["archived_at"] == "2026-01-30T00:00:00.000000Z"
             assert refusal(api.get_results(batch)) == (404, "not_found_error")
 
-    def test_a_restarted_emulator_goes_on_with_its_batches(self, start: Start, tmp_path: Path) -> None:
+    def test_a_restarted_emulator_continues_its_batches(self, start: Start, tmp_path: Path) -> None:
         with EmulatorServer(tmp_path / "kept") as server, anthropic_client(EmulatorClient(server.url)) as api:
             batch = api.batch(3)
         with anthropic_client(start(tmp_path / "kept")) as api:
             assert len(api.results(batch)) == 3
 
-    def test_the_state_shows_the_batches_and_is_forgotten(self, start: Start) -> None:
+    def test_the_state_shows_the_batches_and_can_be_deleted(self, start: Start) -> None:
         own = start()
         with anthropic_client(own) as api:
             batch = api.batch()
@@ -325,7 +325,7 @@ class TestLists:
         assert [each["id"] for each in page["data"]] == newest_first
         assert (page["has_more"], page["first_id"], page["last_id"]) == (False, newest_first[0], newest_first[-1])
 
-    def test_pages_go_on_after_the_last_id(self, five: tuple[AnthropicClient, list[str]]) -> None:
+    def test_after_id_returns_the_page_after_it(self, five: tuple[AnthropicClient, list[str]]) -> None:
         api, newest_first = five
         pages = [api.list(limit=2)]
         while pages[-1]["has_more"]:
@@ -336,7 +336,7 @@ class TestLists:
             "data": [], "has_more": False, "first_id": None, "last_id": None,
         }  # fmt: skip
 
-    def test_pages_go_back_before_the_first_id(self, five: tuple[AnthropicClient, list[str]]) -> None:
+    def test_before_id_returns_the_page_before_it(self, five: tuple[AnthropicClient, list[str]]) -> None:
         api, newest_first = five
         page = api.list(limit=2, before_id=newest_first[4])
         assert ([each["id"] for each in page["data"]], page["has_more"]) == (newest_first[2:4], True)

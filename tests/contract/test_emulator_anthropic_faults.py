@@ -32,7 +32,7 @@ def api(emulator: EmulatorClient) -> Iterator[AnthropicClient]:
 
 class TestRefused:
     @pytest.mark.parametrize("operation", ["create_batch", "message"])
-    def test_f1_too_many_requests(self, api: AnthropicClient, operation: str) -> None:
+    def test_f1_answers_429_too_many_requests(self, api: AnthropicClient, operation: str) -> None:
         api.fault("F1", operation, seconds=7)
         ask = api.post_batch if operation == "create_batch" else api.message
         reply = ask()
@@ -44,7 +44,7 @@ class TestRefused:
         ("status", "kind"),
         [(500, "api_error"), (502, "api_error"), (503, "api_error"), (504, "timeout_error"), (529, "overloaded_error")],
     )
-    def test_f2_server_errors(self, api: AnthropicClient, status: int, kind: str) -> None:
+    def test_f2_answers_server_errors(self, api: AnthropicClient, status: int, kind: str) -> None:
         before = api.made()
         for operation, ask in (("create_batch", api.post_batch), ("message", api.message)):
             api.fault("F2", operation, status=status)
@@ -54,7 +54,9 @@ class TestRefused:
         assert api.made() == before
 
     @pytest.mark.parametrize("fault", ["F3", "F4"])
-    def test_f3_and_f4_reset_before_anything_is_applied(self, start: Start, tmp_path: Path, fault: str) -> None:
+    def test_f3_and_f4_reset_the_connection_before_anything_is_applied(
+        self, start: Start, tmp_path: Path, fault: str
+    ) -> None:
         with anthropic_client(start(tmp_path / "own")) as api:
             api.fault(fault, "create_batch")
             with pytest.raises(GONE):
@@ -63,7 +65,7 @@ class TestRefused:
             assert [*(tmp_path / "own/files").iterdir()] == []
             assert api.post_batch().status_code == 200
 
-    def test_f4_silence_before_a_message_is_answered(self, api: AnthropicClient) -> None:
+    def test_f4_keeps_silent_before_a_message_is_answered(self, api: AnthropicClient) -> None:
         before = len(api.emulator.ledger("message"))
         api.fault("F4", "message", variant="stall")
         api.http.timeout = httpx.Timeout(20, read=0.2)
@@ -71,7 +73,7 @@ class TestRefused:
             api.message()
         assert len(api.emulator.ledger("message")) == before
 
-    def test_f17_a_key_without_access_and_objects_that_are_gone(self, api: AnthropicClient) -> None:
+    def test_f17_refuses_the_key_and_loses_objects(self, api: AnthropicClient) -> None:
         batch = api.batch()
         api.fault("F17", "get_batch", variant="no_access")
         assert refusal(api.get(batch)) == (403, "permission_error")
@@ -85,7 +87,7 @@ class TestRefused:
         assert refusal(api.get(batch)) == (404, "not_found_error")
         assert batch not in [each["id"] for each in api.list(limit=1000)["data"]]
 
-    def test_f18_the_queue_is_full(self, api: AnthropicClient) -> None:
+    def test_f18_answers_that_the_queue_is_full(self, api: AnthropicClient) -> None:
         before = api.made()
         api.fault("F18", "create_batch")
         reply = api.post_batch()
@@ -95,7 +97,7 @@ class TestRefused:
 
 
 class TestApplied:
-    def test_f5_a_batch_is_made_and_the_connection_reset(self, api: AnthropicClient) -> None:
+    def test_f5_creates_a_batch_and_resets_the_connection(self, api: AnthropicClient) -> None:
         before = api.made()
         api.fault("F5", "create_batch")
         with pytest.raises(GONE):
@@ -105,7 +107,7 @@ class TestApplied:
         assert newest["request_counts"]["processing"] == 3
         assert len(api.results(newest["id"])) == 3
 
-    def test_f5_silence_and_an_error_after_the_batch_was_made(self, api: AnthropicClient) -> None:
+    def test_f5_creates_a_batch_and_answers_an_error_or_nothing(self, api: AnthropicClient) -> None:
         before = api.made()
         api.fault("F5", "create_batch", variant="error", status=529)
         assert refusal(api.post_batch()) == (529, "overloaded_error")
@@ -116,7 +118,9 @@ class TestApplied:
         assert api.made() == before + 2
 
     @pytest.mark.parametrize("variant", ["truncated", "short_length", "not_json", "empty"])
-    def test_f6_a_200_that_cannot_be_read(self, api: AnthropicClient, variant: str) -> None:
+    def test_f6_applies_the_call_and_answers_200_with_an_unreadable_body(
+        self, api: AnthropicClient, variant: str
+    ) -> None:
         for operation, ask, made in (
             ("create_batch", api.post_batch, "create_batch"),
             ("message", api.message, "message"),
@@ -133,7 +137,7 @@ class TestApplied:
                     reply.json()
             assert len(api.emulator.ledger(made)) == before + 1
 
-    def test_f7_a_batch_is_not_seen_for_a_while(self, start: Start) -> None:
+    def test_f7_hides_a_new_batch_for_some_time(self, start: Start) -> None:
         own = start(clock="manual")
         with anthropic_client(own) as api:
             api.fault("F7", "create_batch", delay_s=20)
@@ -145,7 +149,7 @@ class TestApplied:
             assert api.get(batch).status_code == 200
             assert len(api.list()["data"]) == 1
 
-    def test_f7_results_are_not_there_for_a_while_after_the_end(self, start: Start) -> None:
+    def test_f7_hides_the_results_for_some_time_after_the_end(self, start: Start) -> None:
         own = start(clock="manual")
         with anthropic_client(own) as api:
             api.fault("F7", "create_batch", variant="results", delay_s=20)
@@ -158,7 +162,7 @@ class TestApplied:
             assert len(api.results(batch)) == 2
 
     @pytest.mark.parametrize("variant", ["stall", "reset", "error"])
-    def test_f8_a_batch_is_made_after_the_client_gave_up(self, start: Start, tmp_path: Path, variant: str) -> None:
+    def test_f8_creates_a_batch_after_the_client_gave_up(self, start: Start, tmp_path: Path, variant: str) -> None:
         own = start(tmp_path / "own", clock="manual")
         with anthropic_client(own) as api:
             api.fault("F8", "create_batch", variant=variant, delay_s=60)
@@ -180,7 +184,7 @@ class TestApplied:
             ).read_bytes()
             assert b"emulator-key" not in stored
 
-    def test_f8_a_late_batch_that_is_refused_leaves_no_file(self, start: Start, tmp_path: Path) -> None:
+    def test_f8_leaves_no_file_of_a_late_batch_that_is_refused(self, start: Start, tmp_path: Path) -> None:
         own = start(tmp_path / "own", clock="manual")
         with anthropic_client(own) as api:
             api.fault("F8", "create_batch", variant="error", delay_s=60)
@@ -201,7 +205,7 @@ class TestStatuses:
             ({"variant": "repeated"}, ["canceling", "in_progress", "ended"]),
         ],
     )
-    def test_f9_statuses_of_another_kind(self, start: Start, rule: dict[str, Any], seen: list[str]) -> None:
+    def test_f9_shows_unusual_sequences_of_statuses(self, start: Start, rule: dict[str, Any], seen: list[str]) -> None:
         with anthropic_client(start(stage_s=22.5 if rule["variant"] == "repeated" else 15.0)) as api:
             api.fault("F9", "create_batch", **rule)
             batch = api.batch()
@@ -209,7 +213,7 @@ class TestStatuses:
             assert {each["type"] for each in api.results(batch).values()} == {"succeeded"}
 
     @pytest.mark.parametrize(("state", "shown"), [("", "in_progress"), ("paused", "paused")])
-    def test_f9_stuck_until_its_24_hours_are_over(self, start: Start, state: str, shown: str) -> None:
+    def test_f9_keeps_a_batch_stuck_until_its_24_hours_are_over(self, start: Start, state: str, shown: str) -> None:
         own = start(clock="manual")
         with anthropic_client(own) as api:
             api.fault("F9", "create_batch", variant="stuck", state=state)
@@ -224,7 +228,7 @@ class TestStatuses:
         ("variant", "kind"), [("expired", "expired"), ("cancelled", "canceled"), ("failed", "errored")]
     )
     @pytest.mark.parametrize(("share", "good"), [(0.0, 0), (0.6, 6), (1.0, 10)])
-    def test_f10_a_share_is_answered_and_the_rest_ends_otherwise(
+    def test_f10_answers_a_share_of_the_requests_and_ends_the_rest_without_an_answer(
         self, api: AnthropicClient, variant: str, kind: str, share: float, good: int
     ) -> None:
         api.fault("F10", "create_batch", variant=variant, share=share, message="the node was lost")
@@ -239,7 +243,7 @@ class TestStatuses:
             assert texts <= {"the node was lost"}
 
     @pytest.mark.parametrize("offset", [1, -2])
-    def test_f15_counts_that_do_not_match_the_results(self, api: AnthropicClient, offset: int) -> None:
+    def test_f15_shows_counts_that_do_not_match_the_results(self, api: AnthropicClient, offset: int) -> None:
         api.fault("F15", "create_batch", offset=offset)
         batch = api.batch(4)
         assert len(api.results(batch)) == 4
@@ -261,21 +265,21 @@ class TestRows:
          (403, "permission_error"), (404, "not_found_error"), (413, "request_too_large"), (429, "rate_limit_error"),
          (500, "api_error"), (504, "timeout_error"), (529, "overloaded_error")],
     )  # fmt: skip
-    def test_f11_errored_rows_of_each_type(self, api: AnthropicClient, code: int, kind: str) -> None:
+    def test_f11_makes_errored_rows_of_each_type(self, api: AnthropicClient, code: int, kind: str) -> None:
         rows = self.lines(api, "errored", code=code)
         assert [row["result"]["type"] for row in rows] == ["succeeded", "errored"] * 2
         assert rows[1]["result"]["error"] == {
             "type": "error", "error": {"type": kind, "message": "the request failed"}, "request_id": None,
         }  # fmt: skip
 
-    def test_f11_errors_of_other_shapes(self, api: AnthropicClient) -> None:
+    def test_f11_makes_errors_of_other_shapes(self, api: AnthropicClient) -> None:
         assert self.lines(api, "errored_text")[1]["result"]["error"] == "the request failed"
         assert self.lines(api, "errored_flat")[1]["result"]["error"]["type"] == "api_error"
         assert [sorted(row) for row in self.lines(api, "errored_no_id", share=1.0)] == [["result"]] * 4
         assert self.lines(api, "unknown_result")[1]["result"] == {"type": "deferred"}
 
     @pytest.mark.parametrize(("variant", "kind"), [("canceled_row", "canceled"), ("expired_row", "expired")])
-    def test_f11_rows_that_were_not_carried_out_in_a_batch_that_ended_well(
+    def test_f11_makes_canceled_and_expired_rows_in_a_batch_that_ended_well(
         self, api: AnthropicClient, variant: str, kind: str
     ) -> None:
         rows = self.lines(api, variant)
@@ -299,7 +303,9 @@ class TestRows:
             ("two_blocks", ["text", "text"], "end_turn"),
         ],
     )
-    def test_f11_odd_messages(self, api: AnthropicClient, variant: str, kinds: list[str], reason: str) -> None:
+    def test_f11_makes_malformed_messages(
+        self, api: AnthropicClient, variant: str, kinds: list[str], reason: str
+    ) -> None:
         rows = self.lines(api, variant)
         message = rows[1]["result"]["message"]
         assert ([block["type"] for block in message["content"]], message["stop_reason"]) == (kinds, reason)
@@ -309,28 +315,28 @@ class TestRows:
             live = api.message().json()
             assert ([block["type"] for block in live["content"]], live["stop_reason"]) == (kinds, reason)
 
-    def test_f11_two_blocks_are_the_text_in_two_parts(self, api: AnthropicClient) -> None:
+    def test_f11_splits_the_text_into_two_blocks(self, api: AnthropicClient) -> None:
         rows = self.lines(api, "two_blocks", share=1.0)
         assert text_of(rows[0]["result"]).startswith("What is number 0? [")
 
-    def test_f11_content_that_is_null_and_usage_that_is_nonsense(self, api: AnthropicClient) -> None:
+    def test_f11_makes_content_null_and_usage_invalid(self, api: AnthropicClient) -> None:
         assert self.lines(api, "no_content")[1]["result"]["message"]["content"] is None
         usage = self.lines(api, "odd_usage")[1]["result"]["message"]["usage"]
         assert (usage["input_tokens"], usage["output_tokens"]) == (-1, 2**63)
         assert usage["cache_read_input_tokens"] == "11"
 
-    def test_f11_another_model_and_usage_that_is_short_or_missing(self, api: AnthropicClient) -> None:
+    def test_f11_names_another_model_and_omits_part_or_all_of_the_usage(self, api: AnthropicClient) -> None:
         assert self.lines(api, "other_model")[1]["result"]["message"]["model"] == "another-model"
         whole, short = (row["result"]["message"]["usage"]["input_tokens"] for row in self.lines(api, "short_usage")[:2])
         assert short < whole
         assert "usage" not in self.lines(api, "no_usage")[1]["result"]["message"]
 
-    def test_f11_a_stop_reason_of_the_tests_choice(self, api: AnthropicClient) -> None:
+    def test_f11_sets_the_stop_reason_that_the_test_chooses(self, api: AnthropicClient) -> None:
         rows = self.lines(api, "null_content", share=1.0, finish_reason="unheard_of")
         assert {row["result"]["message"]["stop_reason"] for row in rows} == {"unheard_of"}
 
     @pytest.mark.parametrize("variant", ["think_tags", "think_end_tag", "think_unclosed"])
-    def test_f11_reasoning_between_tags_of_the_text(self, api: AnthropicClient, variant: str) -> None:
+    def test_f11_puts_reasoning_between_tags_into_the_text(self, api: AnthropicClient, variant: str) -> None:
         assert REASONING in text_of(self.lines(api, variant, share=1.0)[0]["result"])
 
 
@@ -344,7 +350,7 @@ class TestFiles:
     def ids(self, content: bytes) -> list[str]:
         return sorted(str(json.loads(line).get("custom_id")) for line in content.splitlines() if line.strip())
 
-    def test_f12_rows_in_another_order_twice_missing_or_unknown(self, api: AnthropicClient) -> None:
+    def test_f12_reorders_repeats_drops_and_invents_rows(self, api: AnthropicClient) -> None:
         whole = [f"r{n}" for n in range(6)]
         assert self.ids(self.content(api, "shuffled")) == whole
         assert len(self.ids(self.content(api, "missing_rows"))) == 3
@@ -357,7 +363,7 @@ class TestFiles:
         assert first["custom_id"] == last["custom_id"]
         assert text_of(first["result"]) + " (said again)" == text_of(last["result"])
 
-    def test_f12_rows_of_requests_that_were_never_made_have_the_shape_of_all_others(self, api: AnthropicClient) -> None:
+    def test_f12_gives_rows_of_unknown_requests_the_usual_shape(self, api: AnthropicClient) -> None:
         api.fault("F12", "create_batch", variant="foreign_rows", rows=20)
         batch = api.batch(3)
         found = api.results(batch)
@@ -365,7 +371,7 @@ class TestFiles:
         assert {each["type"] for each in found.values()} == {"succeeded"}
         assert {name for name in found if name.startswith("never-asked-")} == {f"never-asked-{n}" for n in range(20)}
 
-    def test_f12_line_ends_and_bytes_of_every_kind(self, api: AnthropicClient) -> None:
+    def test_f12_writes_every_kind_of_line_ending_and_byte(self, api: AnthropicClient) -> None:
         plain = self.content(api, "duplicate_same").splitlines()[:-1]
         assert self.content(api, "crlf") == b"".join(line + b"\r\n" for line in plain)
         assert self.content(api, "bom") == b"\xef\xbb\xbf" + b"".join(line + b"\n" for line in plain)
@@ -380,7 +386,7 @@ class TestFiles:
         self.content(api, variant, rows=1)
 
     @pytest.mark.parametrize("variant", ["short_length", "unfinished_chunk"])
-    def test_f13_a_download_that_is_known_to_be_cut(self, api: AnthropicClient, variant: str) -> None:
+    def test_f13_truncates_a_download_in_a_way_that_clients_notice(self, api: AnthropicClient, variant: str) -> None:
         batch = api.batch()
         api.ended(batch)
         api.fault("F13", "results", variant=variant)
@@ -389,7 +395,7 @@ class TestFiles:
         assert api.get_results(batch).status_code == 200
 
     @pytest.mark.parametrize("variant", ["close_delimited", "row_boundary", "empty"])
-    def test_f13_a_download_that_is_cut_and_looks_whole(self, api: AnthropicClient, variant: str) -> None:
+    def test_f13_truncates_a_download_so_that_it_looks_complete(self, api: AnthropicClient, variant: str) -> None:
         batch = api.batch(4)
         api.ended(batch)
         whole = api.get_results(batch).content
@@ -399,7 +405,7 @@ class TestFiles:
         assert whole.startswith(reply.content)
         assert len(reply.content) < len(whole)
 
-    def test_f13_a_download_that_is_cut_in_gzip_or_leads_elsewhere(self, api: AnthropicClient) -> None:
+    def test_f13_truncates_a_gzip_download_or_redirects_it(self, api: AnthropicClient) -> None:
         batch = api.batch(4)
         api.ended(batch)
         whole = api.get_results(batch).content
@@ -420,23 +426,23 @@ class TestLists:
     def page(self, api: AnthropicClient, **query: Any) -> list[str]:
         return [each["id"] for each in api.list(**query)["data"]]
 
-    def test_f16_a_page_without_the_newest(self, api: AnthropicClient, newest_first: list[str]) -> None:
+    def test_f16_omits_the_newest_batch_from_a_page(self, api: AnthropicClient, newest_first: list[str]) -> None:
         api.fault("F16", "list_batches", variant="stale", by=2)
         assert self.page(api, limit=3) == newest_first[2:5]
 
-    def test_f16_pages_that_repeat_or_skip_a_batch(self, api: AnthropicClient, newest_first: list[str]) -> None:
+    def test_f16_repeats_or_skips_a_batch_between_pages(self, api: AnthropicClient, newest_first: list[str]) -> None:
         api.fault("F16", "list_batches", variant="shift")
         assert self.page(api, limit=2, after_id=newest_first[1]) == newest_first[1:3]
         api.fault("F16", "list_batches", variant="skip")
         assert self.page(api, limit=2, after_id=newest_first[1]) == newest_first[3:5]
 
-    def test_f16_a_last_id_that_leads_back(self, api: AnthropicClient, newest_first: list[str]) -> None:
+    def test_f16_returns_a_last_id_that_leads_back(self, api: AnthropicClient, newest_first: list[str]) -> None:
         api.fault("F16", "list_batches", variant="repeated_token")
         page = api.list(limit=2, after_id=newest_first[1])
         assert (page["has_more"], page["last_id"]) == (True, newest_first[1])
 
 
-def test_the_faults_that_fit_are_those_that_have_a_meaning_here() -> None:
+def test_only_faults_that_make_sense_for_this_api_apply_to_it() -> None:
     fitting = {
         (name, variant)
         for name, kind in FAULTS.items()

@@ -84,7 +84,7 @@ class TestAnswers:
         assert sorted(found := [*api.results(batch)]) == [f"r{n}" for n in range(6)]
         assert found != sorted(found)
 
-    def test_results_come_in_chunks_and_have_a_name(self, api: AnthropicClient) -> None:
+    def test_results_are_sent_in_chunks_with_a_file_name(self, api: AnthropicClient) -> None:
         batch = api.batch()
         api.ended(batch)
         reply = api.get_results(batch)
@@ -93,12 +93,12 @@ class TestAnswers:
         assert reply.headers["content-type"] == "application/x-jsonl"
         assert f"{batch}_results.jsonl" in reply.headers["content-disposition"]
 
-    def test_rows_of_several_models_are_answered_by_their_own(self, api: AnthropicClient) -> None:
+    def test_each_row_is_answered_by_its_own_model(self, api: AnthropicClient) -> None:
         rows = [request(f"r{n}", model=f"claude-{n // 2}") for n in range(4)]
         found = api.results(api.batch(rows))
         assert [found[f"r{n}"]["message"]["model"] for n in range(4)] == ["claude-0"] * 2 + ["claude-1"] * 2
 
-    def test_a_model_that_is_not_there_is_an_errored_row_and_404_live(self, start: Start) -> None:
+    def test_a_missing_model_is_an_errored_row_in_a_batch_and_404_live(self, start: Start) -> None:
         own = start(models=frozenset({MODEL}))
         with anthropic_client(own) as api:
             found = api.results(api.batch([request("a"), request("b", model="claude-none")]))
@@ -106,7 +106,7 @@ class TestAnswers:
             assert found["b"]["error"]["error"] == {"type": "not_found_error", "message": "model: claude-none"}
             assert refusal(api.message(model="claude-none")) == (404, "not_found_error")
 
-    def test_a_batch_that_nobody_can_answer_ends_with_errors(
+    def test_a_batch_without_a_responder_ends_with_errors(
         self, start: Start, capfd: pytest.CaptureFixture[str]
     ) -> None:
         with anthropic_client(start(responder="oracle")) as api:
@@ -128,7 +128,7 @@ class TestStopReasons:
         assert (message["stop_reason"], message["stop_sequence"]) == ("stop_sequence", "three")
         assert message["usage"]["output_tokens"] == 2
 
-    def test_a_stop_sequence_that_does_not_come_ends_nothing(self, api: AnthropicClient) -> None:
+    def test_a_stop_sequence_that_does_not_occur_changes_nothing(self, api: AnthropicClient) -> None:
         message = one(api, stop_sequences=["never"])["message"]
         assert (message["stop_reason"], message["stop_sequence"]) == ("end_turn", None)
 
@@ -166,7 +166,7 @@ class TestParameters:
             ({"thinking": THINKING, "max_tokens": 4096, "top_k": 5}, "top_k"),
         ],
     )  # fmt: skip
-    def test_what_is_wrong_is_an_errored_row_and_a_refused_message(
+    def test_an_invalid_request_is_an_errored_row_in_a_batch_and_refused_live(
         self, api: AnthropicClient, more: dict[str, Any], said: str
     ) -> None:
         live = api.message(**more)
@@ -177,7 +177,7 @@ class TestParameters:
         assert result["error"]["error"]["type"] == "invalid_request_error"
         assert said in result["error"]["error"]["message"]
 
-    def test_some_models_take_temperature_or_top_p_and_not_both(self, start: Start) -> None:
+    def test_some_models_accept_temperature_or_top_p_but_not_both(self, start: Start) -> None:
         with anthropic_client(start(anthropic=AnthropicSettings(one_sampler=frozenset({MODEL})))) as api:
             both: dict[str, Any] = {"temperature": 1.0, "top_p": 1.0}
             one_of_them: dict[str, Any] = {"temperature": 0.5, "top_k": 5}
@@ -188,19 +188,19 @@ class TestParameters:
             assert api.message(**one_of_them).status_code == 200
             assert api.message(model="claude-other", **both).status_code == 200
 
-    def test_no_tokens_at_all_are_refused_in_a_batch_and_fill_the_cache_live(self, api: AnthropicClient) -> None:
+    def test_max_tokens_0_is_refused_in_a_batch_and_fills_the_cache_live(self, api: AnthropicClient) -> None:
         assert one(api, max_tokens=0)["error"]["error"]["type"] == "invalid_request_error"
         message = api.message(max_tokens=0, system=[{**CACHED, "text": "only to fill the cache"}]).json()
         assert (message["content"], message["usage"]["output_tokens"]) == ([], 0)
         assert message["usage"]["cache_creation_input_tokens"] == 5
 
-    def test_errored_rows_count_and_leave_the_others_alone(self, api: AnthropicClient) -> None:
+    def test_errored_rows_are_counted_and_do_not_affect_the_others(self, api: AnthropicClient) -> None:
         batch = api.batch([request("a"), request("b", max_tokens=0), request("c")])
         assert [api.results(batch)[name]["type"] for name in "abc"] == ["succeeded", "errored", "succeeded"]
         counts = api.get(batch).json()["request_counts"]
         assert (counts["succeeded"], counts["errored"]) == (2, 1)
 
-    def test_content_in_blocks_and_parameters_without_meaning_here_are_read(self, api: AnthropicClient) -> None:
+    def test_content_blocks_are_read_and_irrelevant_parameters_accepted(self, api: AnthropicClient) -> None:
         blocks = [{"type": "text", "text": "one two"}, {"type": "text", "text": "three"}]
         more = {"metadata": {"user_id": "u"}, "output_config": {"effort": "low"}, "service_tier": "auto"}
         result = one(api, messages=[{"role": "user", "content": blocks}], **more)
@@ -208,7 +208,7 @@ class TestParameters:
 
 
 class TestThinking:
-    def test_a_budget_gives_a_block_of_thinking_that_is_paid_as_output(self, api: AnthropicClient) -> None:
+    def test_a_thinking_budget_adds_a_thinking_block_billed_as_output(self, api: AnthropicClient) -> None:
         plain = one(api, max_tokens=4096)["message"]
         thought = one(api, max_tokens=4096, thinking=THINKING)["message"]
         assert [block["type"] for block in thought["content"]] == ["thinking", "text"]
@@ -239,7 +239,7 @@ class TestCaching:
         names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
         return tuple(usage[name] for name in names)
 
-    def test_the_first_row_of_a_prefix_writes_and_later_ones_read(self, api: AnthropicClient) -> None:
+    def test_the_first_row_with_a_prefix_writes_the_cache_and_later_rows_read_it(self, api: AnthropicClient) -> None:
         rows = [request(f"r{n}", "a b", system=[CACHED]) for n in range(3)]
         rows += [request("other", "a b", system=[{**CACHED, "text": "four five"}]), request("none", "a b")]
         found = api.results(api.batch(rows))
@@ -247,7 +247,7 @@ class TestCaching:
             (2, 3, 0), (2, 0, 3), (2, 0, 3), (2, 2, 0), (2, 0, 0),
         ]  # fmt: skip
 
-    def test_the_time_that_a_write_is_kept_is_told(self, api: AnthropicClient) -> None:
+    def test_usage_reports_how_long_cached_tokens_are_kept(self, api: AnthropicClient) -> None:
         long = {**CACHED, "cache_control": {"type": "ephemeral", "ttl": "1h"}}
         found = api.results(api.batch([request("5m", system=[CACHED]), request("1h", system=[long, CACHED])]))
         assert found["5m"]["message"]["usage"]["cache_creation"] == {
@@ -257,7 +257,7 @@ class TestCaching:
             "ephemeral_5m_input_tokens": 3, "ephemeral_1h_input_tokens": 0,
         }, "the first three tokens are read"  # fmt: skip
 
-    def test_a_longer_prefix_reads_what_a_shorter_one_wrote(self, api: AnthropicClient) -> None:
+    def test_a_longer_prefix_reads_the_cache_of_a_shorter_one(self, api: AnthropicClient) -> None:
         more = {"type": "text", "text": "four five", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
         rows = [request("a", "x", system=[CACHED]), request("b", "x", system=[CACHED, more])]
         found = api.results(api.batch(rows))
@@ -287,7 +287,7 @@ class TestCaching:
 
 
 class TestLive:
-    def test_a_message_is_answered_at_once_and_stands_in_the_ledger(self, api: AnthropicClient) -> None:
+    def test_a_message_is_answered_immediately_and_recorded_in_the_ledger(self, api: AnthropicClient) -> None:
         reply = api.message("one two three")
         message = reply.json()
         assert (reply.status_code, message["usage"]["service_tier"]) == (200, "standard")
@@ -300,7 +300,7 @@ class TestLive:
             "input_tokens": message["usage"]["input_tokens"], "output_tokens": message["usage"]["output_tokens"],
         }  # fmt: skip
 
-    def test_the_oracle_finds_the_question_of_a_message_by_the_id_that_its_client_gave(
+    def test_the_oracle_finds_the_question_of_a_message_by_the_id_from_its_client(
         self, start: Start, tmp_path: Path
     ) -> None:
         question = {"id": "q1", "dataset": "mine", "question": "?", "context": "x", "answers": ["gold"]}
@@ -313,7 +313,7 @@ class TestLive:
             assert own.ledger("message")[0]["facts"]["client_request_id"] == name
             assert refusal(api.message()) == (400, "invalid_request_error")
 
-    def test_a_message_that_nobody_can_answer_is_a_500(self, start: Start) -> None:
+    def test_a_message_without_a_responder_is_a_500(self, start: Start) -> None:
         with anthropic_client(start(responder="oracle")) as api:
             assert refusal(api.message()) == (500, "api_error")
 
@@ -324,7 +324,7 @@ class TestLive:
         api.http.get("models")
         assert api.emulator.plain.get(url).json()["seconds"] == before
 
-    def test_answers_may_take_their_time(self, start: Start) -> None:
+    def test_answers_can_be_delayed(self, start: Start) -> None:
         with anthropic_client(start(anthropic=AnthropicSettings(latency_s=1.0))) as api:
             api.http.timeout = httpx.Timeout(20, read=0.2)
             with pytest.raises(httpx.ReadTimeout):
@@ -355,6 +355,6 @@ class TestLive:
             assert (shown["type"], shown["id"], shown["max_input_tokens"]) == ("model", "claude-a", 200_000)
             assert refusal(api.http.get("models/claude-none")) == (404, "not_found_error")
 
-    def test_every_name_is_a_model_where_none_are_named(self, api: AnthropicClient) -> None:
+    def test_any_model_name_is_accepted_if_none_are_configured(self, api: AnthropicClient) -> None:
         assert api.http.get("models/claude-any").json()["id"] == "claude-any"
         assert MODEL in [each["id"] for each in api.http.get("models").json()["data"]]

@@ -67,13 +67,13 @@ class TestCreating:
         assert refusal(reply) == (400, 3)
         assert "example_count" in reply.json()["message"]
 
-    def test_an_id_is_given_once(self, emulator: EmulatorClient) -> None:
+    def test_an_id_cannot_be_used_twice(self, emulator: EmulatorClient) -> None:
         name = emulator.new()
         assert emulator.post_dataset(name).status_code == 200
         assert refusal(emulator.post_dataset(name)) == (409, 6)
         assert len(emulator.ledger("create_dataset", name)) == 1
 
-    def test_a_data_set_is_uploading_until_its_content_is_there(self, emulator: EmulatorClient) -> None:
+    def test_a_data_set_is_uploading_until_its_content_has_arrived(self, emulator: EmulatorClient) -> None:
         name = emulator.new()
         emulator.post_dataset(name)
         shown = emulator.get_dataset(name).json()
@@ -142,7 +142,7 @@ class TestUploadBySignedUrls:
     def validate(self, emulator: EmulatorClient, name: str) -> httpx.Response:
         return emulator.http.post(f"datasets/{name}:validateUpload", json={})
 
-    def test_what_was_put_and_validated_is_the_content(self, emulator: EmulatorClient) -> None:
+    def test_the_uploaded_and_validated_file_is_the_content(self, emulator: EmulatorClient) -> None:
         content = jsonl([chat_row("a")])
         name, urls = self.begun(emulator, {"in.jsonl": str(len(content))})
         assert self.put(urls["in.jsonl"], content).status_code == 200
@@ -169,7 +169,7 @@ class TestUploadBySignedUrls:
         assert reply.headers["content-type"].startswith("application/xml")
         assert "<Code>SignatureDoesNotMatch</Code>" in reply.text
 
-    def test_a_url_is_good_for_its_method_and_path_alone(self, emulator: EmulatorClient) -> None:
+    def test_a_signed_url_is_valid_only_for_its_method_and_path(self, emulator: EmulatorClient) -> None:
         _, urls = self.begun(emulator, {"a": 3, "b": 3})
         assert self.put(urls["a"].replace("/a?", "/b?"), b"abc").status_code == 403
         assert emulator.plain.get(urls["a"]).status_code == 405
@@ -204,7 +204,7 @@ class TestUploadBySignedUrls:
         assert refusal(self.validate(emulator, name)) == (400, 9)
 
     @pytest.mark.parametrize("sizes", [{}, {"a/b": 1}, {"a": -1}, {"a": "x"}])
-    def test_files_that_cannot_be_are_refused(self, emulator: EmulatorClient, sizes: dict[str, Any]) -> None:
+    def test_invalid_file_names_and_sizes_are_refused(self, emulator: EmulatorClient, sizes: dict[str, Any]) -> None:
         name = emulator.new()
         emulator.post_dataset(name)
         assert refusal(self.endpoint(emulator, name, sizes)) == (400, 3)
@@ -219,7 +219,7 @@ class TestUploadBySignedUrls:
 
 
 class TestDownloading:
-    def test_the_names_begin_with_the_data_set_and_error_data_is_there_and_empty(
+    def test_file_names_begin_with_the_data_set_and_error_data_exists_and_is_empty(
         self, emulator: EmulatorClient
     ) -> None:
         job = emulator.job()
@@ -240,7 +240,7 @@ class TestDownloading:
         assert refusal(emulator.http.request("GET", path, json={})) == (400, 3)
         assert refusal(emulator.http.post(path)) == (405, 12)
 
-    def test_a_data_set_that_is_not_there_is_not_found(self, emulator: EmulatorClient) -> None:
+    def test_a_missing_data_set_is_not_found(self, emulator: EmulatorClient) -> None:
         reply = emulator.http.get("datasets/none:getDownloadEndpoint")
         assert reply.json() == {"code": 5, "message": "resource not found", "details": []}
         assert reply.status_code == 404
@@ -262,7 +262,7 @@ class TestDownloading:
         (fresh,) = own.urls(name).values()
         assert own.plain.get(fresh).status_code == 200
 
-    def test_a_url_that_was_changed_opens_nothing(self, emulator: EmulatorClient) -> None:
+    def test_a_changed_url_is_refused(self, emulator: EmulatorClient) -> None:
         (url,) = emulator.urls(emulator.dataset()).values()
         for changed in (url[:-1] + ("0" if url[-1] != "0" else "1"), url.replace("Expires=599", "Expires=9999")):
             assert emulator.plain.get(changed).status_code == 403
@@ -320,14 +320,14 @@ class TestListsAndDeletion:
         emulator.dataset()
         assert refusal(emulator.http.get("datasets", params=query)) == (400, 3)
 
-    def test_a_token_is_good_for_its_own_list_alone(self, start: Start) -> None:
+    def test_a_page_token_is_valid_only_for_its_own_list(self, start: Start) -> None:
         own = start()
         own.post_dataset("d0")
         own.post_dataset("d1")
         token = self.listed(own, pageSize=1)["nextPageToken"]
         assert refusal(own.http.get("datasets", params={"pageToken": token, "filter": 'state="READY"'})) == (400, 3)
 
-    def test_a_page_has_50_and_200_at_the_most(self, start: Start) -> None:
+    def test_a_page_has_50_entries_by_default_and_at_most_200(self, start: Start) -> None:
         own = start()
         for number in range(201):
             own.post_dataset(f"d{number}")
@@ -368,7 +368,7 @@ class TestWhoIsLetIn:
     @pytest.mark.parametrize(
         ("method", "path", "status"), [("GET", "/v1/accounts/x/y", 404), ("POST", "/v1/accounts/x", 404)]
     )
-    def test_a_path_that_is_no_operation_is_not_found(
+    def test_a_path_without_an_operation_is_not_found(
         self, emulator: EmulatorClient, method: str, path: str, status: int
     ) -> None:
         assert refusal(emulator.http.request(method, emulator.url + path)) == (status, 5)

@@ -56,7 +56,7 @@ def post_head(path: str, length: int) -> bytes:
 
 class TestRefusedBeforeItIsApplied:
     @pytest.mark.parametrize(("variant", "wait"), [("seconds", "7"), ("absent", None), ("huge", "10000000")])
-    def test_f1_too_many_requests(self, emulator: EmulatorClient, variant: str, wait: str | None) -> None:
+    def test_f1_answers_429_too_many_requests(self, emulator: EmulatorClient, variant: str, wait: str | None) -> None:
         name = emulator.new()
         emulator.fault("F1", "create_dataset", variant=variant, seconds=7)
         reply = emulator.post_dataset(name)
@@ -64,7 +64,7 @@ class TestRefusedBeforeItIsApplied:
         assert emulator.get_dataset(name).status_code == 404
         assert emulator.post_dataset(name).status_code == 200
 
-    def test_f1_with_a_date_of_the_real_clock(self, emulator: EmulatorClient) -> None:
+    def test_f1_sends_a_retry_after_date_of_the_real_clock(self, emulator: EmulatorClient) -> None:
         emulator.fault("F1", "list_jobs", variant="date", seconds=60)
         reply = emulator.http.get("batchInferenceJobs")
         wait = parsedate_to_datetime(reply.headers["retry-after"]) - dt.datetime.fromisoformat(SystemClock().now())
@@ -72,7 +72,7 @@ class TestRefusedBeforeItIsApplied:
 
     @pytest.mark.parametrize("status", [500, 502, 503, 529])
     @pytest.mark.parametrize("variant", ["json", "html"])
-    def test_f2_server_errors(self, emulator: EmulatorClient, status: int, variant: str) -> None:
+    def test_f2_answers_server_errors(self, emulator: EmulatorClient, status: int, variant: str) -> None:
         name = emulator.new()
         emulator.fault("F2", "create_dataset", status=status, variant=variant)
         reply = emulator.post_dataset(name)
@@ -80,13 +80,15 @@ class TestRefusedBeforeItIsApplied:
         assert reply.headers["content-type"].startswith("text/html" if variant == "html" else "application/json")
         assert emulator.ledger("create_dataset", name) == []
 
-    def test_f3_resets_before_the_request_is_read(self, emulator: EmulatorClient) -> None:
+    def test_f3_resets_the_connection_before_it_reads_the_request(self, emulator: EmulatorClient) -> None:
         emulator.fault("F3", "create_dataset")
         head = post_head("datasets", 1_000_000)  # the body never comes
         assert raw(emulator.url, head) == (b"", errno.ECONNRESET)
         assert emulator.fired() == [1]
 
-    def test_f4_reads_it_all_and_resets_before_it_is_applied(self, emulator: EmulatorClient) -> None:
+    def test_f4_reads_the_whole_request_and_resets_the_connection_before_applying_it(
+        self, emulator: EmulatorClient
+    ) -> None:
         name = emulator.new()
         emulator.fault("F4", "create_dataset")
         body = json.dumps({"datasetId": name, "dataset": {"exampleCount": "1"}}).encode()
@@ -119,7 +121,7 @@ class TestRefusedBeforeItIsApplied:
         assert list((folder / "files").iterdir()) == []
         assert own.post_upload("d", jsonl([chat_row("a")])).status_code == 200
 
-    def test_f18_no_quota_left(self, emulator: EmulatorClient) -> None:
+    def test_f18_answers_that_no_quota_is_left(self, emulator: EmulatorClient) -> None:
         dataset = emulator.dataset()
         emulator.fault("F18", "create_job", in_use=16)
         reply = emulator.post_job("late", dataset)
@@ -131,7 +133,7 @@ class TestRefusedBeforeItIsApplied:
 
 
 class TestAppliedButNotAnswered:
-    def test_f5_reset_after_it_was_applied(self, emulator: EmulatorClient) -> None:
+    def test_f5_resets_the_connection_after_applying_the_call(self, emulator: EmulatorClient) -> None:
         dataset, name = emulator.dataset(), emulator.new("job")
         emulator.fault("F5", "create_job")
         with pytest.raises(GONE):
@@ -140,7 +142,7 @@ class TestAppliedButNotAnswered:
         assert emulator.post_job(name, dataset).status_code == 409
         assert len(emulator.ledger("create_job", name)) == 1
 
-    def test_f5_silence_lasts_until_the_client_leaves(self, emulator: EmulatorClient) -> None:
+    def test_f5_keeps_silent_until_the_client_disconnects(self, emulator: EmulatorClient) -> None:
         dataset, name = emulator.dataset(), emulator.new("job")
         emulator.fault("F5", "create_job", variant="stall")
         emulator.http.timeout = httpx.Timeout(20, read=0.3)
@@ -149,14 +151,14 @@ class TestAppliedButNotAnswered:
         emulator.http.timeout = httpx.Timeout(20)
         assert len(emulator.ledger("create_job", name)) == 1
 
-    def test_f5_an_error_after_it_was_applied(self, emulator: EmulatorClient) -> None:
+    def test_f5_answers_an_error_after_applying_the_call(self, emulator: EmulatorClient) -> None:
         dataset, name = emulator.dataset(), emulator.new("job")
         emulator.fault("F5", "create_job", variant="error")
         assert emulator.post_job(name, dataset).status_code == 500
         assert emulator.get_job(name).status_code == 200
 
     @pytest.mark.parametrize("operation", ["create_dataset", "upload", "delete_dataset"])
-    def test_f5_fits_every_call_that_changes_something(self, emulator: EmulatorClient, operation: str) -> None:
+    def test_f5_applies_to_every_call_that_changes_something(self, emulator: EmulatorClient, operation: str) -> None:
         name = emulator.new()
         emulator.fault("F5", operation)
         calls: dict[str, Callable[[], httpx.Response]] = {
@@ -173,7 +175,9 @@ class TestAppliedButNotAnswered:
         assert len(emulator.ledger(operation, name)) == 1
 
     @pytest.mark.parametrize("variant", ["truncated", "not_json", "empty"])
-    def test_f6_a_200_that_cannot_be_read(self, emulator: EmulatorClient, variant: str) -> None:
+    def test_f6_applies_the_call_and_answers_200_with_an_unreadable_body(
+        self, emulator: EmulatorClient, variant: str
+    ) -> None:
         dataset, name = emulator.dataset(), emulator.new("job")
         emulator.fault("F6", "create_job", variant=variant)
         reply = emulator.post_job(name, dataset)
@@ -182,7 +186,7 @@ class TestAppliedButNotAnswered:
             reply.json()
         assert len(emulator.ledger("create_job", name)) == 1
 
-    def test_f6_a_200_shorter_than_it_says(self, emulator: EmulatorClient) -> None:
+    def test_f6_answers_200_with_a_body_shorter_than_its_length(self, emulator: EmulatorClient) -> None:
         dataset, name = emulator.dataset(), emulator.new("job")
         emulator.fault("F6", "create_job", variant="short_length")
         with pytest.raises(CUT):
@@ -191,7 +195,7 @@ class TestAppliedButNotAnswered:
 
 
 class TestSeenOrAppliedLater:
-    def test_f7_what_was_created_is_not_to_be_seen_for_a_while(self, start: Start) -> None:
+    def test_f7_hides_a_created_job_for_some_time(self, start: Start) -> None:
         own = start(clock="manual")
         dataset = own.dataset()
         own.advance(10)
@@ -204,7 +208,7 @@ class TestSeenOrAppliedLater:
         assert own.get_job("j").status_code == 200
         assert len(own.ledger("create_job")) == 1
 
-    def test_f7_fits_data_sets(self, start: Start) -> None:
+    def test_f7_hides_a_created_data_set_for_some_time(self, start: Start) -> None:
         own = start(clock="manual")
         own.fault("F7", "create_dataset")
         own.post_dataset("d")
@@ -214,7 +218,7 @@ class TestSeenOrAppliedLater:
         assert own.get_dataset("d").status_code == 200
 
     @pytest.mark.parametrize("variant", ["stall", "reset", "error"])
-    def test_f8_is_applied_after_the_client_gave_up(self, start: Start, variant: str) -> None:
+    def test_f8_applies_a_call_after_the_client_gave_up(self, start: Start, variant: str) -> None:
         own = start(clock="manual")
         dataset = own.dataset()
         own.advance(10)
@@ -232,7 +236,7 @@ class TestSeenOrAppliedLater:
         assert own.get_job("j").json()["createTime"] == "2026-01-01T00:00:55.000000Z"
         assert len(own.ledger("create_job")) == 1
 
-    def test_f8_keeps_what_befalls_the_job(self, start: Start) -> None:
+    def test_f8_keeps_the_other_faults_of_the_late_job(self, start: Start) -> None:
         own = start()
         own.fault("F8", "create_job", variant="error", delay_s=15)
         own.fault("F9", "create_job", variant="skipped")
@@ -240,7 +244,7 @@ class TestSeenOrAppliedLater:
         own.advance(15)
         assert own.states("j") == ["COMPLETED"]
 
-    def test_f8_comes_to_nothing_if_the_job_was_made_meanwhile(self, start: Start) -> None:
+    def test_f8_creates_no_second_job_if_the_job_was_created_meanwhile(self, start: Start) -> None:
         own = start(clock="manual")
         dataset = own.dataset()
         own.advance(10)
@@ -264,7 +268,7 @@ class TestDownloads:
         return emulator.plain.get(url).content
 
     @pytest.mark.parametrize("variant", ["short_length", "unfinished_chunk"])
-    def test_f13_a_cut_that_a_client_notices(
+    def test_f13_truncates_in_a_way_that_clients_notice(
         self, emulator: EmulatorClient, url: str, whole: bytes, variant: str
     ) -> None:
         emulator.fault("F13", "download", variant=variant)
@@ -272,13 +276,15 @@ class TestDownloads:
             emulator.plain.get(url)
         assert emulator.plain.get(url).content == whole
 
-    def test_f13_a_cut_that_a_client_does_not_notice(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
+    def test_f13_truncates_in_a_way_that_clients_do_not_notice(
+        self, emulator: EmulatorClient, url: str, whole: bytes
+    ) -> None:
         emulator.fault("F13", "download", variant="close_delimited", at=0.25)
         reply = emulator.plain.get(url)
         assert reply.status_code == 200
         assert reply.content == whole[: len(whole) // 4]
 
-    def test_f13_a_gzip_stream_cut_within_its_stated_length(
+    def test_f13_truncates_a_gzip_stream_within_its_stated_length(
         self, emulator: EmulatorClient, url: str, whole: bytes
     ) -> None:
         emulator.fault("F13", "download", variant="gzip_cut", at=0.9)
@@ -293,19 +299,19 @@ class TestDownloads:
         assert 0 < len(short) < len(whole)
         assert whole.startswith(short)
 
-    def test_f13_nothing_or_something_else(self, emulator: EmulatorClient, url: str) -> None:
+    def test_f13_sends_an_empty_file_or_a_web_page(self, emulator: EmulatorClient, url: str) -> None:
         emulator.fault("F13", "download", variant="empty")
         emulator.fault("F13", "download", variant="wrong_type", nth=2)
         assert (emulator.plain.get(url).status_code, emulator.plain.get(url).headers["content-type"]) == (
             200, "text/html; charset=utf-8",
         )  # fmt: skip
 
-    def test_f13_empty_is_a_200_without_bytes(self, emulator: EmulatorClient, url: str) -> None:
+    def test_f13_empty_sends_200_without_bytes(self, emulator: EmulatorClient, url: str) -> None:
         emulator.fault("F13", "download", variant="empty")
         reply = emulator.plain.get(url)
         assert (reply.status_code, reply.content) == (200, b"")
 
-    def test_f13_a_cut_where_a_row_ends_with_a_length_that_matches(
+    def test_f13_truncates_at_the_end_of_a_row_with_a_matching_length(
         self, emulator: EmulatorClient, url: str, whole: bytes
     ) -> None:
         emulator.fault("F13", "download", variant="row_boundary")
@@ -315,7 +321,7 @@ class TestDownloads:
         assert reply.content.endswith(b"\n")
         assert whole.startswith(reply.content)
 
-    def test_f13_a_body_that_comes_a_byte_at_a_time(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
+    def test_f13_sends_the_body_one_byte_at_a_time(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
         emulator.fault("F13", "download", variant="dripped", every_s=0.01)
         with emulator.plain.stream("GET", url) as reply:
             chunks = reply.iter_raw()
@@ -324,9 +330,7 @@ class TestDownloads:
         emulator.fault("F13", "download", variant="dripped", every_s=0.0)
         assert emulator.plain.get(url).content == whole
 
-    def test_f13_bodies_that_are_packed_twice_or_too_well(
-        self, emulator: EmulatorClient, url: str, whole: bytes
-    ) -> None:
+    def test_f13_compresses_bodies_twice_or_extremely(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
         for variant, packing in (("nested_gzip", "gzip, gzip"), ("gzip_bomb", "gzip")):
             emulator.fault("F13", "download", variant=variant)
             with emulator.plain.stream("GET", url) as reply:
@@ -335,23 +339,23 @@ class TestDownloads:
             unpacked = gzip.decompress(packed)
             assert gzip.decompress(unpacked) == whole if variant == "nested_gzip" else len(unpacked) > 500 * len(packed)
 
-    def test_f13_a_redirect_to_another_origin(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
+    def test_f13_redirects_to_another_origin(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
         emulator.fault("F13", "download", variant="redirect")
         reply = emulator.plain.get(url)
         assert reply.status_code == 302
         assert reply.headers["location"] == url.replace("127.0.0.1", "localhost")
         assert emulator.plain.get(reply.headers["location"]).content == whole
 
-    def test_f13_a_redirect_to_anywhere(self, emulator: EmulatorClient, url: str) -> None:
+    def test_f13_redirects_to_any_address(self, emulator: EmulatorClient, url: str) -> None:
         emulator.fault("F13", "download", variant="redirect", location="http://example.invalid/x")
         assert emulator.plain.get(url).headers["location"] == "http://example.invalid/x"
 
-    def test_f14_a_url_that_is_too_old_already(self, emulator: EmulatorClient, url: str) -> None:
+    def test_f14_returns_a_url_that_has_already_expired(self, emulator: EmulatorClient, url: str) -> None:
         emulator.fault("F14", "download", variant="expired")
         reply = emulator.plain.get(url)
         assert (reply.status_code, "<Code>ExpiredToken</Code>" in reply.text) == (400, True)
 
-    def test_f14_in_the_middle_of_the_transfer(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
+    def test_f14_expires_a_url_during_the_transfer(self, emulator: EmulatorClient, url: str, whole: bytes) -> None:
         emulator.fault("F14", "download", variant="mid_transfer")
         target = urlsplit(url)
         received, ended = raw(url, f"GET {target.path}?{target.query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
@@ -359,7 +363,7 @@ class TestDownloads:
         assert received.partition(b"\r\n\r\n")[2] == whole[: len(whole) // 2]
         assert "ExpiredToken" in emulator.plain.get(url).text, "trying the same one again never helps"
 
-    def test_f14_when_the_client_leaves_sooner_nothing_is_said(
+    def test_f14_sends_no_error_if_the_client_disconnects_first(
         self, emulator: EmulatorClient, url: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         emulator.fault("F14", "download", variant="mid_transfer")
@@ -372,7 +376,7 @@ class TestDownloads:
         assert "ExpiredToken" in emulator.plain.get(url).text
         assert caplog.text == ""
 
-    def test_f14_urls_of_a_server_whose_clock_is_late(self, emulator: EmulatorClient) -> None:
+    def test_f14_signs_urls_with_a_clock_that_is_late(self, emulator: EmulatorClient) -> None:
         name = emulator.dataset()
         emulator.fault("F14", "get_download_endpoint", variant="clock_skew")
         (late,), (fresh,) = emulator.urls(name).values(), emulator.urls(name).values()
@@ -388,14 +392,14 @@ class TestDownloads:
             ({"name": "F17", "variant": "hidden"}, 404, "NoSuchKey"),
         ],
     )
-    def test_the_storage_words_its_errors_in_xml(
+    def test_the_storage_sends_its_errors_in_xml(
         self, emulator: EmulatorClient, url: str, rule: dict[str, Any], status: int, code: str
     ) -> None:
         emulator.fault(operation="download", **rule)
         reply = emulator.plain.get(url)
         assert (reply.status_code, f"<Code>{code}</Code>" in reply.text) == (status, True)
 
-    def test_f14_fits_uploads(self, emulator: EmulatorClient) -> None:
+    def test_f14_applies_to_uploads(self, emulator: EmulatorClient) -> None:
         name = emulator.new()
         emulator.post_dataset(name)
         emulator.fault("F14", "put_signed", variant="expired")
@@ -435,18 +439,18 @@ class TestLists:
             ({"variant": "repeated_token"}, ["d0 d1", "d0 d1", "d2 d3", "d4"]),
         ],
     )
-    def test_f16_pages_that_mislead(self, own: EmulatorClient, rule: dict[str, Any], seen: list[str]) -> None:
+    def test_f16_returns_misleading_pages(self, own: EmulatorClient, rule: dict[str, Any], seen: list[str]) -> None:
         own.fault("F16", "list_datasets", **rule)
         assert self.pages(own) == seen
 
-    def test_f16_the_newest_may_be_missing(self, own: EmulatorClient) -> None:
+    def test_f16_can_omit_the_newest_entry(self, own: EmulatorClient) -> None:
         own.fault("F16", "list_datasets", variant="stale", by=2)
         assert len(own.http.get("datasets").json()["datasets"]) == 3
         assert len(own.http.get("datasets").json()["datasets"]) == 5
 
 
 class TestGone:
-    def test_f17_a_data_set_vanishes_for_good(self, emulator: EmulatorClient) -> None:
+    def test_f17_removes_a_data_set_permanently(self, emulator: EmulatorClient) -> None:
         job = emulator.job()
         emulator.states(job)
         emulator.fault("F17", "get_download_endpoint")
@@ -455,22 +459,22 @@ class TestGone:
         assert emulator.get_dataset(f"out-{job}").status_code == 404
         assert emulator.ledger("delete_dataset", f"out-{job}") == []
 
-    def test_f17_a_job_vanishes_for_good(self, emulator: EmulatorClient) -> None:
+    def test_f17_removes_a_job_permanently(self, emulator: EmulatorClient) -> None:
         job = emulator.job()
         emulator.fault("F17", "get_job", variant="vanished")
         assert [emulator.get_job(job).status_code for _ in range(2)] == [404, 404]
 
-    def test_f17_bytes_vanish_behind_a_url(self, emulator: EmulatorClient) -> None:
+    def test_f17_removes_the_bytes_behind_a_url(self, emulator: EmulatorClient) -> None:
         (url,) = emulator.urls(emulator.dataset()).values()
         emulator.fault("F17", "download", variant="vanished")
         assert "NoSuchKey" in emulator.plain.get(url).text
 
-    def test_f17_something_is_not_found_for_a_moment(self, emulator: EmulatorClient) -> None:
+    def test_f17_hides_something_for_a_moment(self, emulator: EmulatorClient) -> None:
         job = emulator.job()
         emulator.fault("F17", "get_job", variant="hidden")
         assert [emulator.get_job(job).status_code for _ in range(2)] == [404, 200]
 
-    def test_f17_the_key_loses_its_access(self, emulator: EmulatorClient) -> None:
+    def test_f17_revokes_the_access_of_the_key(self, emulator: EmulatorClient) -> None:
         job = emulator.job()
         emulator.fault("F17", "get_job", variant="no_access", count=-1)
         replies = [emulator.get_job(job) for _ in range(3)]
@@ -479,28 +483,28 @@ class TestGone:
 
 
 class TestRules:
-    def test_a_rule_says_which_calls_it_meets(self, emulator: EmulatorClient) -> None:
+    def test_a_rule_states_which_calls_it_affects(self, emulator: EmulatorClient) -> None:
         emulator.fault("F2", "list_jobs", nth=2, count=2, every=3)
         statuses = [emulator.http.get("batchInferenceJobs").status_code for _ in range(9)]
         assert [number for number, status in enumerate(statuses, 1) if status == 503] == [2, 5]
         assert emulator.fired() == [2]
 
-    def test_a_rule_that_names_an_api_meets_its_calls(self, emulator: EmulatorClient) -> None:
+    def test_a_rule_that_names_an_api_affects_its_calls(self, emulator: EmulatorClient) -> None:
         emulator.fault("F2", "list_jobs", api="fireworks")
         assert [emulator.http.get("batchInferenceJobs").status_code for _ in range(2)] == [503, 200]
 
-    def test_a_rule_without_a_variant_takes_the_first_that_fits(self, emulator: EmulatorClient) -> None:
+    def test_a_rule_without_a_variant_uses_the_first_applicable_one(self, emulator: EmulatorClient) -> None:
         emulator.fault("F14", "get_download_endpoint")
         rules = emulator.plain.get(f"{emulator.url}/__emu/faults").json()["rules"]
         assert [rule["variant"] for rule in rules] == ["clock_skew"]
 
-    def test_minus_one_is_for_ever(self, emulator: EmulatorClient) -> None:
+    def test_a_count_of_minus_one_never_runs_out(self, emulator: EmulatorClient) -> None:
         emulator.fault("F2", "list_jobs", count=-1)
         assert {emulator.http.get("batchInferenceJobs").status_code for _ in range(5)} == {503}
         emulator.clear_faults()
         assert emulator.http.get("batchInferenceJobs").status_code == 200
 
-    def test_several_rules_may_meet_one_call(self, emulator: EmulatorClient) -> None:
+    def test_several_rules_can_affect_one_call(self, emulator: EmulatorClient) -> None:
         dataset, name = emulator.dataset(), emulator.new("job")
         emulator.fault("F9", "create_job", variant="skipped")
         emulator.fault("F5", "create_job")
@@ -531,7 +535,7 @@ class TestRules:
             ("F1", "expected an object"),
         ],
     )
-    def test_a_rule_that_is_wrong_says_what_is_allowed_and_sets_nothing(
+    def test_an_invalid_rule_is_refused_with_the_allowed_values_and_sets_nothing(
         self, emulator: EmulatorClient, rule: Any, said: str
     ) -> None:
         good = {"fault": "F1", "operation": "get_job"}
@@ -540,7 +544,7 @@ class TestRules:
         assert reply.json()["error"].startswith(f"rule 1: {said}")
         assert emulator.fired() == []
 
-    def test_every_fault_of_the_list_is_there(self) -> None:
+    def test_every_listed_fault_exists(self) -> None:
         assert [*FAULTS] == [f"F{number}" for number in range(1, 19)]
 
     def test_the_page_on_the_emulator_names_every_variant_option_and_operation(self) -> None:

@@ -18,7 +18,7 @@ def forget(client: EmulatorClient) -> None:
     assert (reply.json()["datasets"], reply.json()["jobs"], reply.json()["clock"]["seconds"]) == ([], [], 0.0)
 
 
-def test_objects_faults_clock_and_ledger_are_gone(emulator: EmulatorClient) -> None:
+def test_forgetting_removes_objects_faults_clock_and_ledger(emulator: EmulatorClient) -> None:
     job = emulator.job()
     emulator.results(job)
     emulator.fault("F8", "create_dataset", variant="error")
@@ -33,7 +33,7 @@ def test_objects_faults_clock_and_ledger_are_gone(emulator: EmulatorClient) -> N
     assert emulator.ledger() == []
 
 
-def test_names_are_free_again_and_get_answers_of_their_own(emulator: EmulatorClient) -> None:
+def test_forgotten_names_can_be_used_again_and_get_their_own_answers(emulator: EmulatorClient) -> None:
     found = []
     for text in ("What is it?", "Who was it?", "What is it?"):
         assert emulator.post_dataset("same").status_code == 200
@@ -45,7 +45,7 @@ def test_names_are_free_again_and_get_answers_of_their_own(emulator: EmulatorCli
     assert found[0] == found[2] != found[1]
 
 
-def test_a_job_in_work_is_forgotten_with_the_rest(emulator: EmulatorClient) -> None:
+def test_a_running_job_is_forgotten_with_the_rest(emulator: EmulatorClient) -> None:
     job = emulator.job()
     emulator.advance(30)
     assert emulator.states(job, most=1) == ["RUNNING"]
@@ -66,7 +66,7 @@ def test_files_and_batches_of_the_openai_api_are_forgotten_too(emulator: Emulato
     openai.close()
 
 
-def test_signed_urls_of_before_lead_nowhere(emulator: EmulatorClient) -> None:
+def test_signed_urls_from_before_are_refused(emulator: EmulatorClient) -> None:
     job = emulator.job()
     emulator.states(job)
     urls = emulator.urls(f"out-{job}")
@@ -74,7 +74,7 @@ def test_signed_urls_of_before_lead_nowhere(emulator: EmulatorClient) -> None:
     assert {emulator.plain.get(url).status_code for url in urls.values()} == {404}
 
 
-def test_what_is_forgotten_stays_forgotten_after_a_restart_and_no_file_is_left(tmp_path: Path) -> None:
+def test_forgotten_objects_stay_forgotten_after_a_restart_and_leave_no_file(tmp_path: Path) -> None:
     with EmulatorServer(tmp_path) as server:
         client = EmulatorClient(server.url)
         client.results(client.job())

@@ -26,7 +26,7 @@ class TestCreating:
         assert "id" not in shown
         assert shown["expireTime"] > shown["createTime"]
 
-    def test_what_was_asked_for_is_shown_and_snake_case_is_read(self, emulator: EmulatorClient) -> None:
+    def test_a_job_shows_what_was_requested_and_snake_case_is_accepted(self, emulator: EmulatorClient) -> None:
         name = emulator.new()
         parameters = {"max_tokens": "5", "temperature": 0.5, "topP": 1, "top_k": 40, "n": 1, "extraBody": '{"seed":1}'}
         body = {
@@ -42,7 +42,7 @@ class TestCreating:
         assert (shown["displayName"], shown["systemPrompt"], shown["precision"]) == ("D", "Be brief.", "FP8")
         assert shown["maxJobDuration"] == "43200s"
 
-    def test_without_ids_the_job_and_its_output_get_their_own(self, emulator: EmulatorClient) -> None:
+    def test_without_ids_the_job_and_its_output_get_generated_ids(self, emulator: EmulatorClient) -> None:
         shown = emulator.post_job(None, emulator.dataset()).json()
         for key, folder in (("name", "batchInferenceJobs"), ("outputDatasetId", "datasets")):
             prefix, _, name = shown[key].rpartition("/")
@@ -62,7 +62,7 @@ class TestCreating:
         listed = emulator.http.get("batchInferenceJobs", params={"filter": f'displayName = "{name}"'}).json()
         assert [each["displayName"] for each in listed["batchInferenceJobs"]] == [name, name]
 
-    def test_an_id_is_given_once(self, emulator: EmulatorClient) -> None:
+    def test_an_id_cannot_be_used_twice(self, emulator: EmulatorClient) -> None:
         name = emulator.job()
         assert refusal(emulator.post_job(name, emulator.dataset())) == (409, 6)
         assert len(emulator.ledger("create_job", name)) == 1
@@ -96,7 +96,7 @@ class TestCreating:
             {"inferenceParameters": {"maxTokens": 1.5}}, {"precision": "FP3"}, {"maxJobDuration": "a day"}, {"url": 1},
         ],
     )  # fmt: skip
-    def test_what_cannot_be_run_is_refused_with_code_3(self, emulator: EmulatorClient, spec: dict[str, Any]) -> None:
+    def test_a_job_that_cannot_run_is_refused_with_code_3(self, emulator: EmulatorClient, spec: dict[str, Any]) -> None:
         name = emulator.new()
         assert refusal(emulator.post_job(name, emulator.dataset(), **spec)) == (400, 3)
         assert emulator.ledger("create_job", name) == []
@@ -106,7 +106,7 @@ class TestCreating:
         emulator.post_dataset(name)
         assert refusal(emulator.post_job(emulator.new(), name)) == (400, 9)
 
-    def test_no_more_jobs_than_the_quota_are_in_work(self, start: Start) -> None:
+    def test_no_more_jobs_run_than_the_quota_allows(self, start: Start) -> None:
         own = start(quota=2, clock="manual")
         dataset = own.dataset()
         own.advance(10)
@@ -143,7 +143,7 @@ class TestStates:
     def test_each_call_takes_a_step_and_the_states_come_in_order(self, emulator: EmulatorClient) -> None:
         assert emulator.states(emulator.job()) == ["PENDING", "CREATING", "RUNNING", "COMPLETED"]
 
-    def test_a_clock_that_is_moved_by_hand_stands_still_otherwise(self, start: Start) -> None:
+    def test_a_manual_clock_moves_only_when_told(self, start: Start) -> None:
         own = start(clock="manual")
         dataset = own.dataset()
         assert own.get_dataset(dataset).json()["state"] == "UPLOADING"
@@ -155,7 +155,7 @@ class TestStates:
             own.advance(15)
         assert seen == ["VALIDATING"] * 2 + ["PENDING"] * 2 + ["CREATING"] * 2 + ["RUNNING"] * 2 + ["COMPLETED"]
 
-    def test_times_and_counts_come_as_the_job_goes_on(self, start: Start) -> None:
+    def test_times_and_counts_appear_as_the_job_progresses(self, start: Start) -> None:
         own = start(clock="manual")
         dataset = own.dataset(4)
         own.advance(10)
@@ -179,7 +179,7 @@ class TestStates:
         )
         assert progress["inputTokens"] > 0
 
-    def test_the_total_is_what_the_data_sets_creator_said(self, emulator: EmulatorClient) -> None:
+    def test_the_total_is_the_count_given_when_the_data_set_was_created(self, emulator: EmulatorClient) -> None:
         job = emulator.job(emulator.dataset(3, count=1))
         emulator.states(job)
         progress = emulator.get_job(job).json()["jobProgress"]
@@ -225,7 +225,7 @@ class TestStates:
         assert len(emulator.ledger("delete_job", job)) == 1
         assert emulator.get_dataset(f"out-{job}").status_code == 404
 
-    def test_cleaning_up_is_a_state(self, start: Start) -> None:
+    def test_a_deleted_job_passes_through_a_cleaning_up_state(self, start: Start) -> None:
         own = start(clock="manual")
         dataset = own.dataset()
         own.advance(10)
@@ -372,7 +372,7 @@ class TestContinuing:
         assert sorted(json.loads(line)["custom_id"] for line in lines) == ["r0", "r1", "r2", "r3"]
 
     @pytest.mark.parametrize("output", [False, True])
-    def test_a_chain_goes_on_over_a_job_that_left_nothing(self, emulator: EmulatorClient, output: bool) -> None:
+    def test_a_chain_continues_past_a_job_without_output(self, emulator: EmulatorClient, output: bool) -> None:
         first = self.expired(emulator)
         dataset = emulator.get_job(first).json()["inputDatasetId"].rpartition("/")[2]
         emulator.fault("F10", "create_job", variant="cancelled", share=0.5, output=output)
@@ -407,7 +407,7 @@ class TestContinuing:
 
 class TestModels:
     @pytest.mark.parametrize(("unsupported", "status"), [("pending", 200), ("invalid", 200), ("not_found", 404)])
-    def test_one_that_is_not_supported_is_missing_only_where_it_is_not_found(
+    def test_an_unsupported_model_is_404_only_if_configured_as_not_found(
         self, start: Start, unsupported: str, status: int
     ) -> None:
         own = start(models=frozenset({"accounts/fireworks/models/small"}), unsupported=unsupported)
@@ -423,6 +423,6 @@ class TestModels:
         if status == 404:
             assert other.json()["code"] == 5
 
-    def test_a_wrong_key_may_not_look(self, start: Start) -> None:
+    def test_a_call_without_the_key_cannot_read_a_model(self, start: Start) -> None:
         own = start()
         assert own.plain.get(f"{own.url}/v1/accounts/fireworks/models/small").status_code == 403

@@ -27,7 +27,7 @@ HOUR_S = 3600
 
 
 class TestTheStates:
-    def test_a_batch_goes_through_them_and_tells_when(self, openai: OpenAiClient) -> None:
+    def test_a_batch_passes_through_all_states_with_their_times(self, openai: OpenAiClient) -> None:
         made = ok(openai.post_batch(openai.file(3), metadata={"run": "r1", "part": "p-1"}))
         assert (made["status"], made["request_counts"], made["metadata"]) == (
             "validating", ZERO, {"run": "r1", "part": "p-1"},
@@ -92,7 +92,7 @@ class TestTheStates:
         assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
         assert batch["usage"]["output_tokens_details"] == {"reasoning_tokens": 16}
 
-    def test_a_response_that_is_cut_is_incomplete(self, openai: OpenAiClient) -> None:
+    def test_a_truncated_response_is_incomplete(self, openai: OpenAiClient) -> None:
         rows = [batch_row("a", "one two three four", url=RESPONSES, instructions="Be short.", max_output_tokens=2)]
         body = openai.rows(openai.ended(rows, endpoint=RESPONSES)["output_file_id"])["a"]["response"]["body"]
         assert (body["status"], body["incomplete_details"]) == ("incomplete", {"reason": "max_output_tokens"})
@@ -122,7 +122,7 @@ BAD_ROWS: dict[str, tuple[bytes, list[tuple[str, int | None, str | None]]]] = {
 
 class TestValidation:
     @pytest.mark.parametrize("case", BAD_ROWS)
-    def test_what_is_wrong_with_a_row_shows_later_with_its_line(self, openai: OpenAiClient, case: str) -> None:
+    def test_an_error_in_a_row_appears_after_validation_with_its_line(self, openai: OpenAiClient, case: str) -> None:
         content, expected = BAD_ROWS[case]
         made = ok(openai.post_batch(ok(openai.post_file(content))["id"]))
         assert (made["status"], made["errors"]) == ("validating", None)
@@ -135,22 +135,22 @@ class TestValidation:
         assert (batch["output_file_id"], batch["error_file_id"], batch["request_counts"]) == (None, None, ZERO)
         assert batch["failed_at"] is not None
 
-    def test_at_most_fifty_problems_are_told(self, openai: OpenAiClient) -> None:
+    def test_at_most_fifty_problems_are_reported(self, openai: OpenAiClient) -> None:
         batch = openai.ended([batch_row("same") for _ in range(70)])
         assert len(batch["errors"]["data"]) == 50
 
-    def test_too_many_rows_fail(self, start_openai: Start) -> None:
+    def test_a_batch_with_too_many_rows_fails(self, start_openai: Start) -> None:
         openai = start_openai(rows=2)
         assert openai.ended(2)["status"] == "completed"
         (problem,) = openai.ended(3)["errors"]["data"]
         assert (problem["code"], problem["line"]) == ("too_many_tasks", None)
 
-    def test_a_model_that_there_is_not_fails(self, start_openai: Start) -> None:
+    def test_a_batch_for_an_unknown_model_fails(self, start_openai: Start) -> None:
         openai = start_openai({"models": frozenset({"another"})})
         (problem,) = openai.ended(3)["errors"]["data"]
         assert (problem["code"], problem["line"], problem["param"]) == ("model_not_found", 1, "body.model")
 
-    def test_tokens_that_wait_are_limited_for_each_model(self, start_openai: Start) -> None:
+    def test_enqueued_tokens_are_limited_per_model(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"}, enqueued_tokens=10)
         rows = [batch_row("a", "one two three four five six")]
         others = [batch_row("a", "one two three four five six", model="other")]
@@ -262,7 +262,7 @@ class TestCreating:
 
 
 class TestRefusedRows:
-    def test_a_row_that_is_refused_stands_in_the_file_of_errors(self, openai: OpenAiClient) -> None:
+    def test_a_refused_row_is_in_the_error_file(self, openai: OpenAiClient) -> None:
         rows = [batch_row("good"), batch_row("bad", top_k=5), batch_row("none", max_tokens=0)]
         batch = openai.ended(rows)
         assert (batch["status"], batch["request_counts"]) == ("completed", {"total": 3, "completed": 1, "failed": 2})
@@ -287,7 +287,7 @@ class TestRefusedRows:
             ({"max_tokens": 5}, "unsupported_parameter", "max_tokens"),
         ],
     )
-    def test_a_model_whose_sampling_is_fixed_refuses_to_be_told(
+    def test_a_model_with_fixed_sampling_refuses_sampling_parameters(
         self, start_openai: Start, body: dict[str, Any], code: str, param: str
     ) -> None:
         openai = start_openai(fixed_sampling=frozenset({MODEL}))
@@ -299,7 +299,7 @@ class TestRefusedRows:
         assert usage["completion_tokens_details"] == {"reasoning_tokens": 64}
 
     @pytest.mark.parametrize("name", ["seed", "stop", "messages", "max_tokens"])
-    def test_a_response_refuses_what_only_chat_completions_have(self, openai: OpenAiClient, name: str) -> None:
+    def test_the_responses_api_refuses_parameters_of_chat_completions(self, openai: OpenAiClient, name: str) -> None:
         row = batch_row("a", url=RESPONSES)
         batch = openai.ended([{**row, "body": {**row["body"], name: 1}}], endpoint=RESPONSES)
         error = openai.rows(batch["error_file_id"])["a"]["response"]["body"]["error"]
@@ -307,7 +307,7 @@ class TestRefusedRows:
 
 
 class TestCancelling:
-    def test_it_keeps_what_was_answered_and_may_be_repeated(self, start_openai: Start) -> None:
+    def test_cancelling_keeps_the_answers_and_can_be_repeated(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         name = openai.batch(10)
         openai.advance(15 + 6)  # six of the fifteen seconds in which it answers
@@ -326,7 +326,7 @@ class TestCancelling:
         assert {row["response"] for row in left.values()} == {None}
         assert len(openai.ledger("cancel_batch")) == 1
 
-    def test_one_that_is_still_validated_has_answered_nothing(self, start_openai: Start) -> None:
+    def test_a_batch_cancelled_during_validation_has_no_answers(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         name = openai.batch(3)
         ok(openai.http.post(f"batches/{name}/cancel"))
@@ -335,14 +335,14 @@ class TestCancelling:
         assert (batch["status"], batch["output_file_id"]) == ("cancelled", None)
         assert len(openai.rows(batch["error_file_id"])) == 3
 
-    def test_one_that_has_ended_is_not_cancelled(self, openai: OpenAiClient) -> None:
+    def test_a_batch_that_has_ended_cannot_be_cancelled(self, openai: OpenAiClient) -> None:
         batch = openai.ended()
         assert error_of(openai.http.post(f"batches/{batch['id']}/cancel"))[0] == 400
         assert error_of(openai.http.post("batches/none/cancel"))[0] == 404
 
 
 class TestExpiring:
-    def test_it_keeps_what_was_answered_and_counts_the_rest_nowhere(self, openai: OpenAiClient) -> None:
+    def test_an_expired_batch_keeps_its_answers_and_does_not_count_the_rest(self, openai: OpenAiClient) -> None:
         openai.fault("F10", "create_batch", variant="expired", share=0.6)
         batch = openai.ended(10)
         assert (batch["status"], batch["request_counts"]) == ("expired", {"total": 10, "completed": 6, "failed": 0})
@@ -351,7 +351,7 @@ class TestExpiring:
         assert (len(done), len(left), set(done) & set(left)) == (6, 4, set())
         assert {row["error"]["code"] for row in left.values()} == {"batch_expired"}
 
-    def test_one_that_takes_longer_than_its_window_expires(self, start_openai: Start) -> None:
+    def test_a_batch_that_takes_longer_than_its_window_expires(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual", "stage_s": 13.0 * HOUR_S})
         name = openai.batch(4)
         openai.advance(25 * HOUR_S)

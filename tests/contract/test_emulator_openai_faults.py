@@ -40,7 +40,7 @@ def variants(fault: str, operation: str = "create_batch") -> list[str]:
 
 
 class TestTheWire:
-    def test_f1_and_f2_are_worded_as_the_api_words_errors(self, openai: OpenAiClient) -> None:
+    def test_f1_and_f2_send_errors_in_the_wording_of_the_api(self, openai: OpenAiClient) -> None:
         openai.fault("F1", "list_batches", seconds=7)
         openai.fault("F2", "list_files", status=503)
         limited, broken = openai.http.get("batches"), openai.http.get("files")
@@ -50,7 +50,7 @@ class TestTheWire:
 
     @pytest.mark.parametrize("fault", ["F3", "F4"])
     @pytest.mark.parametrize("operation", CREATES)
-    def test_f3_and_f4_leave_nothing_behind(self, openai: OpenAiClient, fault: str, operation: str) -> None:
+    def test_f3_and_f4_create_nothing(self, openai: OpenAiClient, fault: str, operation: str) -> None:
         file = openai.file()
         before = openai.ledger()
         openai.fault(fault, operation)
@@ -59,7 +59,7 @@ class TestTheWire:
         assert openai.ledger() == before
 
     @pytest.mark.parametrize("operation", CREATES)
-    def test_f5_a_create_is_applied_and_then_reset(self, openai: OpenAiClient, operation: str) -> None:
+    def test_f5_creates_a_batch_and_then_resets_the_connection(self, openai: OpenAiClient, operation: str) -> None:
         file = openai.file()
         before = openai.ledger()
         openai.fault("F5", operation)
@@ -70,7 +70,7 @@ class TestTheWire:
         listed = ok(openai.http.get("files" if operation == "upload" else "batches"))
         assert listed["data"][0]["id"] == entry["id"]
 
-    def test_f5_may_be_an_error_or_silence(self, openai: OpenAiClient) -> None:
+    def test_f5_can_answer_an_error_or_nothing(self, openai: OpenAiClient) -> None:
         file = openai.file()
         openai.fault("F5", "create_batch", variant="error")
         assert error_of(openai.post_batch(file))[0] == 500
@@ -81,7 +81,7 @@ class TestTheWire:
         assert len([row for row in openai.ledger("create_batch") if row["facts"]["input_file_id"] == file]) == 2
 
     @pytest.mark.parametrize("variant", ["truncated", "not_json", "empty"])
-    def test_f6_a_batch_is_made_and_the_answer_cannot_be_read(self, openai: OpenAiClient, variant: str) -> None:
+    def test_f6_creates_a_batch_and_sends_an_unreadable_answer(self, openai: OpenAiClient, variant: str) -> None:
         file = openai.file()
         openai.fault("F6", "create_batch", variant=variant)
         reply = openai.post_batch(file)
@@ -90,7 +90,7 @@ class TestTheWire:
             reply.json()
         assert ok(openai.http.get("batches"))["data"][0]["input_file_id"] == file
 
-    def test_f7_what_was_made_is_not_to_be_seen_for_a_while(self, start_openai: Start) -> None:
+    def test_f7_hides_created_objects_for_some_time(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         openai.fault("F7", "upload", delay_s=60)
         file = openai.file()
@@ -105,7 +105,7 @@ class TestTheWire:
         assert openai.get_batch(batch)["status"] == "completed"
         assert [each["id"] for each in ok(openai.http.get("batches"))["data"]] == [batch]
 
-    def test_f8_a_batch_is_made_after_the_client_gave_up(self, start_openai: Start) -> None:
+    def test_f8_creates_a_batch_after_the_client_gave_up(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         file = openai.file()
         openai.fault("F8", "create_batch", variant="error", delay_s=60)
@@ -115,7 +115,7 @@ class TestTheWire:
         (batch,) = ok(openai.http.get("batches"))["data"]
         assert (batch["metadata"], batch["created_at"]) == ({"intent": "i"}, 1_767_225_660)
 
-    def test_f8_a_file_is_there_late_with_its_form_fields(self, start_openai: Start) -> None:
+    def test_f8_creates_a_file_late_with_its_form_fields(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         openai.fault("F8", "upload", variant="reset", delay_s=60)
         fields = {"expires_after[anchor]": "created_at", "expires_after[seconds]": "3600"}
@@ -127,7 +127,7 @@ class TestTheWire:
         assert (file["filename"], file["expires_at"] - file["created_at"]) == ("late.jsonl", 3600)
         assert openai.content(file["id"]) == jsonl(batch_rows(2))
 
-    def test_f8_a_late_batch_is_worded_as_the_host_that_was_asked_words_it(self, start_openai: Start) -> None:
+    def test_f8_creates_a_late_batch_in_the_wording_of_the_requested_host(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         there = OpenAiClient(openai.url, prefix="/openai", headers={"api-key": "emulator-key"})
         openai.fault("F8", "create_batch", variant="error", delay_s=60)
@@ -136,7 +136,7 @@ class TestTheWire:
         assert [each["endpoint"] for each in ok(there.http.get("batches"))["data"]] == ["/chat/completions"]
         there.close()
 
-    def test_f8_a_late_batch_of_a_file_that_was_deleted_never_is(self, start_openai: Start) -> None:
+    def test_f8_creates_no_late_batch_if_its_file_was_deleted(self, start_openai: Start) -> None:
         openai = start_openai({"clock": "manual"})
         file = openai.file()
         openai.fault("F8", "create_batch", variant="error", delay_s=60)
@@ -157,19 +157,21 @@ class TestBatches:
             ("slow", {"factor": 2.0}, ["validating", *(["in_progress"] * 2), *(["finalizing"] * 2), "completed"]),
         ],
     )
-    def test_f9_states(self, openai: OpenAiClient, variant: str, options: dict[str, Any], expected: list[str]) -> None:
+    def test_f9_shows_unusual_sequences_of_states(
+        self, openai: OpenAiClient, variant: str, options: dict[str, Any], expected: list[str]
+    ) -> None:
         openai.fault("F9", "create_batch", variant=variant, **options)
         assert openai.states(openai.batch()) == expected
 
     @pytest.mark.parametrize("state", ["validating", "finalizing", "in_progress", "", "frozen"])
-    def test_f9_a_batch_is_stuck_until_it_expires(self, openai: OpenAiClient, state: str) -> None:
+    def test_f9_keeps_a_batch_stuck_until_it_expires(self, openai: OpenAiClient, state: str) -> None:
         openai.fault("F9", "create_batch", variant="stuck", state=state)
         name = openai.batch(4)
         assert set(openai.states(name, most=8)[3:]) == {state or "in_progress"}
         openai.advance(25 * 3600)
         assert openai.get_batch(name)["status"] == "expired"
 
-    def test_f10_a_batch_fails_without_files(self, openai: OpenAiClient) -> None:
+    def test_f10_fails_a_batch_without_files(self, openai: OpenAiClient) -> None:
         openai.fault("F10", "create_batch", variant="failed", message="no capacity")
         batch = openai.ended()
         (problem,) = batch["errors"]["data"]
@@ -178,7 +180,7 @@ class TestBatches:
 
     @pytest.mark.parametrize("variant", ["expired", "cancelled"])
     @pytest.mark.parametrize(("share", "done"), [(0.0, 0), (0.5, 2), (1.0, 4)])
-    def test_f10_a_batch_ends_early_with_a_share_of_its_rows(
+    def test_f10_ends_a_batch_early_with_a_share_of_its_rows(
         self, openai: OpenAiClient, variant: str, share: float, done: int
     ) -> None:
         openai.fault("F10", "create_batch", variant=variant, share=share)
@@ -190,7 +192,9 @@ class TestBatches:
 
     @pytest.mark.parametrize("endpoint", [CHAT, RESPONSES])
     @pytest.mark.parametrize("variant", variants("F11"))
-    def test_f11_rows(self, openai: OpenAiClient, variant: str, endpoint: str) -> None:
+    def test_f11_changes_rows_but_keeps_one_for_each_request(
+        self, openai: OpenAiClient, variant: str, endpoint: str
+    ) -> None:
         openai.fault("F11", "create_batch", variant=variant, share=0.5, code=429)
         batch = openai.ended(batch_rows(4, url=endpoint), endpoint=endpoint)
         files = [openai.content(batch[name]) if batch[name] else b"" for name in ("output_file_id", "error_file_id")]
@@ -199,7 +203,7 @@ class TestBatches:
         whole = [json.loads(line) for line in output]
         assert all(row["custom_id"] in {"r0", "r1", "r2", "r3"} for row in whole)
 
-    def test_f11_the_three_shapes_of_error_rows(self, openai: OpenAiClient) -> None:
+    def test_f11_makes_error_rows_of_three_shapes(self, openai: OpenAiClient) -> None:
         shapes = {}
         for variant in ("status_body", "batch_expired", "batch_cancelled", "status_zero"):
             openai.fault("F11", "create_batch", variant=variant, share=1.0, code=429)
@@ -214,14 +218,14 @@ class TestBatches:
         for variant in ("batch_expired", "batch_cancelled"):
             assert (shapes[variant]["response"], shapes[variant]["error"]["code"]) == (None, variant)
 
-    def test_f11_an_error_may_stand_among_the_answers(self, openai: OpenAiClient) -> None:
+    def test_f11_can_put_an_error_among_the_answers(self, openai: OpenAiClient) -> None:
         openai.fault("F11", "create_batch", variant="no_body", share=0.5, code=400)
         batch = openai.ended(2)
         assert batch["error_file_id"] is None
         row = openai.rows(batch["output_file_id"])["r1"]
         assert (row["response"]["body"], row["response"]["status_code"], bool(row["error"])) == (None, 400, True)
 
-    def test_f11_answers_tell_another_model_and_other_tokens(self, openai: OpenAiClient) -> None:
+    def test_f11_names_another_model_and_other_token_counts(self, openai: OpenAiClient) -> None:
         found = {}
         for variant in ("other_model", "short_usage", "no_usage", "odd_usage"):
             openai.fault("F11", "create_batch", variant=variant, share=1.0)
@@ -244,7 +248,7 @@ class TestBatches:
             ("reasoning_alone", ["reasoning"], "incomplete"),
         ],
     )
-    def test_f11_an_odd_response_has_the_items_that_it_has_at_the_vendor(
+    def test_f11_makes_malformed_responses_with_the_items_of_the_vendor(
         self, openai: OpenAiClient, variant: str, kinds: list[str], status: str
     ) -> None:
         openai.fault("F11", "create_batch", variant=variant, share=1.0)
@@ -254,14 +258,14 @@ class TestBatches:
 
     @pytest.mark.parametrize("rows", [0, 1])
     @pytest.mark.parametrize("variant", variants("F12"))
-    def test_f12_fits_a_file_of_one_row_and_of_none(self, openai: OpenAiClient, variant: str, rows: int) -> None:
+    def test_f12_applies_to_a_file_with_one_row_or_none(self, openai: OpenAiClient, variant: str, rows: int) -> None:
         openai.fault("F12", "create_batch", variant=variant, rows=3)
         batch = openai.ended([*batch_rows(rows), batch_row("bad", top_k=1)])
         assert batch["status"] == "completed"
         assert list(openai.rows(batch["error_file_id"])) == ["bad"]
 
     @pytest.mark.parametrize("endpoint", [CHAT, RESPONSES])
-    def test_f12_spoils_rows_of_both_endpoints(self, openai: OpenAiClient, endpoint: str) -> None:
+    def test_f12_changes_rows_of_both_endpoints(self, openai: OpenAiClient, endpoint: str) -> None:
         rows = batch_rows(4, url=endpoint)
         clean = openai.content(openai.ended(rows, endpoint=endpoint)["output_file_id"]).splitlines()
         found = {}
@@ -281,7 +285,7 @@ class TestBatches:
         assert len(found["crlf"]) == len(clean)
 
     @pytest.mark.parametrize("at", [0.3, 0.8])
-    def test_f13_a_download_is_cut(self, openai: OpenAiClient, at: float) -> None:
+    def test_f13_truncates_a_download(self, openai: OpenAiClient, at: float) -> None:
         name = openai.ended(6)["output_file_id"]
         whole = openai.content(name)
         openai.fault("F13", "download", variant="short_length", at=at)
@@ -303,12 +307,12 @@ class TestBatches:
             with openai.http.stream("GET", f"files/{name}/content") as reply:
                 assert reply.status_code in (200, 302), variant
 
-    def test_f14_does_not_fit_what_has_no_signed_urls(self, openai: OpenAiClient) -> None:
+    def test_f14_does_not_apply_to_an_api_without_signed_urls(self, openai: OpenAiClient) -> None:
         rule = {"fault": "F14", "operation": "download", "api": "openai"}
         reply = openai.plain.post("/__emu/faults", json=rule)
         assert (reply.status_code, "fits nothing" in reply.text) == (400, True)
 
-    def test_f15_counts_and_names_do_not_match_the_files(self, openai: OpenAiClient) -> None:
+    def test_f15_shows_counts_and_names_that_do_not_match_the_files(self, openai: OpenAiClient) -> None:
         rows = [*batch_rows(2), batch_row("bad", top_k=1)]
         openai.fault("F15", "create_batch", variant="progress", offset=5)
         assert openai.ended(rows)["request_counts"] == {"total": 3, "completed": 7, "failed": 1}
@@ -320,7 +324,7 @@ class TestBatches:
         openai.fault("F15", "create_batch", variant="empty_files")
         assert openai.content(openai.ended(2)["error_file_id"]) == b""
 
-    def test_f16_pages(self, start_openai: Start) -> None:
+    def test_f16_returns_pages_that_shift_skip_repeat_or_are_stale(self, start_openai: Start) -> None:
         openai = start_openai()
         file = openai.file(1)
         names = [ok(openai.post_batch(file))["id"] for _ in range(4)][::-1]
@@ -335,7 +339,7 @@ class TestBatches:
         assert page("repeated_token", after=names[1]) == names[:2]
 
     @pytest.mark.parametrize("operation", ["get_file", "download", "get_batch"])
-    def test_f17_something_has_vanished_for_good(self, openai: OpenAiClient, operation: str) -> None:
+    def test_f17_removes_an_object_permanently(self, openai: OpenAiClient, operation: str) -> None:
         batch = openai.ended()
         path = {
             "get_file": f"files/{batch['output_file_id']}",
@@ -347,19 +351,19 @@ class TestBatches:
         openai.fault("F17", operation)
         assert [openai.http.get(path).status_code for _ in range(2)] == [404, 404]
 
-    def test_f17_the_key_loses_its_access(self, openai: OpenAiClient) -> None:
+    def test_f17_revokes_the_access_of_the_key(self, openai: OpenAiClient) -> None:
         openai.fault("F17", "list_batches", variant="no_access")
         reply = openai.http.get("batches")
         assert (error_of(reply)[0], reply.json()["error"]["type"]) == (403, "permission_error")
 
-    def test_f18_a_batch_beyond_the_limit_is_taken_and_then_fails(self, openai: OpenAiClient) -> None:
+    def test_f18_accepts_a_batch_beyond_the_limit_and_then_fails_it(self, openai: OpenAiClient) -> None:
         openai.fault("F18", "create_batch", limit=1234)
         batch = openai.ended()
         (problem,) = batch["errors"]["data"]
         assert (batch["status"], problem["code"], problem["line"]) == ("failed", "token_limit_exceeded", None)
         assert "Limit: 1,234 enqueued tokens" in problem["message"]
 
-    def test_a_rule_without_an_api_meets_the_calls_of_each(self, openai: OpenAiClient) -> None:
+    def test_a_rule_without_an_api_affects_calls_of_every_api(self, openai: OpenAiClient) -> None:
         ok(openai.plain.post("/__emu/faults", json={"fault": "F2", "operation": "list_batches", "count": 2}))
         assert openai.http.get("batches").status_code == 503
         anthropic = {"anthropic-version": "2023-06-01", "x-api-key": "emulator-key"}
@@ -371,6 +375,6 @@ class TestBatches:
         ok(openai.plain.post("/__emu/faults", json=rule))
         assert openai.http.get("batches").status_code == 200
 
-    def test_answers_are_not_spoilt_without_a_fault(self, openai: OpenAiClient) -> None:
+    def test_answers_are_unchanged_without_a_fault(self, openai: OpenAiClient) -> None:
         rows = openai.rows(openai.ended(2)["output_file_id"])
         assert all(text_of(row).startswith("What is number") for row in rows.values())

@@ -49,7 +49,7 @@ class TestUploading:
         reply = openai.post_file(CONTENT, **fields)
         assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
 
-    def test_a_batch_takes_json_lines_alone(self, openai: OpenAiClient) -> None:
+    def test_a_file_for_a_batch_must_be_json_lines(self, openai: OpenAiClient) -> None:
         assert openai.post_file(CONTENT, "rows.json").status_code == 400
 
     def test_a_form_without_a_file_is_refused(self, openai: OpenAiClient) -> None:
@@ -61,7 +61,7 @@ class TestUploading:
         assert openai.post_file(CONTENT + b"\n").status_code == 413
         assert [row["facts"]["bytes"] for row in openai.ledger()] == [len(CONTENT)]
 
-    def test_the_ledger_tells_what_was_uploaded(self, openai: OpenAiClient) -> None:
+    def test_the_ledger_records_each_upload(self, openai: OpenAiClient) -> None:
         name = openai.file(3)
         (entry,) = [row for row in openai.ledger("upload") if row["id"] == name]
         assert (entry["facts"]["rows"], entry["facts"]["filename"]) == (3, "in.jsonl")
@@ -79,7 +79,7 @@ class TestListing:
         upwards = ok(openai.http.get("files", params={"order": "asc"}))
         assert [each["id"] for each in upwards["data"]] == names[::-1]
 
-    def test_a_purpose_selects(self, start_openai: Start) -> None:
+    def test_the_list_can_be_filtered_by_purpose(self, start_openai: Start) -> None:
         openai = start_openai()
         batch, other = openai.file(1), ok(openai.post_file(b"x", "x.txt", purpose="user_data"))["id"]
         found = {
@@ -102,7 +102,7 @@ class TestListing:
 
 
 class TestContent:
-    def test_it_comes_in_chunks_without_a_length(self, openai: OpenAiClient) -> None:
+    def test_a_download_is_chunked_and_has_no_length(self, openai: OpenAiClient) -> None:
         reply = openai.http.get(f"files/{openai.file(2)}/content")
         assert reply.content == CONTENT
         assert reply.headers["content-type"] == "application/octet-stream"
@@ -110,7 +110,7 @@ class TestContent:
         assert "content-length" not in reply.headers
         assert reply.headers["content-disposition"] == 'attachment; filename="in.jsonl"'
 
-    def test_it_may_come_compressed(self, start_openai: Start) -> None:
+    def test_a_download_can_be_compressed(self, start_openai: Start) -> None:
         openai = start_openai(gzip=True)
         name = openai.file(2)
         with openai.http.stream("GET", f"files/{name}/content") as reply:

@@ -47,7 +47,7 @@ def paid(openai: OpenAiClient) -> int:
 
 
 class TestAnswering:
-    def test_a_live_answer_is_the_one_of_a_batch(self, openai: OpenAiClient) -> None:
+    def test_a_live_answer_equals_that_of_a_batch(self, openai: OpenAiClient) -> None:
         body = chat_body("Which river is it?", temperature=0, max_tokens=20)
         live = ok(ask(openai, body))
         batch = openai.ended([{**batch_row("a"), "body": body}])
@@ -55,11 +55,11 @@ class TestAnswering:
         assert (live["object"], live["model"]) == ("chat.completion", MODEL)
         assert live["usage"]["prompt_tokens"] == 4
 
-    def test_it_depends_on_the_request_alone(self, openai: OpenAiClient) -> None:
+    def test_an_answer_depends_only_on_the_request(self, openai: OpenAiClient) -> None:
         first, second, other = (ok(ask(openai, chat_body(seed=seed)))["choices"] for seed in (1, 1, 2))
         assert first == second != other
 
-    def test_a_response_is_answered_too(self, openai: OpenAiClient) -> None:
+    def test_the_responses_api_is_answered_too(self, openai: OpenAiClient) -> None:
         body = {"model": MODEL, "input": [{"role": "user", "content": "Say it."}], "instructions": "Be brief."}
         found = ok(openai.http.post("responses", json=body))
         assert (found["object"], found["instructions"]) == ("response", "Be brief.")
@@ -77,7 +77,7 @@ class TestAnswering:
             "input_tokens": usage["prompt_tokens"], "output_tokens": usage["completion_tokens"],
         }  # fmt: skip
 
-    def test_a_request_may_ask_how_likely_each_token_was(self, openai: OpenAiClient) -> None:
+    def test_a_request_can_ask_for_token_probabilities(self, openai: OpenAiClient) -> None:
         (choice,) = ok(ask(openai, chat_body(logprobs=True, top_logprobs=2)))["choices"]
         tokens = choice["logprobs"]["content"]
         assert [each["token"] for each in tokens] == choice["message"]["content"].split()
@@ -109,7 +109,9 @@ class TestAnswering:
         assert found["choices"][0]["message"]["content"] == "Paris"
         assert error_of(ask(openai))[0] == 400
 
-    def test_an_oracle_without_questions_is_an_error_and_not_the_end(self, start_openai: Start, tmp_path: Path) -> None:
+    def test_an_oracle_without_questions_answers_an_error_and_keeps_running(
+        self, start_openai: Start, tmp_path: Path
+    ) -> None:
         openai = start_openai({"responder": "oracle", "questions": tmp_path / "none"})
         reply = ask(openai)
         assert (error_of(reply)[0], "no prepared questions" in reply.text) == (500, True)
@@ -121,7 +123,7 @@ class TestAnswering:
         with pytest.raises(httpx.ReadTimeout):
             ask(openai)
 
-    def test_other_hosts_lead_here_too(self, openai: OpenAiClient) -> None:
+    def test_paths_of_other_hosts_work_too(self, openai: OpenAiClient) -> None:
         there = OpenAiClient(openai.url, prefix="/openai", headers={"api-key": "emulator-key"})
         assert ok(ask(there))["choices"] == ok(ask(openai))["choices"]
         there.close()
@@ -150,7 +152,7 @@ class TestRefusing:
         assert error_of(ask(openai, body)) == expected
         assert paid(openai) == before
 
-    def test_a_model_that_there_is_not_is_404(self, start_openai: Start) -> None:
+    def test_a_missing_model_is_404(self, start_openai: Start) -> None:
         openai = start_openai({"models": frozenset({MODEL, "a/b"})})
         assert error_of(ask(openai, chat_body(model="none"))) == (404, "model_not_found", None)
         assert [each["id"] for each in ok(openai.http.get("models"))["data"]] == ["a/b", MODEL]
@@ -158,12 +160,12 @@ class TestRefusing:
         assert error_of(openai.http.get("models/none")) == (404, "model_not_found", "model")
         assert ok(ask(openai))
 
-    def test_other_servers_take_more_parameters_than_openai(self, openai: OpenAiClient, start_openai: Start) -> None:
+    def test_other_servers_accept_more_parameters_than_openai(self, openai: OpenAiClient, start_openai: Start) -> None:
         assert ok(ask(openai, chat_body(top_k=5, min_p=0.1)))
         strict = start_openai(strict=True)
         assert error_of(ask(strict, chat_body(top_k=5))) == (400, "unknown_parameter", "top_k")
 
-    def test_a_model_whose_sampling_is_fixed_refuses_to_be_told(self, start_openai: Start) -> None:
+    def test_a_model_with_fixed_sampling_refuses_sampling_parameters(self, start_openai: Start) -> None:
         openai = start_openai(fixed_sampling=frozenset({MODEL}))
         assert error_of(ask(openai, chat_body(temperature=0))) == (400, "unsupported_value", "temperature")
         assert ok(ask(openai))["usage"]["completion_tokens_details"]["reasoning_tokens"] == 64
@@ -177,11 +179,11 @@ class TestRefusing:
         assert "maximum context length is 5 tokens. However, your messages resulted in 6 tokens" in reply.text
         assert ok(openai.http.get(f"models/{MODEL}"))["max_model_len"] == 5
 
-    def test_a_prompt_may_be_cut_without_a_word(self, start_openai: Start) -> None:
+    def test_a_prompt_can_be_truncated_without_notice(self, start_openai: Start) -> None:
         openai = start_openai(context_tokens=5, overflow="truncate")
         assert ok(ask(openai, chat_body("one two three four five six")))["usage"]["prompt_tokens"] == 5
 
-    def test_only_the_key_lets_in_but_anyone_may_ask_whether_it_is_ready(self, openai: OpenAiClient) -> None:
+    def test_the_api_needs_the_key_but_the_readiness_check_does_not(self, openai: OpenAiClient) -> None:
         for path in ("/v1/chat/completions", "/v1/models"):
             assert openai.plain.request("POST" if "chat" in path else "GET", path, json={}).status_code == 401
         assert ok(openai.plain.get("/health")) == {"status": "ok"}
@@ -195,7 +197,7 @@ class TestRefusing:
 
 
 class TestFaults:
-    def test_a_storm_of_429_passes(self, openai: OpenAiClient) -> None:
+    def test_a_series_of_429_ends(self, openai: OpenAiClient) -> None:
         before = paid(openai)
         openai.fault("F1", "chat_completion", count=5, seconds=3)
         replies = [ask(openai) for _ in range(6)]
@@ -235,7 +237,7 @@ class TestFaults:
             ask(openai)
 
     @pytest.mark.parametrize("variant", ["truncated", "not_json", "empty"])
-    def test_a_body_cannot_be_read(self, openai: OpenAiClient, variant: str) -> None:
+    def test_a_fault_makes_the_body_unreadable(self, openai: OpenAiClient, variant: str) -> None:
         before = paid(openai)
         openai.fault("F6", "chat_completion", variant=variant)
         reply = ask(openai)
@@ -245,7 +247,9 @@ class TestFaults:
 
     @pytest.mark.parametrize("endpoint", [CHAT, RESPONSES])
     @pytest.mark.parametrize("variant", ODD)
-    def test_odd_answers_are_those_of_batches(self, openai: OpenAiClient, variant: str, endpoint: str) -> None:
+    def test_malformed_live_answers_are_those_of_batches(
+        self, openai: OpenAiClient, variant: str, endpoint: str
+    ) -> None:
         row = batch_row("a", "one two three four five six seven eight", url=endpoint)
         openai.fault("F11", "create_batch", variant=variant, share=1.0)
         openai.fault("F11", "chat_completion" if endpoint == CHAT else "create_response", variant=variant)
@@ -254,7 +258,7 @@ class TestFaults:
         made = {"id", "created", "created_at", "output"}
         assert {k: v for k, v in live.items() if k not in made} == {k: v for k, v in batch.items() if k not in made}
 
-    def test_the_answer_is_another_models(self, openai: OpenAiClient) -> None:
+    def test_a_fault_makes_the_answer_name_another_model(self, openai: OpenAiClient) -> None:
         openai.fault("F11", "chat_completion", variant="other_model")
         assert ok(ask(openai))["model"] == "another-model"
         assert ok(ask(openai))["model"] == MODEL

@@ -77,7 +77,7 @@ def children() -> Iterator[list[Child]]:
 
 
 class TestRestart:
-    def test_everything_is_as_it_was(self, tmp_path: Path) -> None:
+    def test_a_restart_keeps_state_ledger_and_faults(self, tmp_path: Path) -> None:
         with EmulatorServer(tmp_path) as server:
             before = EmulatorClient(server.url)
             done = before.job()
@@ -105,7 +105,7 @@ class TestRestart:
         with EmulatorServer(tmp_path, EmulatorSettings(port=int(server_port(url)))):
             assert httpx.get(url).status_code == 200
 
-    def test_rows_that_were_being_answered_are_answered_anew(
+    def test_rows_that_were_being_answered_are_answered_again(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(RESPONDERS, "echo", "tests.support.emulator_responders:GatedResponder")
@@ -139,7 +139,7 @@ class TestRestart:
             (sqlite3.SQLITE_CANTOPEN, PromptrialError, "cannot be used: disk I/O error"),
         ],
     )
-    def test_only_a_lock_is_taken_for_another_emulator(
+    def test_only_a_held_lock_means_that_another_emulator_runs(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception], said: str
     ) -> None:
         def fail(*_: object, **__: object) -> None:
@@ -169,7 +169,7 @@ class TestRestart:
             assert httpx.get(f"{server.url}/__emu/clock").json()["seconds"] == 0
 
     @pytest.mark.parametrize("jump", ["1e300", "1e18", "-1", "true", "1e999", "NaN", "3155760001"])
-    def test_a_jump_of_the_clock_that_is_absurd_is_refused(self, tmp_path: Path, jump: str) -> None:
+    def test_an_absurd_clock_jump_is_refused(self, tmp_path: Path, jump: str) -> None:
         with EmulatorServer(tmp_path) as server:
             clock = f"{server.url}/__emu/clock"
             assert httpx.post(clock, content=f'{{"advance": {jump}}}').status_code == 400
@@ -179,7 +179,7 @@ class TestRestart:
             assert client.post_dataset("late").status_code == 200, "the clock stands still at its end"
             client.close()
 
-    def test_a_file_that_is_no_state_is_named_and_left(self, tmp_path: Path) -> None:
+    def test_a_file_that_is_not_a_state_is_named_and_kept(self, tmp_path: Path) -> None:
         (tmp_path / "emulator.sqlite").write_bytes(b"not a database, but long enough to look at" * 100)
         with pytest.raises(CorruptRecordError, match=r"emulator\.sqlite: not the state of an emulator"):
             EmulatorServer(tmp_path).start()
@@ -200,9 +200,7 @@ def server_port(url: str) -> str:
 
 
 class TestKilled:
-    def test_what_was_answered_is_there_after_a_kill_and_nothing_else(
-        self, tmp_path: Path, children: list[Child]
-    ) -> None:
+    def test_after_a_kill_exactly_the_completed_answers_exist(self, tmp_path: Path, children: list[Child]) -> None:
         child = Child(tmp_path)
         children.append(child)
         dataset = child.client.dataset(3)
@@ -223,7 +221,7 @@ class TestKilled:
         for name in (job, "unanswered"):
             assert [row["custom_id"] for row in again.client.results(name)] == ["r0", "r1", "r2"]
 
-    def test_files_batches_and_live_answers_of_the_openai_api_are_there_too(
+    def test_files_batches_and_live_answers_of_the_openai_api_survive_too(
         self, tmp_path: Path, children: list[Child]
     ) -> None:
         children.append(Child(tmp_path))
@@ -252,7 +250,7 @@ class TestKilled:
         assert "late.jsonl" in {file["filename"] for file in ok(again.http.get("files"))["data"]}
         again.close()
 
-    def test_killed_at_any_moment_it_has_each_job_that_it_said_yes_to_once(
+    def test_after_a_kill_at_any_moment_each_acknowledged_job_exists_once(
         self, tmp_path: Path, children: list[Child]
     ) -> None:
         accepted: set[str] = set()
@@ -294,7 +292,7 @@ class TestKilled:
 
 
 class TestServer:
-    def test_it_is_started_and_stopped_as_often_as_one_likes(self, tmp_path: Path) -> None:
+    def test_the_emulator_can_be_started_and_stopped_repeatedly(self, tmp_path: Path) -> None:
         server = EmulatorServer(tmp_path)
         server.stop()
         url = server.start()
@@ -308,12 +306,12 @@ class TestServer:
         assert server.start()
         server.stop()
 
-    def test_it_leaves_the_signal_handlers_alone(self, tmp_path: Path) -> None:
+    def test_the_server_does_not_change_the_signal_handlers(self, tmp_path: Path) -> None:
         before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
         with EmulatorServer(tmp_path):
             assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
-    def test_silent_connections_do_not_keep_it_from_ending(self, tmp_path: Path) -> None:
+    def test_silent_connections_do_not_prevent_the_end(self, tmp_path: Path) -> None:
         with EmulatorServer(tmp_path) as server:
             client = EmulatorClient(server.url)
             client.fault("F5", "create_dataset", variant="stall")
@@ -326,7 +324,7 @@ class TestServer:
         client.close()
 
     @pytest.mark.parametrize("path", ["/v1/accounts/emulator/datasets", "/v1/accounts/emulator/datasets/d:upload"])
-    def test_a_client_that_leaves_in_the_middle_changes_nothing(
+    def test_a_client_that_disconnects_in_the_middle_changes_nothing(
         self, tmp_path: Path, capfd: pytest.CaptureFixture[str], path: str
     ) -> None:
         with EmulatorServer(tmp_path) as server:
@@ -343,7 +341,7 @@ class TestServer:
         assert capfd.readouterr() == ("", "")
         assert list((tmp_path / "files").iterdir()) == []
 
-    def test_it_listens_on_this_machine_alone(self, tmp_path: Path) -> None:
+    def test_the_server_listens_only_on_this_machine(self, tmp_path: Path) -> None:
         with EmulatorServer(tmp_path) as server:
             port = int(server.url.rpartition(":")[2])
             with socket.socket() as other, pytest.raises(OSError, match="in use"):
@@ -376,7 +374,7 @@ class TestServer:
 
 
 class TestClock:
-    def test_only_calls_of_the_api_move_it(self, start: Start) -> None:
+    def test_only_api_calls_advance_the_clock(self, start: Start) -> None:
         own = start(clock_step_s=11)
         before = own.plain.get(f"{own.url}/__emu/clock").json()
         assert before == {"now": "2026-01-01T00:00:00.000000Z", "seconds": 0.0, "mode": "step"}
@@ -387,10 +385,10 @@ class TestClock:
         assert own.plain.get(f"{own.url}/__emu/clock").json()["seconds"] == 33
 
     @pytest.mark.parametrize("body", [b"", b"[]", b'{"advance": -1}', b'{"advance": "1"}', b"{"])
-    def test_it_never_goes_back(self, emulator: EmulatorClient, body: bytes) -> None:
+    def test_the_clock_never_goes_back(self, emulator: EmulatorClient, body: bytes) -> None:
         assert emulator.plain.post(f"{emulator.url}/__emu/clock", content=body).status_code == 400
 
-    def test_both_ways_of_moving_it_go_together(self, start: Start) -> None:
+    def test_steps_and_manual_advances_of_the_clock_can_be_combined(self, start: Start) -> None:
         own = start()
         job = own.job()
         own.advance(60)
@@ -398,7 +396,7 @@ class TestClock:
 
 
 class TestCommand:
-    def test_the_first_line_says_where_it_listens_and_flags_are_heeded(
+    def test_the_first_line_names_the_address_and_flags_take_effect(
         self, tmp_path: Path, children: list[Child]
     ) -> None:
         child = Child(tmp_path, "--key", "k", "--account", "me", "--quota", "1", "--clock", "manual", "--seed", "3")
@@ -423,7 +421,7 @@ class TestCommand:
             (["--responder", "parrot"], "invalid choice"),
         ],
     )
-    def test_a_flag_that_is_wrong_ends_with_2(
+    def test_an_invalid_flag_exits_with_2(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], said: str
     ) -> None:
         try:
@@ -434,12 +432,12 @@ class TestCommand:
         assert said in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_folder_in_use_ends_with_4(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_folder_in_use_exits_with_4(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         with EmulatorServer(tmp_path):
             assert main(["emulator", "--state", str(tmp_path)]) == 4
         assert "another emulator works here" in capsys.readouterr().err
 
-    def test_the_program_does_not_import_the_server_before_it_is_asked_to(self) -> None:
+    def test_the_program_imports_the_server_only_when_needed(self) -> None:
         probe = (
             "import sys, promptrial.cli.main as m; m.build_parser('emulator');"
             "print(sorted({'starlette', 'uvicorn', 'sqlite3', 'numpy', 'pydantic'} & set(sys.modules)))"

@@ -30,7 +30,7 @@ def test_calls_are_shown_in_order_with_their_query_and_json(start: Start) -> Non
     assert (second["bytes"], second["json"]) == (0, None)
 
 
-def test_a_body_that_is_no_json_is_only_counted(start: Start) -> None:
+def test_a_body_that_is_not_json_is_shown_only_by_its_size(start: Start) -> None:
     own = start()
     own.post_dataset("in-1")
     own.post_upload("in-1", jsonl([chat_row("a")]))

@@ -82,9 +82,7 @@ def right(found: list[str]) -> list[bool]:
 
 class TestOracle:
     @pytest.mark.parametrize(("accuracy", "abstention"), [(0.7, 0.1), (0.4, 0.5), (0.0, 0.2), (1.0, 0.0)])
-    def test_the_shares_are_those_that_were_asked_for(
-        self, questions: Path, accuracy: float, abstention: float
-    ) -> None:
+    def test_the_shares_are_those_requested(self, questions: Path, accuracy: float, abstention: float) -> None:
         found = texts(settings_of(questions, accuracy=accuracy, abstention=abstention), map(request_row, items()))
         shares = [sum(right(found)) / N, sum(text == ABSTENTION for text in found) / N]
         assert shares == pytest.approx([accuracy, abstention], abs=0.045)
@@ -118,13 +116,13 @@ class TestOracle:
         assert product(1) > 0.02
         assert product(4) == pytest.approx(0, abs=0.045)
 
-    def test_the_attempt_at_the_end_of_an_id_changes_no_answer(self, questions: Path) -> None:
+    def test_the_attempt_suffix_of_an_id_does_not_change_the_answer(self, questions: Path) -> None:
         rows = [*map(request_row, items())]
         tagged = [{**row, "custom_id": row["custom_id"] + "-abcdef27"} for row in rows]
         settings = settings_of(questions)
         assert texts(settings, tagged) == texts(settings, rows)
 
-    def test_replicates_are_drawn_anew(self, questions: Path) -> None:
+    def test_each_replicate_is_drawn_independently(self, questions: Path) -> None:
         settings = settings_of(questions, accuracy=0.5)
         first, second = (
             right(texts(settings, (request_row(item, sample=sample) for item in items()))) for sample in (0, 1)
@@ -137,20 +135,20 @@ class TestOracle:
         found = texts(settings_of(questions, accuracy=0.8), asked)
         assert sum(text == ABSTENTION for text in found) / N == pytest.approx(0.8, abs=0.04)
 
-    def test_an_abstention_is_one_and_a_wrong_answer_is_none(self, questions: Path) -> None:
+    def test_the_abstention_text_counts_as_an_abstention_and_a_wrong_answer_does_not(self, questions: Path) -> None:
         assert is_abstention(ABSTENTION)
         found = texts(settings_of(questions, accuracy=0.0, abstention=0.0), map(request_row, items()))
         assert not any(map(is_abstention, found))
         assert len(set(found)) == N
 
-    def test_answers_depend_on_seed_and_model_and_request_alone(self, questions: Path) -> None:
+    def test_answers_depend_only_on_seed_model_and_request(self, questions: Path) -> None:
         rows = [request_row(item) for item in itertools.islice(items(), 300)]
         plain = texts(settings_of(questions), rows)
         assert texts(settings_of(questions), rows[::-1]) == plain[::-1]
         assert texts(settings_of(questions, seed=1), rows) != plain
         assert texts(settings_of(questions), rows, "accounts/a/models/other") != plain
 
-    def test_each_choice_is_drawn_by_itself(self, questions: Path) -> None:
+    def test_each_choice_is_drawn_independently(self, questions: Path) -> None:
         rows = [request_row(item, n=5) for item in itertools.islice(items(), 50)]
         asked = (ChatRow(row["custom_id"], row["body"]["messages"], row["body"]) for row in rows)
         replies = [*OracleResponder(settings_of(questions, accuracy=0.5)).replies(MODEL, asked)]
@@ -163,7 +161,7 @@ class TestOracle:
         assert LONG_ID not in wire
         assert texts(settings_of(questions, accuracy=1.0), [row]) == ["gold"]
 
-    def test_no_folder_at_all_is_an_error_at_once(self) -> None:
+    def test_a_missing_folder_is_an_error_immediately(self) -> None:
         with pytest.raises(ConfigError, match="needs prepared questions"):
             OracleResponder(EmulatorSettings())
 
@@ -178,7 +176,7 @@ def items() -> Iterable[str]:
 
 
 class TestOracleBehindTheApi:
-    def test_questions_may_appear_after_the_start_and_change(self, start: Start, tmp_path: Path) -> None:
+    def test_questions_can_be_added_and_changed_after_the_start(self, start: Start, tmp_path: Path) -> None:
         folder = tmp_path / "prepared"
         own = start(responder="oracle", questions=folder, accuracy=1.0)
         write_questions(folder, 3)
@@ -197,7 +195,7 @@ class TestOracleBehindTheApi:
         assert "no prepared questions in" in own.get_job(job).json()["status"]["message"]
         assert f"job {job}: no prepared questions" in capfd.readouterr().err
 
-    def test_a_responder_that_breaks_fails_its_own_job_alone(
+    def test_a_responder_that_raises_fails_only_its_own_job(
         self, start: Start, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
     ) -> None:
         def breaks(*_: object) -> None:
@@ -211,7 +209,7 @@ class TestOracleBehindTheApi:
         monkeypatch.undo()
         assert own.states(own.job())[-1] == "COMPLETED"
 
-    def test_a_request_that_is_no_question_is_an_error_row(self, start: Start, questions: Path) -> None:
+    def test_a_request_without_a_known_question_is_an_error_row(self, start: Start, questions: Path) -> None:
         own = start(responder="oracle", questions=questions, accuracy=1.0)
         unknown = request_row("never-seen")
         rows = [{**request_row("q1"), "custom_id": "free text"}, request_row("q2"), unknown]
@@ -224,7 +222,7 @@ class TestOracleBehindTheApi:
 
 class TestInStep:
     @pytest.mark.parametrize("ahead", [1, 3, 100])
-    def test_replies_keep_to_their_rows_however_far_requests_are_read_ahead(self, ahead: int) -> None:
+    def test_replies_match_their_rows_however_far_requests_are_read_ahead(self, ahead: int) -> None:
         def answer(requests: Any) -> Any:
             while batch := [*itertools.islice(requests, ahead)]:
                 yield from (f"<{request}>" for request in batch)
@@ -240,7 +238,7 @@ class TestInStep:
 
 @pytest.mark.engine
 class TestEmbedded:
-    def test_the_real_model_answers_and_says_the_same_again(self, start: Start) -> None:
+    def test_the_real_model_repeats_its_answer(self, start: Start) -> None:
         own = start(responder="embedded", patience_s=60.0)
         rows = [
             {"custom_id": "hi", "body": {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 8,

@@ -62,7 +62,7 @@ def replied(responder: TokenizedResponder, *rows: ChatRow) -> list[Answer | Refu
 
 @pytest.mark.engine
 class TestCounts:
-    def test_a_prompt_counts_with_its_chat_template_and_an_answer_as_it_is(
+    def test_prompt_tokens_include_the_chat_template_and_answer_tokens_do_not(
         self, responder: TokenizedResponder, engine: Engine
     ) -> None:
         (answer,) = replied(responder, row(max_tokens=100))
@@ -83,7 +83,7 @@ class TestCounts:
             assert choice.finish_reason == ("stop" if limit == whole else "length")
             assert ANSWER.startswith(choice.text or "")
 
-    def test_refusals_stay_where_they_are(self, responder: TokenizedResponder) -> None:
+    def test_refusals_keep_their_positions(self, responder: TokenizedResponder) -> None:
         found = replied(responder, row("a"), row("refused"), row("b"), row("refused"))
         assert [isinstance(each, Refusal) for each in found] == [False, True, False, True]
 
@@ -102,14 +102,14 @@ class TestCounts:
         assert usage["completion_tokens"] == len(engine.tokenize(said, special=False))
 
 
-def test_words_are_counted_unless_it_is_told_otherwise(start: Start) -> None:
+def test_words_are_counted_by_default(start: Start) -> None:
     assert EmulatorSettings().tokenizer == "words"
     own = start()
     (answered,) = own.results(own.job(own.dataset([chat_row("r", QUESTION)])))
     assert answered["response"]["usage"]["prompt_tokens"] == len(QUESTION.split())
 
 
-def test_without_the_model_the_command_says_at_once_what_to_install(
+def test_without_the_model_the_command_immediately_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
     monkeypatch.setattr(embedded_weights, "_built_in_weights", list)

@@ -143,7 +143,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("kind", Kind)
-def test_a_connection_that_never_was_has_sent_nothing(
+def test_a_connection_that_was_never_made_is_a_transient_error(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     def unknown(*_: Any, **__: Any) -> None:
@@ -190,13 +190,13 @@ def leaves(kind: type[Exception]) -> Iterator[type[Exception]]:
         yield kind
 
 
-def test_every_error_of_the_library_has_a_meaning_that_was_decided() -> None:
+def test_every_error_of_the_library_is_classified() -> None:
     assert {*leaves(httpx.HTTPError), httpx.InvalidURL} == set(EXPECTED)
 
 
 @pytest.mark.parametrize("error", EXPECTED)
 @pytest.mark.parametrize("kind", Kind)
-def test_each_error_of_the_library_means_what_was_decided(
+def test_each_error_of_the_library_has_its_classified_meaning(
     client: HttpClient, monkeypatch: pytest.MonkeyPatch, error: type[Exception], kind: Kind
 ) -> None:
     extra: dict[str, Any] = {"request": None, "response": None} if error is httpx.HTTPStatusError else {}
@@ -230,7 +230,7 @@ def with_headers(status: int, headers: dict[str, Any]) -> Reply:
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_how_long_to_wait_is_what_the_vendor_says_however_absurd(
+def test_the_wait_is_what_the_vendor_asks_for_however_absurd(
     server: ScriptedServer, client: HttpClient, headers: dict[str, str], seconds: float | None, status: int
 ) -> None:
     server.on("POST", "/v1/things", with_headers(status, headers))
@@ -253,7 +253,7 @@ def test_how_long_to_wait_is_what_the_vendor_says_however_absurd(
         (b"", "", ""),
     ],
 )
-def test_what_the_vendor_says_is_read_from_any_body_and_cleaned(
+def test_the_vendors_message_is_read_from_any_body_and_cleaned(
     server: ScriptedServer, client: HttpClient, body: bytes, detail: str, code: str
 ) -> None:
     server.on("POST", "/v1/things", reply(400, body))
@@ -263,14 +263,14 @@ def test_what_the_vendor_says_is_read_from_any_body_and_cleaned(
     assert error.message.endswith(f"HTTP 400: {detail}" if detail else "HTTP 400")
 
 
-def test_an_error_body_without_end_is_read_to_a_limit(server: ScriptedServer, client: HttpClient) -> None:
+def test_an_endless_error_body_is_read_up_to_a_limit(server: ScriptedServer, client: HttpClient) -> None:
     server.on("POST", "/v1/things", reply(400, b"x" * (8 << 20)))
     error = failure(client)
     assert len(error.message) < 600
     assert error.message.endswith("x...")
 
 
-def test_an_answer_that_is_too_long_is_no_answer(
+def test_a_too_long_answer_is_refused(
     server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_bodies, "_MAX_ANSWER", 1000)
@@ -373,7 +373,7 @@ def test_a_file_is_put_without_the_key_and_with_exactly_the_headers_that_were_si
         (reply(412), RejectedError),
     ],
 )
-def test_what_a_refused_put_means(
+def test_a_refused_put_raises_the_error_of_its_kind_without_the_signature(
     server: ScriptedServer, client: HttpClient, tmp_path: Path, answer: Reply, expected: type[ProviderError]
 ) -> None:
     (tmp_path / "r.jsonl").write_bytes(ROWS)
@@ -427,7 +427,7 @@ PACKED = gzip.compress(ROWS, mtime=0)
         reply(200, ROWS, Content_Type="text/html"),
     ],
 )
-def test_lines_come_whole_in_whatever_form_they_travel(
+def test_lines_are_read_whole_from_every_transfer_encoding(
     server: ScriptedServer, client: HttpClient, answer: Reply
 ) -> None:
     server.on("GET", "/file", answer)
@@ -436,7 +436,9 @@ def test_lines_come_whole_in_whatever_form_they_travel(
     assert server.asked[0].target.endswith("?X-Goog-Signature=abc")
 
 
-def test_lines_of_which_nothing_tells_the_end_come_with_a_warning(server: ScriptedServer, client: HttpClient) -> None:
+def test_lines_without_a_provable_end_raise_a_warning_error_after_the_last(
+    server: ScriptedServer, client: HttpClient
+) -> None:
     server.on("GET", "/file", bare(200, ROWS))
     found = client.lines(f"{server.url}/file", what="download it")
     assert [next(found), next(found)] == READ
@@ -467,7 +469,7 @@ CUTS = {
 
 
 @pytest.mark.parametrize("answer", CUTS.values(), ids=CUTS)
-def test_lines_that_are_cut_short_or_refused_for_now_are_never_taken_for_all(
+def test_truncated_or_temporarily_refused_lines_are_never_taken_for_complete(
     server: ScriptedServer, client: HttpClient, hasty: HttpClient, answer: Reply
 ) -> None:
     server.on("GET", "/file", answer)
@@ -478,7 +480,7 @@ def test_lines_that_are_cut_short_or_refused_for_now_are_never_taken_for_all(
 
 
 @pytest.mark.parametrize("body", [HTML, HTML + b"\n", b"\xef\xbb\xbf\n " + HTML])
-def test_a_web_page_is_no_file_of_rows_however_it_ends(server: ScriptedServer, client: HttpClient, body: bytes) -> None:
+def test_a_web_page_is_never_taken_for_a_file_of_rows(server: ScriptedServer, client: HttpClient, body: bytes) -> None:
     server.on("GET", "/file", reply(200, body))
     with pytest.raises(TransientError, match="a web page came instead of rows") as caught:
         lines(client, server)
@@ -493,13 +495,13 @@ def test_an_empty_file_has_no_lines(server: ScriptedServer, client: HttpClient, 
     assert lines(client, server) == []
 
 
-def test_a_file_that_is_gone_is_told_apart(server: ScriptedServer, client: HttpClient) -> None:
+def test_a_missing_file_has_its_own_error(server: ScriptedServer, client: HttpClient) -> None:
     server.on("GET", "/file", reply(404, b"<Error><Code>NoSuchKey</Code></Error>"))
     with pytest.raises(NotFoundError, match="NoSuchKey"):
         lines(client, server)
 
 
-def test_a_line_beyond_the_limit_is_refused_for_good(
+def test_a_line_beyond_the_limit_is_refused_permanently(
     server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "_MAX_LINE", 1000)
@@ -522,7 +524,7 @@ def test_a_long_file_is_read_in_little_memory(server: ScriptedServer, client: Ht
     assert peak < len(body) / 2
 
 
-def test_reading_may_be_left_off(server: ScriptedServer, client: HttpClient) -> None:
+def test_reading_can_be_stopped_early(server: ScriptedServer, client: HttpClient) -> None:
     server.on("GET", "/file", reply(200, ROWS * 100_000))
     found = client.lines(f"{server.url}/file", what="download it")
     assert next(found) == READ[0]
@@ -551,7 +553,7 @@ def test_redirects_in_a_circle_end(server: ScriptedServer, client: HttpClient) -
     "url",
     ["http://storage.example/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "//storage.example/x", "x", "http://[/"],
 )
-def test_only_https_and_this_machine_are_asked(
+def test_only_https_and_this_machine_are_called(
     server: ScriptedServer, client: HttpClient, tmp_path: Path, url: str
 ) -> None:
     with pytest.raises(PermanentError):
@@ -565,7 +567,7 @@ def test_only_https_and_this_machine_are_asked(
             lines(client, server)
 
 
-def test_an_api_elsewhere_cannot_lead_to_this_machine(server: ScriptedServer, tmp_path: Path) -> None:
+def test_a_remote_api_cannot_redirect_to_this_machine(server: ScriptedServer, tmp_path: Path) -> None:
     server.on("GET", "/file", reply(200, ROWS))
     (tmp_path / "r").write_bytes(ROWS)
     made = HttpClient(Service("Vendor", "https://api.example", KEY, "VENDOR_KEY"), PATIENT)
@@ -580,15 +582,13 @@ def test_an_api_elsewhere_cannot_lead_to_this_machine(server: ScriptedServer, tm
 # --- how long is waited ----------------------------------------------------------------------------------------------
 
 
-def test_an_answer_is_waited_for_as_long_as_a_stop_may_go_unnoticed_and_a_file_for_longer() -> None:
+def test_the_timeout_of_an_answer_is_the_longest_a_stop_may_wait_and_that_of_a_file_is_longer() -> None:
     assert Timeouts().read_s <= 20.0
     assert Timeouts().transfer_s >= 120.0
 
 
 @pytest.mark.parametrize("patient", ["for answers", "for files"])
-def test_answers_and_files_are_waited_for_each_in_its_own_time(
-    server: ScriptedServer, tmp_path: Path, patient: str
-) -> None:
+def test_answers_and_files_have_separate_timeouts(server: ScriptedServer, tmp_path: Path, patient: str) -> None:
     times = replace(HASTY, **{"read_s" if patient == "for answers" else "transfer_s": 20.0})
     made = HttpClient(Service("Vendor", server.url, KEY, "VENDOR_KEY"), times)
     (tmp_path / "r").write_bytes(ROWS)
@@ -620,7 +620,7 @@ def test_this_machine_is_known_by_its_names(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
-def test_a_text_from_outside_becomes_one_safe_line() -> None:
+def test_an_external_text_becomes_one_safe_line() -> None:
     assert printable("see https://s.example/a?sig=1#x and\n\x1b]0;x\x07 http://b/c ") == (
         "see https://s.example/a?... and ]0;x http://b/c"
     )

@@ -80,7 +80,7 @@ def fails(ask: Callable[[], object], kind: type[ProviderError], match: str) -> P
 @pytest.mark.parametrize("part", ["head", "body"])
 @pytest.mark.parametrize("status", [200, 500])
 @pytest.mark.parametrize("kind", Kind)
-def test_an_answer_that_comes_a_byte_at_a_time_ends_within_the_time_of_the_call(
+def test_an_answer_sent_byte_by_byte_ends_within_the_timeout_of_the_call(
     server: ScriptedServer, make: Callable[[Timeouts], HttpClient], part: str, status: int, kind: Kind
 ) -> None:
     server.on("POST", "/v1/things", dripped(reply(status, b'{"name":"' + b"t" * 20_000 + b'"}'), part))
@@ -91,7 +91,7 @@ def test_an_answer_that_comes_a_byte_at_a_time_ends_within_the_time_of_the_call(
 
 @pytest.mark.parametrize("part", ["head", "body"])
 @pytest.mark.parametrize("status", [200, 503])
-def test_a_file_that_comes_a_byte_at_a_time_ends_within_its_time(
+def test_a_file_sent_byte_by_byte_ends_within_its_timeout(
     server: ScriptedServer, make: Callable[[Timeouts], HttpClient], part: str, status: int
 ) -> None:
     server.on("GET", "/file", dripped(reply(status, ROWS), part))
@@ -99,7 +99,7 @@ def test_a_file_that_comes_a_byte_at_a_time_ends_within_its_time(
     fails(lambda: lines(make(SHORT), server), TransientError, match)
 
 
-def test_an_upload_whose_answer_comes_a_byte_at_a_time_ends_within_its_time(
+def test_an_upload_whose_answer_is_sent_byte_by_byte_ends_within_its_timeout(
     server: ScriptedServer, make: Callable[[Timeouts], HttpClient], tmp_path: Path
 ) -> None:
     (tmp_path / "r").write_bytes(ROWS)
@@ -112,7 +112,7 @@ def test_an_upload_whose_answer_comes_a_byte_at_a_time_ends_within_its_time(
     )
 
 
-def test_a_slow_file_has_more_time_for_each_byte_that_came_and_the_reader_takes_its_own(
+def test_each_byte_extends_the_timeout_of_a_slow_file_and_the_readers_time_does_not_count(
     server: ScriptedServer, make: Callable[[Timeouts], HttpClient]
 ) -> None:
     whole = reply(200, ROWS[: 18 * 3])
@@ -127,7 +127,7 @@ def test_a_slow_file_has_more_time_for_each_byte_that_came_and_the_reader_takes_
     assert count == 200_000
 
 
-def test_by_default_every_call_and_every_file_has_an_end() -> None:
+def test_by_default_every_call_and_every_file_has_a_timeout() -> None:
     times = Timeouts()
     assert times.read_s < times.call_s <= 120.0
     assert times.transfer_s < times.file_s <= 1200.0
@@ -136,7 +136,7 @@ def test_by_default_every_call_and_every_file_has_an_end() -> None:
 
 
 @pytest.mark.parametrize("proxied", [False, True])
-def test_the_library_still_has_the_places_at_which_its_connections_are_watched(
+def test_the_library_still_has_the_attributes_that_the_timeouts_hook_into(
     monkeypatch: pytest.MonkeyPatch, proxied: bool
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9" if proxied else "")
@@ -153,7 +153,7 @@ def test_the_library_still_has_the_places_at_which_its_connections_are_watched(
 # --- a stop ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_stop_ends_a_download_after_its_grace_and_an_upload_at_once(
+def test_a_stop_ends_a_download_after_its_grace_period_and_an_upload_immediately(
     server: ScriptedServer, make: Callable[[Timeouts], HttpClient], tmp_path: Path
 ) -> None:
     client = make(Timeouts(stopping_s=0.2))
@@ -199,7 +199,7 @@ PACKED: dict[str, tuple[str, Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_a_body_that_is_packed_in_layers_or_too_well_is_refused_in_little_memory(
+def test_a_body_compressed_in_layers_or_extremely_is_refused_in_little_memory(
     server: ScriptedServer, client: HttpClient, name: str
 ) -> None:
     packing, packed, match = PACKED[name]
@@ -221,7 +221,7 @@ def test_a_body_that_is_packed_in_layers_or_too_well_is_refused_in_little_memory
 
 
 @pytest.mark.parametrize("packing", ["zstd", "br", "deflate", "compress"])
-def test_a_packing_that_was_not_asked_for_is_not_unpacked(
+def test_an_unrequested_compression_is_not_decompressed(
     server: ScriptedServer, client: HttpClient, packing: str
 ) -> None:
     server.on("GET", "/file", reply(200, ROWS, Content_Encoding=packing))
@@ -231,9 +231,7 @@ def test_a_packing_that_was_not_asked_for_is_not_unpacked(
     fails(lambda: call(client, Kind.CREATES), OutcomeUnknownError, "not requested")
 
 
-def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
-    server: ScriptedServer, client: HttpClient
-) -> None:
+def test_a_gzip_answer_is_read_and_a_truncated_one_is_refused(server: ScriptedServer, client: HttpClient) -> None:
     packed = gzip.compress(b'{"name":"t"}')
     server.on("POST", "/v1/things", reply(200, packed, Content_Encoding="gzip"))
     assert call(client).name == "t"
@@ -243,7 +241,7 @@ def test_an_answer_packed_as_gzip_is_read_and_one_that_breaks_off_is_not(
 
 
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_file_beyond_the_limit_is_refused_by_what_it_announces_or_brings(
+def test_a_file_beyond_the_limit_is_refused_by_its_announced_or_actual_size(
     server: ScriptedServer, client: HttpClient, monkeypatch: pytest.MonkeyPatch, announced: bool
 ) -> None:
     monkeypatch.setattr(http_bodies, "_MAX_FILE", 10_000)
@@ -254,9 +252,7 @@ def test_a_file_beyond_the_limit_is_refused_by_what_it_announces_or_brings(
 
 
 @pytest.mark.parametrize("length", ["9" * 30, "9" * 5000, "-1", "1e9", "\N{SUPERSCRIPT TWO}"])
-def test_a_length_that_is_none_is_an_error_and_no_crash(
-    server: ScriptedServer, client: HttpClient, length: str
-) -> None:
+def test_an_invalid_length_is_an_error_and_not_a_crash(server: ScriptedServer, client: HttpClient, length: str) -> None:
     server.on("GET", "/file", bare(200, ROWS, Content_Length=length))
     server.on("POST", "/v1/things", bare(200, ROWS, Content_Length=length))
     for ask in (lambda: lines(client, server), lambda: call(client)):

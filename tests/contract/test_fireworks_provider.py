@@ -127,7 +127,7 @@ def wanted(payload: PartPayload) -> set[str]:
 ENV = {"FIREWORKS_API_KEY": "fw_key", "FIREWORKS_ACCOUNT_ID": "acme"}
 
 
-def test_it_opens_from_the_environment_by_its_name_without_a_call() -> None:
+def test_the_provider_opens_from_the_environment_without_a_call() -> None:
     made: BatchProvider = registry.load("provider", "fireworks").open(ENV)
     assert made.count_tokens(MODEL, "text") is None
     assert isinstance(made, FireworksProvider)
@@ -148,7 +148,7 @@ def test_a_missing_variable_is_named_with_what_to_do(name: str, value: str | Non
 
 
 @pytest.mark.parametrize("key", ["two words", "line\nbreak", "schlüssel", "\x00x"])
-def test_a_key_that_cannot_be_one_is_refused_unseen(key: str) -> None:
+def test_an_invalid_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(ConfigError, match="FIREWORKS_API_KEY") as caught:
         service({"FIREWORKS_API_KEY": key}, FIREWORKS)
     assert key not in str(caught.value)
@@ -237,14 +237,14 @@ def test_a_model_is_a_full_name_or_one_of_their_own(given: str, expected: str | 
     assert ("deployment" in caught.value.message) is ("deploy" in given)
 
 
-def test_a_model_whose_name_comes_from_the_environment_is_not_written_down() -> None:
+def test_a_model_name_from_the_environment_is_not_recorded() -> None:
     made = FireworksProvider.open({**ENV, "FIREWORKS_API_BASE": "https://x.example:8443/secret"})
     shown = made.fingerprint(replace(MODEL, written_id="${MY_MODEL}"))
     assert shown == {"provider": "fireworks", "model": "${MY_MODEL}", "account": "acme", "api": "x.example:8443"}
 
 
 @pytest.mark.parametrize("name", ["secret-model", "accounts/secret-owner/models/secret-model"])
-def test_no_error_says_the_name_of_a_model_that_comes_from_the_environment(
+def test_no_error_contains_a_model_name_from_the_environment(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path, name: str
 ) -> None:
     model = replace(MODEL, id=name, written_id="${MY_MODEL}")
@@ -281,7 +281,7 @@ def test_a_right_key_account_and_model_pass_the_check(provider: FireworksProvide
     provider.check(MODEL)
 
 
-def test_a_wrong_key_is_found_before_anything_is_uploaded(emulator: EmulatorClient, connect: Connect) -> None:
+def test_a_wrong_key_is_refused_before_anything_is_uploaded(emulator: EmulatorClient, connect: Connect) -> None:
     wrong = connect(emulator.url, key="wrong-key-wrong")
     with pytest.raises(PermanentError, match="403") as caught:
         wrong.check(MODEL)
@@ -289,7 +289,7 @@ def test_a_wrong_key_is_found_before_anything_is_uploaded(emulator: EmulatorClie
     assert "wrong-key-wrong" not in str(caught.value)
 
 
-def test_an_account_that_is_not_the_keys_is_found_before_anything_is_uploaded(
+def test_an_account_that_does_not_belong_to_the_key_is_refused_before_anything_is_uploaded(
     emulator: EmulatorClient, connect: Connect
 ) -> None:
     wrong = connect(emulator.url, account="other")
@@ -298,7 +298,7 @@ def test_an_account_that_is_not_the_keys_is_found_before_anything_is_uploaded(
     assert "FIREWORKS_ACCOUNT_ID" in str(caught.value.hint)
 
 
-def test_a_model_that_is_not_there_is_found_before_anything_is_uploaded(
+def test_a_missing_model_is_refused_before_anything_is_uploaded(
     server: ScriptedServer, told: FireworksProvider
 ) -> None:
     server.on("GET", JOBS, json_reply({}))
@@ -319,7 +319,7 @@ def test_a_model_that_is_not_there_is_found_before_anything_is_uploaded(
         json_reply({"name": FULL_MODEL}),
     ],
 )
-def test_any_other_answer_says_nothing_of_a_model(
+def test_any_other_answer_does_not_fail_the_check_of_a_model(
     server: ScriptedServer, told: FireworksProvider, answer: Reply
 ) -> None:
     server.on("GET", JOBS, json_reply({"batchInferenceJobs": []}))
@@ -328,7 +328,7 @@ def test_any_other_answer_says_nothing_of_a_model(
     assert len(server.asked) == 2
 
 
-def test_a_check_that_could_not_be_made_is_not_passed(server: ScriptedServer, told: FireworksProvider) -> None:
+def test_a_check_that_could_not_be_made_does_not_pass(server: ScriptedServer, told: FireworksProvider) -> None:
     server.on("GET", JOBS, reply(503))
     with pytest.raises(TransientError):
         told.check(MODEL)
@@ -337,7 +337,7 @@ def test_a_check_that_could_not_be_made_is_not_passed(server: ScriptedServer, to
 # --- requests up -----------------------------------------------------------------------------------------------------
 
 
-def test_requests_are_uploaded_once_and_as_they_stand(
+def test_requests_are_uploaded_once_and_unchanged(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, connect: Connect
 ) -> None:
     assert staged(provider, payload) == Staged(payload.dataset_key, ready=True)
@@ -361,7 +361,7 @@ def test_a_large_file_goes_through_a_signed_address(
     assert validated["facts"]["sha256"] == [payload.sha256]
 
 
-def test_a_file_of_just_the_limit_goes_in_one_form(
+def test_a_file_of_exactly_the_limit_is_uploaded_in_one_form(
     emulator: EmulatorClient, payload: PartPayload, connect: Connect
 ) -> None:
     made = connect(emulator.url, multipart_limit=payload.size)
@@ -374,7 +374,7 @@ ACCIDENTS = ["F1", "F2", "F3", "F4", "F5", "F6"]
 
 @pytest.mark.parametrize("fault", ACCIDENTS)
 @pytest.mark.parametrize("operation", ["get_dataset", "create_dataset", "upload"])
-def test_an_accident_while_uploading_changes_nothing_that_the_next_call_does_not_mend(
+def test_the_next_call_repairs_an_upload_that_failed(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, operation: str, fault: str
 ) -> None:
     emulator.fault(fault, operation, nth=2 if operation == "get_dataset" else 1)
@@ -396,7 +396,7 @@ SIGNED_WAY = [
 
 
 @pytest.mark.parametrize(("fault", "operation"), SIGNED_WAY)
-def test_an_accident_on_the_signed_way_is_mended_by_the_next_call(
+def test_the_next_call_repairs_an_upload_that_failed_at_a_signed_address(
     emulator: EmulatorClient, payload: PartPayload, operation: str, fault: str, connect: Connect
 ) -> None:
     made = connect(emulator.url, multipart_limit=1)
@@ -408,7 +408,7 @@ def test_an_accident_on_the_signed_way_is_mended_by_the_next_call(
     assert emulator.ledger("validate_upload", payload.dataset_key)[-1]["facts"]["sha256"] == [payload.sha256]
 
 
-def test_what_is_being_looked_at_by_the_vendor_is_not_uploaded_again(
+def test_a_dataset_that_the_vendor_is_validating_is_not_uploaded_again(
     start: Start, tmp_path: Path, connect: Connect
 ) -> None:
     emulator = start(clock="manual", ready_s=60.0)
@@ -445,7 +445,7 @@ def test_a_dataset_of_other_requests_is_refused(
     assert emulator.ledger("upload", payload.dataset_key) == []
 
 
-def test_a_file_that_is_not_the_one_that_was_recorded_is_not_uploaded(
+def test_a_file_other_than_the_recorded_one_is_not_uploaded(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     payload.path.write_bytes(payload.path.read_bytes()[:-10])
@@ -461,7 +461,7 @@ def dataset(state: str, **more: Any) -> Reply:
     return json_reply({"name": "accounts/emulator/datasets/pt-1", "state": state, **more})
 
 
-def test_a_dataset_that_became_ready_by_an_upload_whose_answer_was_lost_is_no_failure(
+def test_a_dataset_made_ready_by_an_upload_whose_answer_was_lost_is_accepted(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     server.on("GET", DATASET, dataset("UPLOADING"), dataset("READY"))
@@ -469,7 +469,7 @@ def test_a_dataset_that_became_ready_by_an_upload_whose_answer_was_lost_is_no_fa
     assert told.stage(make_payload(tmp_path)).ready
 
 
-def test_a_refused_upload_and_refused_requests_are_said(
+def test_a_refused_upload_and_refused_requests_are_reported(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     payload = make_payload(tmp_path)
@@ -484,7 +484,7 @@ def test_a_refused_upload_and_refused_requests_are_said(
         told.stage(payload)
 
 
-def test_a_state_that_is_not_known_is_waited_out_without_an_upload(
+def test_an_unknown_dataset_state_is_waited_out_without_an_upload(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     server.on("GET", DATASET, dataset("INSPECTING"))
@@ -492,9 +492,7 @@ def test_a_state_that_is_not_known_is_waited_out_without_an_upload(
     assert [asked.method for asked in server.asked] == ["GET"]
 
 
-def test_an_address_that_is_not_named_is_asked_for_again(
-    server: ScriptedServer, tmp_path: Path, connect: Connect
-) -> None:
+def test_a_missing_upload_address_is_requested_again(server: ScriptedServer, tmp_path: Path, connect: Connect) -> None:
     made = connect(server.url, multipart_limit=1)
     server.on("GET", DATASET, dataset("UPLOADING"))
     server.on("POST", f"{DATASET}:getUploadEndpoint", json_reply({"filenameToSignedUrls": {}}))
@@ -505,7 +503,7 @@ def test_an_address_that_is_not_named_is_asked_for_again(
 # --- one job ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_job_is_made_from_the_requests_under_the_keys_that_we_chose(
+def test_a_job_is_created_from_the_requests_under_our_keys(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     staged(provider, payload)
@@ -542,7 +540,7 @@ def test_a_job_is_made_from_the_requests_under_the_keys_that_we_chose(
         ("F18", {}, QuotaReachedError, 0),
     ],
 )
-def test_what_became_of_an_unanswered_create_is_found_by_its_key(
+def test_the_outcome_of_an_unanswered_create_is_found_by_its_key(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, fault: str, options: dict[str, Any],
     expected: type[PromptrialError], accepted: int, connect: Connect,
 ) -> None:  # fmt: skip
@@ -559,7 +557,7 @@ def test_what_became_of_an_unanswered_create_is_found_by_its_key(
     assert len(emulator.ledger("create_job", payload.key)) == 1
 
 
-def test_how_long_to_wait_is_passed_on(
+def test_the_error_carries_the_wait_that_the_vendor_asks_for(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     staged(provider, payload)
@@ -569,7 +567,7 @@ def test_how_long_to_wait_is_passed_on(
     assert caught.value.retry_after_s == pytest.approx(30, abs=3)
 
 
-def test_a_second_job_of_one_key_is_looked_up_not_made(
+def test_a_second_job_with_the_same_key_is_looked_up_and_not_created(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     staged(provider, payload)
@@ -579,7 +577,7 @@ def test_a_second_job_of_one_key_is_looked_up_not_made(
     assert len(emulator.ledger("create_job", payload.key)) == 1
 
 
-def test_output_of_our_name_without_its_job_is_looked_into(
+def test_an_existing_output_without_its_job_leaves_the_outcome_unknown(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     staged(provider, payload)
@@ -597,7 +595,7 @@ def test_a_job_of_other_requests_or_another_model_is_refused(provider: Fireworks
         provider.find(replace(payload, model=ModelSpec("m", "another", "fireworks")))
 
 
-def test_requests_that_are_not_ready_are_no_reason_to_give_up(
+def test_requests_that_are_not_ready_are_a_transient_error(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     server.on("POST", JOBS, json_reply({"code": 9, "message": "dataset is not READY"}, 400))
@@ -608,7 +606,7 @@ def test_requests_that_are_not_ready_are_no_reason_to_give_up(
         told.submit(make_payload(tmp_path))
 
 
-def test_a_job_that_was_named_otherwise_is_known_by_the_name_that_it_has(
+def test_a_job_with_another_name_is_addressed_by_that_name(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     server.on("POST", JOBS, json_reply({"name": "accounts/emulator/batchInferenceJobs/bij-12345678"}))
@@ -627,7 +625,7 @@ def test_each_state_means_the_same_with_and_without_its_prefix(word: str) -> Non
     assert state_of(word) == state_of(f"JOB_STATE_{word}") == JobStatus(STATES[word])
 
 
-def test_the_states_that_end_a_job_are_these() -> None:
+def test_only_the_known_final_states_end_a_job() -> None:
     ends = {word: state for word, state in STATES.items() if state is not JobState.WORKING}
     assert ends == {
         "COMPLETED": "ready", "EXPIRED": "expired", "EARLY_STOPPED": "expired", "FAILED": "failed",
@@ -636,21 +634,21 @@ def test_the_states_that_end_a_job_are_these() -> None:
 
 
 @pytest.mark.parametrize("word", ["JOB_STATE_REBALANCING", "", "completed", "JOB_STATE_\x1b[2J"])
-def test_a_state_that_is_not_known_means_working_and_is_said(word: str) -> None:
+def test_an_unknown_state_counts_as_working_and_is_reported(word: str) -> None:
     found = state_of(word)
     assert found.state is JobState.WORKING
     assert "an unknown state" in found.message
     assert "\x1b" not in found.message
 
 
-def test_a_message_says_what_the_vendor_says_and_what_is_waited_for() -> None:
+def test_a_status_message_has_the_vendors_words_and_what_the_job_waits_for() -> None:
     found = state_of("PENDING", status={"code": 8, "message": "queued\nbehind 3"}, waitingOnCapacity=True)
     assert found.message == "queued behind 3; waiting for capacity at Fireworks"
     assert state_of("RUNNING", status={"code": "OK", "message": ""}, waitingOnCapacity=False).message == ""
     assert state_of("FAILED", status={"message": {"odd": 1}}).message == "{'odd': 1}"
 
 
-def test_a_job_is_seen_from_its_beginning_to_its_end(provider: FireworksProvider, payload: PartPayload) -> None:
+def test_a_job_is_followed_from_start_to_end(provider: FireworksProvider, payload: PartPayload) -> None:
     staged(provider, payload)
     job = provider.submit(payload)
     seen = [provider.status(job) for _ in range(8)]
@@ -666,7 +664,7 @@ def test_a_job_is_seen_from_its_beginning_to_its_end(provider: FireworksProvider
      ("F10", "failed", JobState.FAILED), ("F10", "expired", JobState.EXPIRED), ("F10", "cancelled", JobState.CANCELLED),
      ("F10", "early_stopped", JobState.EXPIRED)],
 )  # fmt: skip
-def test_a_job_that_goes_another_way_is_understood(
+def test_unusual_sequences_of_job_states_are_understood(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, fault: str, variant: str,
     expected: JobState,
 ) -> None:  # fmt: skip
@@ -676,7 +674,7 @@ def test_a_job_that_goes_another_way_is_understood(
 
 
 @pytest.mark.parametrize("fault", ACCIDENTS)
-def test_an_accident_while_looking_says_nothing_of_the_job(
+def test_an_error_while_polling_says_nothing_about_the_job(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, fault: str
 ) -> None:
     staged(provider, payload)
@@ -690,13 +688,13 @@ def test_an_accident_while_looking_says_nothing_of_the_job(
     assert ended(provider, job).state is JobState.READY
 
 
-def test_a_job_that_is_not_known_is_missing(provider: FireworksProvider) -> None:
+def test_an_unknown_job_is_missing(provider: FireworksProvider) -> None:
     found = provider.status(JobRef("never-made"))
     assert found.state is JobState.MISSING
     assert "never-made" in found.message
 
 
-def test_a_cancelled_job_is_cancelled_then_gone_and_may_be_cancelled_again(
+def test_a_cancelled_job_is_cancelled_then_missing_and_can_be_cancelled_again(
     start: Start, tmp_path: Path, connect: Connect
 ) -> None:
     emulator = start(clock="manual", ready_s=0.0)
@@ -710,7 +708,7 @@ def test_a_cancelled_job_is_cancelled_then_gone_and_may_be_cancelled_again(
     provider.cancel(job)
 
 
-def test_a_cancel_that_failed_is_not_taken_for_one(
+def test_a_failed_cancel_raises_and_the_job_keeps_working(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     staged(provider, payload)
@@ -724,7 +722,7 @@ def test_a_cancel_that_failed_is_not_taken_for_one(
 # --- answers down ----------------------------------------------------------------------------------------------------
 
 
-def test_every_request_gets_its_row_and_the_row_is_read(provider: FireworksProvider, payload: PartPayload) -> None:
+def test_every_request_gets_a_row_that_can_be_read(provider: FireworksProvider, payload: PartPayload) -> None:
     job = finished(provider, payload)
     read = [provider.parse_row(line) for line in provider.results(job, payload)]
     assert {completion.wire_id for completion in read} == wanted(payload)
@@ -741,7 +739,7 @@ def test_requests_that_failed_come_as_rows_after_the_answers(
     assert [completion.error is None for completion in read] == [True, True, False, False]
 
 
-def test_a_job_of_which_every_request_failed_is_whole(
+def test_a_job_whose_requests_all_failed_is_complete(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     emulator.fault("F11", "create_job", variant="code_message", share=1.0)
@@ -751,7 +749,7 @@ def test_a_job_of_which_every_request_failed_is_whole(
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 @pytest.mark.parametrize("variant", ["expired", "early_stopped", "cancelled"])
-def test_a_job_that_ended_early_gives_what_it_has(
+def test_a_job_that_ended_early_returns_the_rows_it_has(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, share: float, variant: str
 ) -> None:
     emulator.fault("F10", "create_job", variant=variant, share=share, output=True)
@@ -760,7 +758,7 @@ def test_a_job_that_ended_early_gives_what_it_has(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
-def test_an_output_whose_job_is_gone_gives_what_it_has_or_is_gone_as_well(
+def test_the_output_of_a_deleted_job_returns_its_rows_or_is_gone_if_empty(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, share: float
 ) -> None:
     emulator.fault("F10", "create_job", variant="cancelled", share=share, output=True)
@@ -781,7 +779,7 @@ def test_an_output_whose_job_is_gone_gives_what_it_has_or_is_gone_as_well(
      ("missing_rows", None), ("blank_lines", ROWS), ("crlf", ROWS), ("bom", ROWS), ("no_final_newline", ROWS),
      ("invalid_utf8", None), ("no_id", None)],
 )  # fmt: skip
-def test_rows_of_every_kind_are_handed_on_as_they_came(
+def test_rows_of_every_kind_are_returned_unchanged(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, variant: str, rows: int | None
 ) -> None:
     emulator.fault("F12", "create_job", variant=variant)
@@ -795,7 +793,7 @@ def test_rows_of_every_kind_are_handed_on_as_they_came(
         assert len(found) == rows
 
 
-def test_a_last_row_that_is_torn_at_theirs_is_told_from_one_that_was_torn_on_the_way(
+def test_a_last_row_torn_at_the_vendor_has_another_error_than_one_torn_in_transit(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload
 ) -> None:
     emulator.fault("F11", "create_job", variant="code_message", share=0.5)
@@ -820,7 +818,7 @@ OF_EACH_FILE = [(fault, variant, nth) for fault, variant in BROKEN for nth in (1
 
 
 @pytest.mark.parametrize(("fault", "variant", "nth"), [*OF_EACH_FILE, ("F13", "empty", 1)])
-def test_a_broken_download_is_noticed_and_whole_the_next_time(
+def test_a_broken_download_is_noticed_and_the_next_one_is_complete(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, fault: str, variant: str, nth: int
 ) -> None:
     emulator.fault("F11", "create_job", variant="code_message", share=0.5)  # so that the second file has rows
@@ -840,7 +838,7 @@ def test_a_redirect_to_another_name_of_this_machine_is_followed_without_the_key(
 
 
 @pytest.mark.parametrize("fault", ACCIDENTS)
-def test_an_accident_on_the_way_to_the_files_is_none_of_theirs(
+def test_an_error_before_the_download_is_transient_and_the_next_download_works(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, fault: str
 ) -> None:
     job = finished(provider, payload)
@@ -851,7 +849,7 @@ def test_an_accident_on_the_way_to_the_files_is_none_of_theirs(
 
 
 @pytest.mark.parametrize("operation", ["get_download_endpoint", "download"])
-def test_results_that_the_vendor_no_longer_has_are_gone(
+def test_results_that_the_vendor_deleted_are_gone(
     emulator: EmulatorClient, provider: FireworksProvider, payload: PartPayload, operation: str
 ) -> None:
     job = finished(provider, payload)
@@ -891,7 +889,7 @@ def test_output_in_pages_is_read_in_order_and_other_files_are_left_alone(
     assert all(asked.body == b"" for asked in server.asked)
 
 
-def test_each_file_is_fetched_from_an_address_that_is_new(
+def test_each_file_is_fetched_from_a_new_address(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     publish(server, {"BIJOutputSet.jsonl": ROW % b"a", "error-data": b""})
@@ -924,7 +922,7 @@ EMPTY: list[tuple[Any, ...]] = [
 
 
 @pytest.mark.parametrize(("files", "state", "refusal", "processed"), [(*case, None)[:4] for case in EMPTY])
-def test_output_that_is_empty_is_believed_only_where_something_explains_it(
+def test_empty_output_is_accepted_only_if_something_explains_it(
     server: ScriptedServer,
     told: FireworksProvider,
     tmp_path: Path,
@@ -945,7 +943,7 @@ def test_output_that_is_empty_is_believed_only_where_something_explains_it(
 @pytest.mark.parametrize(
     ("rows", "state", "believed"), [(2, "COMPLETED", False), (2, "EXPIRED", False), (4, "COMPLETED", True)]
 )
-def test_an_end_that_nothing_proves_is_believed_if_no_row_is_missing(
+def test_an_unproven_end_is_accepted_if_no_row_is_missing(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path, rows: int, state: str, believed: bool
 ) -> None:
     publish(server, {"BIJOutputSet.jsonl": b"", "error-data": b""}, state)
@@ -959,7 +957,7 @@ def test_an_end_that_nothing_proves_is_believed_if_no_row_is_missing(
 
 
 @pytest.mark.parametrize(("state", "processed"), [("EXPIRED", 0), ("EXPIRED", 1), ("EXPIRED", None), ("COMPLETED", 0)])
-def test_that_an_output_is_not_there_is_no_loss_only_where_a_job_expired_before_it_had_begun(
+def test_a_missing_output_is_a_loss_unless_the_job_expired_before_it_started(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path, state: str, processed: object
 ) -> None:
     publish(server, {}, state, processed)
@@ -973,7 +971,7 @@ def test_that_an_output_is_not_there_is_no_loss_only_where_a_job_expired_before_
 
 
 @pytest.mark.parametrize("rows", [2, 4])
-def test_the_answers_are_kept_where_only_the_file_of_failed_requests_can_never_be_read(
+def test_answers_are_kept_even_if_the_file_of_failed_requests_is_permanently_unreadable(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path, rows: int
 ) -> None:
     publish(server, {"BIJOutputSet.jsonl": ROW % b"a" * rows, "error-data": b"x"})
@@ -985,7 +983,7 @@ def test_the_answers_are_kept_where_only_the_file_of_failed_requests_can_never_b
     assert len(came) == rows
 
 
-def test_a_file_that_can_never_be_read_counts_as_lost_and_not_as_a_fault_that_passes(
+def test_a_permanently_unreadable_file_counts_as_lost_and_not_as_a_transient_error(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     publish(server, {"BIJOutputSet.jsonl": ROW % b"a" * 4})
@@ -1004,7 +1002,7 @@ def test_a_file_that_can_never_be_read_counts_as_lost_and_not_as_a_fault_that_pa
         ("EXPIRED", ResultsGoneError),
     ],
 )
-def test_an_output_that_is_not_finished_yet_is_asked_for_again_unless_its_job_ended_early(
+def test_an_unfinished_output_is_requested_again_unless_its_job_ended_early(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path, state: str, refusal: type[Exception]
 ) -> None:
     publish(server, {}, state)
@@ -1016,7 +1014,7 @@ def test_an_output_that_is_not_finished_yet_is_asked_for_again_unless_its_job_en
         list(told.results(JobRef("pt-1-a1"), make_payload(tmp_path)))
 
 
-def test_a_file_that_was_named_and_is_named_no_more_is_asked_for_again(
+def test_a_file_that_is_no_longer_listed_is_requested_again(
     server: ScriptedServer, told: FireworksProvider, tmp_path: Path
 ) -> None:
     publish(server, {"BIJOutputSet.jsonl": ROW % b"a"})

@@ -156,7 +156,7 @@ class TestCalls:
         assert methods[0] == "GET", "the check of the account"
         assert (methods.count("POST"), methods[-1]) == (4 if "PUT" in methods else 3, "DELETE")
 
-    def test_bodies_that_are_no_json_are_the_same_to_the_byte_count(self, sides: Sides) -> None:
+    def test_bodies_that_are_not_json_have_the_same_number_of_bytes(self, sides: Sides) -> None:
         sizes = [
             {each: row["bytes"] for each, row in distinct(rows, call).items() if row["bytes"] and row["json"] is None}
             for rows in (sides.seen_theirs, sides.seen_ours)
@@ -165,7 +165,7 @@ class TestCalls:
         assert len(sizes[0]) == 1
         assert min(sizes[0].values()) >= sides.payload.size
 
-    def test_headers_about_content_differ_as_listed_and_no_further(self, sides: Sides) -> None:
+    def test_content_headers_differ_only_as_listed(self, sides: Sides) -> None:
         theirs, mine = distinct(sides.seen_theirs, call), distinct(sides.seen_ours, call)
         both = [each for each in theirs.keys() & mine.keys() if not each[1].startswith("a signed URL")]
         pairs = ((about_content(theirs[each]), about_content(mine[each])) for each in both)
@@ -173,7 +173,7 @@ class TestCalls:
         different = [each for each in mine if each[0] != "DELETE" and typed(theirs[each]) != typed(mine[each])]
         assert different == [], "the type of a body is the same wherever there is one"
 
-    def test_a_signed_upload_brings_the_headers_that_were_signed(self, sides: Sides) -> None:
+    def test_a_signed_upload_sends_the_headers_that_were_signed(self, sides: Sides) -> None:
         size = sides.payload.size
         signed = {"content-type": "application/octet-stream", "x-goog-content-length-range": f"{size},{size}"}
         for row in [*sides.seen_theirs, *sides.seen_ours]:
@@ -193,7 +193,7 @@ def typed(row: dict[str, Any]) -> str:
 
 
 class TestAnswers:
-    def test_both_read_the_same_of_data_sets(self, sides: Sides) -> None:
+    def test_both_clients_read_data_sets_alike(self, sides: Sides) -> None:
         theirs = sides.theirs["datasets"]
         for each in theirs:
             mine, read = msgspec.convert(each["sent"], Dataset), each["read"]
@@ -203,7 +203,7 @@ class TestAnswers:
         assert [each["read"]["state"] for each in theirs] == ["UPLOADING", "READY", "READY"]
         assert sides.ours.ready[-1] is True
 
-    def test_both_read_the_same_of_jobs(self, sides: Sides) -> None:
+    def test_both_clients_read_jobs_alike(self, sides: Sides) -> None:
         for each in sides.theirs["jobs"]:
             mine, read = msgspec.convert(each["sent"], Job), each["read"]
             names = ("name", "state", "model", "input_dataset_id")
@@ -219,14 +219,14 @@ class TestAnswers:
         model = sides.theirs["model"]["read"]
         assert (model["name"], model["state"]) == (sides.payload.model.id, "READY")
 
-    def test_both_see_the_job_go_the_same_way(self, sides: Sides) -> None:
+    def test_both_clients_see_the_same_states_of_the_job(self, sides: Sides) -> None:
         words = [each["read"]["state"].removeprefix("JOB_STATE_") for each in sides.theirs["jobs"]]
         assert words[0] == "VALIDATING"
         assert words[-1] == ENDED
         states = dict.fromkeys(STATES[word] for word in words)
         assert [*dict.fromkeys(status.state for status in sides.ours.statuses)] == [*states]
 
-    def test_both_get_the_same_rows_and_read_the_same_answers(self, sides: Sides) -> None:
+    def test_both_clients_get_the_same_rows_and_read_the_same_answers(self, sides: Sides) -> None:
         files = sides.theirs["files"]
         assert [*files] == [f"dataset/pt-1-a1-out/{name}" for name in ("BIJOutputSet.jsonl", "error-data")]
         assert sides.ours.lines == [line.encode() for text in files.values() for line in text.splitlines()]
@@ -236,7 +236,7 @@ class TestAnswers:
             assert mine.error is None
             assert mine.text
 
-    def test_the_sdk_declares_what_the_emulator_shows_but_for_what_is_listed(self, sides: Sides) -> None:
+    def test_the_sdk_declares_all_fields_of_the_emulator_except_those_listed(self, sides: Sides) -> None:
         for kind, answers in (("Dataset", sides.theirs["datasets"]), ("BatchInferenceJob", sides.theirs["jobs"])):
             for each in answers:
                 assert (set(each["undeclared"]), set(each["unsent"])) == (UNDECLARED[kind], UNSENT[kind])
@@ -245,7 +245,7 @@ class TestAnswers:
 class TestTheSdkAlone:
     """What our client never asks for, and what the SDK makes of a refusal."""
 
-    def test_lists_go_on_page_by_page_and_what_is_deleted_is_gone(
+    def test_lists_are_read_page_by_page_and_deleted_objects_are_gone(
         self, emulator: EmulatorClient, tmp_path: Path
     ) -> None:
         found = told(sdk(emulator.url, "paging", make_payload(tmp_path, MODEL, SAMPLING)))
@@ -260,7 +260,7 @@ class TestTheSdkAlone:
         assert found["left"] == []
         assert len(emulator.ledger("delete_dataset")) == 5
 
-    def test_refusals_have_the_classes_that_the_sdk_gives_them(self, emulator: EmulatorClient, tmp_path: Path) -> None:
+    def test_refusals_raise_the_error_classes_of_the_sdk(self, emulator: EmulatorClient, tmp_path: Path) -> None:
         found = told(sdk(emulator.url, "refusals", make_payload(tmp_path, MODEL, SAMPLING)))
         assert {name: (each["class"], each["status"]) for name, each in found.items() if name != "version"} == {
             "dataset twice": ("ConflictError", 409),
@@ -273,7 +273,9 @@ class TestTheSdkAlone:
         }
         assert len(emulator.ledger("create_job")) == 1
 
-    def test_its_types_do_refuse_an_answer_that_is_not_the_apis(self, emulator: EmulatorClient, tmp_path: Path) -> None:
+    def test_the_types_of_the_sdk_refuse_an_answer_that_is_not_of_the_api(
+        self, emulator: EmulatorClient, tmp_path: Path
+    ) -> None:
         emulator.fault("F9", "create_job", variant="unknown")
         outcome = sdk(emulator.url, "form", make_payload(tmp_path, MODEL, SAMPLING))
         assert outcome.returncode != 0

@@ -37,7 +37,7 @@ def payload(folder: Path, key: str) -> PartPayload:
 
 
 @pytest.mark.parametrize("multipart_limit", [150_000_000, 10])
-def test_a_dataset_that_is_gone_is_made_and_filled_again(
+def test_a_deleted_dataset_is_created_and_uploaded_again(
     emulator: EmulatorClient, provider: FireworksProvider, tmp_path: Path, multipart_limit: int
 ) -> None:
     provider._datasets._multipart_limit = multipart_limit

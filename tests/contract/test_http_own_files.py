@@ -43,7 +43,7 @@ def chunked(body: bytes) -> Reply:
     return bare(200, b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body), Transfer_Encoding="chunked")
 
 
-def test_a_file_is_posted_behind_the_other_fields_and_its_answer_is_returned(
+def test_a_file_is_posted_after_the_other_fields_and_the_answer_is_returned(
     server: ScriptedServer, client: HttpClient
 ) -> None:
     server.on("POST", "/files", json_reply({"id": "file-1"}))
@@ -56,7 +56,7 @@ def test_a_file_is_posted_behind_the_other_fields_and_its_answer_is_returned(
 
 
 @pytest.mark.parametrize("answer", [reply(200, b"{"), json_reply({}), reply(500), Reply(end="reset")])
-def test_an_upload_whose_answer_says_no_name_may_be_made_again(
+def test_an_upload_whose_answer_has_no_name_can_be_repeated(
     server: ScriptedServer, client: HttpClient, answer: Reply
 ) -> None:
     server.on("POST", "/files", answer)
@@ -74,7 +74,7 @@ def test_an_upload_whose_answer_says_no_name_may_be_made_again(
         reply(200, PACKED, Content_Encoding="gzip"),
     ],
 )
-def test_the_lines_of_a_file_come_with_our_key_in_whatever_form_they_travel(
+def test_the_lines_of_a_file_are_fetched_with_our_key_in_every_encoding(
     server: ScriptedServer, client: HttpClient, answer: Reply
 ) -> None:
     server.on("GET", "/files/f-1/content", answer)
@@ -98,7 +98,7 @@ def test_the_lines_of_a_file_come_with_our_key_in_whatever_form_they_travel(
         reply(429),
     ],
 )
-def test_a_file_that_is_cut_short_or_refused_for_now_is_never_taken_for_whole(
+def test_a_truncated_or_temporarily_refused_file_is_never_taken_for_complete(
     server: ScriptedServer, client: HttpClient, answer: Reply
 ) -> None:
     server.on("GET", "/files/f-1/content", answer)
@@ -106,7 +106,7 @@ def test_a_file_that_is_cut_short_or_refused_for_now_is_never_taken_for_whole(
         lines(client)
 
 
-def test_a_file_that_ends_in_the_middle_of_a_row_or_without_a_sign_of_its_end_is_told_apart(
+def test_a_file_that_ends_within_a_row_or_without_a_provable_end_has_its_own_error(
     server: ScriptedServer, client: HttpClient
 ) -> None:
     server.on("GET", "/files/f-1/content", chunked(ROWS[:25]))
@@ -117,9 +117,7 @@ def test_a_file_that_ends_in_the_middle_of_a_row_or_without_a_sign_of_its_end_is
         lines(client)
 
 
-def test_a_file_that_is_gone_or_whose_key_is_refused_is_no_matter_of_waiting(
-    server: ScriptedServer, client: HttpClient
-) -> None:
+def test_a_missing_file_and_a_refused_key_are_not_transient_errors(server: ScriptedServer, client: HttpClient) -> None:
     server.on("GET", "/files/f-1/content", json_reply({"error": {"message": "No such file"}}, 404))
     with pytest.raises(NotFoundError, match="No such file"):
         lines(client)
@@ -129,14 +127,14 @@ def test_a_file_that_is_gone_or_whose_key_is_refused_is_no_matter_of_waiting(
     assert KEY not in str(caught.value)
 
 
-def test_our_key_follows_no_redirect(server: ScriptedServer, client: HttpClient) -> None:
+def test_our_key_is_not_sent_along_a_redirect(server: ScriptedServer, client: HttpClient) -> None:
     server.on("GET", "/files/f-1/content", reply(302, Location=f"{server.url}/elsewhere"))
     with pytest.raises(RejectedError, match="redirects elsewhere"):
         lines(client)
     assert len(server.asked) == 1
 
 
-def test_only_a_path_below_the_address_is_asked_with_our_key(server: ScriptedServer, client: HttpClient) -> None:
+def test_our_key_is_sent_only_to_paths_below_the_address(server: ScriptedServer, client: HttpClient) -> None:
     with pytest.raises(ValueError, match="is not a path"):
         next(client.own_lines(f"{server.url}/file", what="download it"))
     assert server.asked == []

@@ -98,7 +98,7 @@ def test_an_unknown_server_is_sent_every_parameter_that_openai_has_and_top_k(ser
         ("ollama", {}),
     ],
 )
-def test_samplers_that_a_kind_of_server_would_set_by_itself_are_sent_without_effect(
+def test_samplers_that_a_server_sets_by_default_are_sent_with_neutral_values(
     server: ScriptedServer, kind: str, expected: dict[str, float]
 ) -> None:
     plain = asked(server)
@@ -106,7 +106,7 @@ def test_samplers_that_a_kind_of_server_would_set_by_itself_are_sent_without_eff
 
 
 @pytest.mark.parametrize("name", ["openai", "azure", "groq"])
-def test_vendors_without_top_k_are_not_sent_it_and_their_limit_has_its_own_name(
+def test_vendors_without_top_k_do_not_receive_it_and_their_token_limit_has_its_own_name(
     server: ScriptedServer, name: str
 ) -> None:
     body = asked(server, options=PRESETS[name].options)
@@ -115,7 +115,7 @@ def test_vendors_without_top_k_are_not_sent_it_and_their_limit_has_its_own_name(
     assert body["max_completion_tokens"] == 16
 
 
-def test_with_the_providers_default_no_sampler_is_sent_at_all(server: ScriptedServer) -> None:
+def test_with_the_providers_defaults_no_sampler_is_sent(server: ScriptedServer) -> None:
     body = asked(server, "llamacpp", with_options(sampling="provider_default", reasoning_effort="low"))
     assert body.keys() == {"model", "messages", "max_tokens", "stop", "stream", "reasoning_effort"}
 
@@ -126,7 +126,7 @@ def test_extra_keys_are_sent_as_they_are_and_win(server: ScriptedServer) -> None
 
 
 @pytest.mark.parametrize("extra", ['{"stream":true}', '{"n":2}', '{"temperature":1}', '{"model":"other"}'])
-def test_extra_keys_that_would_change_what_an_answer_is_are_refused_before_anything_is_sent(
+def test_extra_keys_that_change_the_shape_of_an_answer_are_refused_before_anything_is_sent(
     server: ScriptedServer, extra: str
 ) -> None:
     with pytest.raises(ConfigError, match=r"models\.m1\.extra_body") as caught:
@@ -135,7 +135,7 @@ def test_extra_keys_that_would_change_what_an_answer_is_are_refused_before_anyth
     assert server.asked == []
 
 
-def test_a_key_is_sent_where_one_is_named_and_stands_in_no_message(server: ScriptedServer) -> None:
+def test_a_configured_key_is_sent_and_appears_in_no_message(server: ScriptedServer) -> None:
     server.on("POST", "/v1/chat/completions", json_reply({"error": {"message": f"bad key {KEY}"}}, 401))
     with pytest.raises(PermanentError) as caught:
         provider(server, key="SOME_KEY").answer(row(), MODEL)
@@ -147,7 +147,7 @@ def test_a_key_is_sent_where_one_is_named_and_stands_in_no_message(server: Scrip
 # --- what is kept ----------------------------------------------------------------------------------------------------
 
 
-def test_a_row_keeps_what_the_answer_says_and_nothing_that_changes_with_the_clock(server: ScriptedServer) -> None:
+def test_a_row_keeps_the_answer_and_nothing_that_depends_on_the_clock(server: ScriptedServer) -> None:
     kept = json.loads(answered(server, json_reply(CHAT)).row)
     assert kept == {
         "custom_id": row().custom_id,
@@ -164,7 +164,7 @@ def test_a_row_keeps_what_the_answer_says_and_nothing_that_changes_with_the_cloc
     ],
     ids=["CRLF", "BOM", "newlines at the end"],
 )
-def test_an_answer_may_come_in_odd_wrappings_and_is_one_line(server: ScriptedServer, body: bytes) -> None:
+def test_an_answer_in_an_unusual_wrapping_becomes_one_line(server: ScriptedServer, body: bytes) -> None:
     given = answered(server, reply(200, body, Content_Type="text/plain; charset=latin-1"))
     assert b"\n" not in given.row
     assert b"\r" not in given.row
@@ -227,7 +227,7 @@ EMPTY_ERRORS: list[dict[str, Any]] = [
         ),
     ],
 )
-def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, told: Reply) -> None:
+def test_a_transient_error_is_never_kept_as_an_answer(server: ScriptedServer, told: Reply) -> None:
     with pytest.raises(TransientError) as caught:
         answered(server, told)
     assert not isinstance(caught.value, SlowDownError)
@@ -250,7 +250,7 @@ def test_what_may_work_later_is_never_kept_as_an_answer(server: ScriptedServer, 
         ),
     ],
 )
-def test_an_error_about_the_request_is_its_answer_for_it_would_come_again(
+def test_an_error_about_the_request_is_its_answer_because_it_would_recur(
     server: ScriptedServer, told: dict[str, Any], name: str
 ) -> None:
     row = answered(server, json_reply(CHAT | {"choices": None} | told)).row
@@ -280,12 +280,12 @@ def test_a_key_or_an_account_that_is_refused_with_the_status_of_a_success_ends_t
 
 
 @pytest.mark.parametrize("error", [{"code": 0, "message": "success"}, {"code": "200", "message": "OK"}, {}, None, ""])
-def test_an_error_that_says_there_is_none_beside_an_answer_is_none(server: ScriptedServer, error: object) -> None:
+def test_an_empty_error_beside_an_answer_is_ignored(server: ScriptedServer, error: object) -> None:
     read = provider(server).parse_row(answered(server, json_reply(CHAT | {"error": error})).row)
     assert (read.error, read.text) == (None, "Paris")
 
 
-def test_an_answer_that_broke_off_may_have_been_billed(server: ScriptedServer) -> None:
+def test_an_answer_that_was_interrupted_may_have_been_billed(server: ScriptedServer) -> None:
     broken = {"choices": [{"finish_reason": "error", "message": {"content": "Par"}}]}
     with pytest.raises(UncertainError):
         answered(server, json_reply(CHAT | broken))
@@ -300,7 +300,7 @@ def test_an_answer_that_broke_off_may_have_been_billed(server: ScriptedServer) -
         (b"\\ude00\\ud83d", "\ufffd\ufffd"),
     ],
 )
-def test_what_is_no_text_in_an_answer_that_was_paid_for_becomes_a_mark(
+def test_invalid_characters_in_a_paid_answer_become_replacement_characters(
     server: ScriptedServer, sent: bytes, text: str
 ) -> None:
     given = answered(server, reply(200, json.dumps(CHAT).encode().replace(b"Paris", sent)))
@@ -308,7 +308,7 @@ def test_what_is_no_text_in_an_answer_that_was_paid_for_becomes_a_mark(
 
 
 @pytest.mark.parametrize("choices", [[{"message": {"content": {"odd": 1}}}], "none"])
-def test_an_answer_of_an_odd_shape_was_paid_for_and_is_kept_as_it_came(server: ScriptedServer, choices: object) -> None:
+def test_a_malformed_answer_was_paid_for_and_is_kept_as_received(server: ScriptedServer, choices: object) -> None:
     given = answered(server, json_reply(CHAT | {"choices": choices}))
     assert json.loads(given.row)["response"]["choices"] == choices
     with pytest.raises(ValueError, match=r"\w"):
@@ -333,7 +333,7 @@ def test_an_answer_without_choices_is_kept_as_an_empty_one(server: ScriptedServe
         (400, {"error": {"message": "top_k is not supported by this model", "code": "invalid_request"}}),
     ],
 )  # fmt: skip
-def test_a_parameter_that_a_server_does_not_take_ends_the_part_and_keeps_no_row(
+def test_a_parameter_that_the_server_refuses_ends_the_part_and_keeps_no_row(
     server: ScriptedServer, status: int, body: dict[str, Any]
 ) -> None:
     with pytest.raises(PermanentError) as caught:
@@ -360,7 +360,7 @@ def test_a_parameter_that_a_server_does_not_take_ends_the_part_and_keeps_no_row(
         ("x-80b", "x-8", False),
     ],
 )
-def test_another_edition_of_a_model_is_the_same_and_another_model_is_not(
+def test_a_dated_edition_counts_as_the_same_model_and_another_model_does_not(
     named: str, asked_for: str, same: bool
 ) -> None:
     assert is_same_model(named, asked_for) == same
@@ -375,7 +375,7 @@ def test_another_edition_of_a_model_is_the_same_and_another_model_is_not(
         json_reply({"error": {"code": "rate_limit_exceeded", "message": "the upstream is busy"}}),
     ],
 )
-def test_a_server_that_asks_for_fewer_requests_is_understood(server: ScriptedServer, told: Reply) -> None:
+def test_a_server_can_ask_for_fewer_requests(server: ScriptedServer, told: Reply) -> None:
     with pytest.raises(SlowDownError):
         answered(server, told)
 
@@ -413,17 +413,17 @@ def test_a_filtered_request_is_an_error_of_that_request(server: ScriptedServer) 
 
 
 @pytest.mark.parametrize("said", ["Your input was flagged", "it requires moderation", "see our content policy"])
-def test_so_is_one_that_a_router_does_not_pass_on(server: ScriptedServer, said: str) -> None:
+def test_a_request_that_a_router_rejects_is_an_error_of_that_request(server: ScriptedServer, said: str) -> None:
     told = json_reply({"error": {"message": said, "code": 403, "metadata": {"reasons": ["x"]}}}, 403)
     assert provider(server).parse_row(answered(server, told).row).error == f"http_403: {said}"
 
 
-def test_a_key_that_may_not_do_this_ends_the_work(server: ScriptedServer) -> None:
+def test_a_key_without_permission_ends_the_work(server: ScriptedServer) -> None:
     with pytest.raises(PermanentError, match="HTTP 403"):
         answered(server, json_reply({"error": {"message": "this key may not do that"}}, 403))
 
 
-def test_neither_the_key_nor_controls_stand_in_the_code_of_an_error(server: ScriptedServer) -> None:
+def test_the_code_of_an_error_contains_neither_the_key_nor_control_characters(server: ScriptedServer) -> None:
     server.on("POST", "/v1/chat/completions", json_reply({"error": {"message": "no", "code": f"\x1b[2J{KEY}"}}, 400))
     found = provider(server, key="SOME_KEY").answer(row(), MODEL).row
     assert KEY.encode() not in found
@@ -455,7 +455,7 @@ def test_a_parameter_that_the_model_refuses_ends_the_work_and_says_how_to_leave_
 # --- what people should know -----------------------------------------------------------------------------------------
 
 
-def test_another_models_name_in_an_answer_is_noted(server: ScriptedServer) -> None:
+def test_the_name_of_another_model_in_an_answer_is_noted(server: ScriptedServer) -> None:
     (note,) = answered(server, json_reply(CHAT | {"model": "tiny-1b"})).notes
     assert note.text == "model small-7b was requested, but tiny-1b answered"
 
@@ -463,18 +463,18 @@ def test_another_models_name_in_an_answer_is_noted(server: ScriptedServer) -> No
 @pytest.mark.parametrize(
     "name", ["small-7b", "org/small-7b", "small-7b-2026-01-01", "small-7b:latest", "/m/small-7b.gguf"]
 )
-def test_a_version_of_the_model_that_was_asked_for_is_not(server: ScriptedServer, name: str) -> None:
+def test_a_version_of_the_requested_model_is_not_noted(server: ScriptedServer, name: str) -> None:
     assert answered(server, json_reply(CHAT | {"model": name})).notes == ()
 
 
 @pytest.mark.parametrize("model", [None, 7, ["small-7b"], 10**400, {"id": "x"}])
-def test_what_is_no_name_of_a_model_does_no_harm(server: ScriptedServer, model: object) -> None:
+def test_an_invalid_model_name_in_an_answer_is_ignored(server: ScriptedServer, model: object) -> None:
     given = answered(server, json_reply(CHAT | {"model": model}))
     assert given.notes == ()
     assert provider(server).parse_row(given.row).text == "Paris"
 
 
-def test_a_prompt_that_the_server_has_cut_is_noted_with_what_to_set(server: ScriptedServer) -> None:
+def test_a_prompt_that_the_server_truncated_is_noted_with_the_setting_to_change(server: ScriptedServer) -> None:
     long = row("word " * 100)
     (note,) = answered(server, json_reply(CHAT), "ollama", long).notes
     assert "read 30 tokens of a prompt that has at least 102" in note.text
@@ -482,12 +482,12 @@ def test_a_prompt_that_the_server_has_cut_is_noted_with_what_to_set(server: Scri
 
 
 @pytest.mark.parametrize("tokens", [None, 0, -5, "many", 102, 5000])
-def test_unknown_or_possible_numbers_of_tokens_are_no_cut(server: ScriptedServer, tokens: object) -> None:
+def test_unknown_or_plausible_token_counts_are_not_taken_for_truncation(server: ScriptedServer, tokens: object) -> None:
     usage = {"prompt_tokens": tokens, "completion_tokens": 2}
     assert answered(server, json_reply(CHAT | {"usage": usage}), "ollama", row("word " * 100)).notes == ()
 
 
-def test_a_prompt_that_fills_the_window_to_the_token_is_noted(server: ScriptedServer) -> None:
+def test_a_prompt_that_exactly_fills_the_context_is_noted(server: ScriptedServer) -> None:
     _llamacpp(server, n_ctx=46)
     made = provider(server, "llamacpp")
     made.fingerprint(MODEL)
@@ -513,7 +513,7 @@ def _llamacpp(server: ScriptedServer, n_ctx: int = 2048, slots: int = 1) -> None
     server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b"}]}))
 
 
-def test_llamacpp_tells_its_build_model_file_and_window_and_no_path(server: ScriptedServer) -> None:
+def test_llamacpp_reports_its_build_model_file_and_context_but_no_path(server: ScriptedServer) -> None:
     _llamacpp(server)
     found = provider(server, "llamacpp").fingerprint(MODEL)
     assert found == {
@@ -528,7 +528,7 @@ def test_llamacpp_tells_its_build_model_file_and_window_and_no_path(server: Scri
     }
 
 
-def test_ollama_tells_its_version_and_the_digest_of_the_model(server: ScriptedServer) -> None:
+def test_ollama_reports_its_version_and_the_digest_of_the_model(server: ScriptedServer) -> None:
     server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b:latest"}]}))
     server.on("GET", "/api/version", json_reply({"version": "0.9.1"}))
     server.on("GET", "/api/tags", json_reply({"models": [{"name": "small-7b:latest", "digest": "ab12"}]}))
@@ -538,7 +538,7 @@ def test_ollama_tells_its_version_and_the_digest_of_the_model(server: ScriptedSe
     made.check(MODEL)
 
 
-def test_vllm_tells_its_version_and_the_longest_context(server: ScriptedServer) -> None:
+def test_vllm_reports_its_version_and_the_longest_context(server: ScriptedServer) -> None:
     server.on("GET", "/health", reply(200))
     server.on("GET", "/version", json_reply({"version": "0.14.0"}))
     server.on("GET", "/v1/models", json_reply({"data": [{"id": "small-7b", "max_model_len": 8192}]}))
@@ -546,7 +546,7 @@ def test_vllm_tells_its_version_and_the_longest_context(server: ScriptedServer) 
     assert (found["server"], found["server_version"], found["window"]) == ("vLLM", "0.14.0", 8192)
 
 
-def test_a_server_that_keeps_its_properties_to_itself_is_asked_anyway(server: ScriptedServer) -> None:
+def test_a_server_that_does_not_report_its_properties_is_used_anyway(server: ScriptedServer) -> None:
     _llamacpp(server)
     server.on("GET", "/props", json_reply({"error": {"message": "disabled"}}, 403))
     assert "server_version" not in provider(server, "llamacpp").fingerprint(MODEL)
@@ -558,7 +558,7 @@ def test_a_vendor_is_not_asked_for_facts(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("call", ["check", "fingerprint"])
-def test_a_server_that_is_still_loading_its_model_is_told_from_one_that_fails(
+def test_a_server_that_is_loading_its_model_has_another_error_than_one_that_fails(
     server: ScriptedServer, call: str
 ) -> None:
     loading = {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
@@ -567,7 +567,7 @@ def test_a_server_that_is_still_loading_its_model_is_told_from_one_that_fails(
         getattr(provider(server, "llamacpp"), call)(MODEL)
 
 
-def test_a_server_that_does_not_run_is_said_with_how_to_start_it() -> None:
+def test_a_server_that_does_not_run_is_reported_with_how_to_start_it() -> None:
     with scripted() as server:
         gone = server
     with pytest.raises(TransientError, match=f"at 127.0.0.1:{gone.port}") as caught:
@@ -576,7 +576,7 @@ def test_a_server_that_does_not_run_is_said_with_how_to_start_it() -> None:
 
 
 @pytest.mark.parametrize("served", ["small-7b", "/models/small-7b.gguf", "small-7b:latest"])
-def test_a_served_model_may_be_called_in_a_shorter_way(server: ScriptedServer, served: str) -> None:
+def test_a_served_model_can_be_named_by_a_short_form(server: ScriptedServer, served: str) -> None:
     server.on("GET", "/v1/models", json_reply({"data": [{"id": served}]}))
     provider(server).check(MODEL)
 
@@ -590,16 +590,14 @@ def test_a_model_that_a_server_on_this_machine_does_not_list_is_refused_before_a
 
 
 @pytest.mark.parametrize("length", [4096, 0, None, "4096", 4096.5, -1])
-def test_a_list_of_models_may_come_bare_and_say_odd_things_of_their_context(
-    server: ScriptedServer, length: object
-) -> None:
+def test_a_bare_list_of_models_and_invalid_context_lengths_are_accepted(server: ScriptedServer, length: object) -> None:
     server.on("GET", "/v1/models", json_reply([{"id": "large"}, {"id": "small-7b", "context_length": length}]))
     made = provider(server)
     made.check(MODEL)
     assert made.context_length(MODEL) == (4096 if length in {4096, "4096"} else None)
 
 
-def test_a_served_file_is_named_as_one_would_write_it(server: ScriptedServer) -> None:
+def test_a_served_file_is_listed_and_matched_by_its_short_name(server: ScriptedServer) -> None:
     path = f"/{'long folder/' * 20}SmolLM2-135M-Instruct.Q4_1.gguf"
     server.on("GET", "/v1/models", json_reply({"data": [{"id": path}]}))
     made = provider(server)
@@ -609,7 +607,7 @@ def test_a_served_file_is_named_as_one_would_write_it(server: ScriptedServer) ->
     made.check(replace(MODEL, id="SmolLM2-135M-Instruct.Q4_1"))
 
 
-def test_odd_entries_of_a_list_of_models_hide_no_other(server: ScriptedServer) -> None:
+def test_invalid_entries_in_a_list_of_models_do_not_hide_the_others(server: ScriptedServer) -> None:
     told = {"data": [None, {"id": None}, {"id": "small-7b", "max_model_len": None, "context_window": 8192}]}
     server.on("GET", "/v1/models", json_reply(told))
     made = provider(server)
@@ -632,7 +630,7 @@ def test_odd_entries_of_a_list_of_models_hide_no_other(server: ScriptedServer) -
         None,
     ],
 )
-def test_what_llamacpp_tells_in_an_unknown_shape_counts_as_not_told(server: ScriptedServer, props: object) -> None:
+def test_properties_of_llamacpp_in_an_unknown_shape_are_ignored(server: ScriptedServer, props: object) -> None:
     _llamacpp(server)
     server.on("GET", "/props", json_reply(props))
     found = provider(server, "llamacpp").fingerprint(MODEL)
@@ -645,7 +643,7 @@ def test_what_llamacpp_tells_in_an_unknown_shape_counts_as_not_told(server: Scri
 
 
 @pytest.mark.parametrize("tags", [{"models": [None, {"name": 1}]}, {"models": None}, []])
-def test_what_ollama_tells_in_an_unknown_shape_counts_as_not_told(server: ScriptedServer, tags: object) -> None:
+def test_properties_of_ollama_in_an_unknown_shape_are_ignored(server: ScriptedServer, tags: object) -> None:
     server.on("GET", "/api/version", json_reply({"version": 9}))
     server.on("GET", "/api/tags", json_reply(tags))
     server.on("GET", "/v1/models", json_reply({"data": []}))
@@ -655,12 +653,12 @@ def test_what_ollama_tells_in_an_unknown_shape_counts_as_not_told(server: Script
 @pytest.mark.parametrize(
     "told", [reply(404), json_reply({"data": []}), reply(405), json_reply({"data": None}), json_reply("none")]
 )
-def test_without_a_list_the_first_answer_tells(server: ScriptedServer, told: Reply) -> None:
+def test_without_a_list_of_models_the_check_passes(server: ScriptedServer, told: Reply) -> None:
     server.on("GET", "/v1/models", told)
     provider(server).check(MODEL)
 
 
-def test_requests_at_once_are_as_configured_or_two_for_each_slot_or_the_usual(server: ScriptedServer) -> None:
+def test_concurrent_requests_are_as_configured_or_two_per_slot_or_the_default(server: ScriptedServer) -> None:
     _llamacpp(server, slots=4)
     made = provider(server, "llamacpp")
     assert isinstance(made, LiveProvider)
@@ -670,7 +668,7 @@ def test_requests_at_once_are_as_configured_or_two_for_each_slot_or_the_usual(se
     assert provider(server, limits=Limits(in_flight=3)).in_flight == 3
 
 
-def test_an_answer_is_waited_for_as_long_as_the_instance_says(server: ScriptedServer) -> None:
+def test_the_timeout_of_an_answer_is_that_of_the_instance(server: ScriptedServer) -> None:
     server.on("POST", "/v1/chat/completions", Reply(end="stall"))
     with pytest.raises(TransientError, match="ReadTimeout"):
         provider(server, connection=Connection(read_s=0.1)).answer(row(), MODEL)

@@ -108,7 +108,7 @@ def asked(server: ScriptedServer, call: str) -> list[Asked]:
 # --- opening and names -----------------------------------------------------------------------------------------------
 
 
-def test_the_key_goes_to_openai_alone_unless_another_host_is_trusted() -> None:
+def test_the_key_is_sent_only_to_openai_unless_another_host_is_trusted() -> None:
     instance = replace(preset_instance("openai"), base_url="https://gateway.example/v1")
     with pytest.raises(ConfigError, match=r"gateway\.example"):
         OpenAIProvider.open({"OPENAI_API_KEY": KEY}, instance)
@@ -154,7 +154,7 @@ def test_a_model_that_takes_no_temperature_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("key", ["messages", "model", "custom_id", "stream", "n", "temperature", "max_tokens"])
-def test_extra_keys_may_not_be_those_that_have_a_place_of_their_own(key: str) -> None:
+def test_extra_keys_cannot_be_keys_that_have_their_own_setting(key: str) -> None:
     model = ModelSpec("m", "gpt-4o", "openai", options=RequestOptions(extra_body=json.dumps({key: 1})))
     with pytest.raises(ConfigError, match=f"may not hold '{key}'"):
         check_model(model)
@@ -185,7 +185,7 @@ SAMPLING = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=16, stop=()
         ),
     ],
 )
-def test_what_is_not_sent_is_said_in_one_sentence(
+def test_parameters_that_are_not_sent_are_named_in_one_sentence(
     options: dict[str, Any], changes: dict[str, Any], preset: str, expected: str | None
 ) -> None:
     model = replace(MODEL, options=RequestOptions(**options))
@@ -202,7 +202,7 @@ def test_what_is_not_sent_is_said_in_one_sentence(
         ({"sampling": "provider_default"}, {"top_k": 1}, "`top_k` is 1"),
     ],
 )
-def test_what_was_chosen_and_cannot_be_sent_is_refused(
+def test_a_chosen_parameter_that_cannot_be_sent_is_refused(
     options: dict[str, Any], changes: dict[str, Any], problem: str
 ) -> None:
     model = replace(MODEL, options=RequestOptions(**options))
@@ -211,7 +211,7 @@ def test_what_was_chosen_and_cannot_be_sent_is_refused(
     assert caught.value.hint
 
 
-def test_its_fingerprint_names_what_changes_answers_and_no_secret(server: ScriptedServer) -> None:
+def test_the_fingerprint_names_what_changes_answers_and_no_secret(server: ScriptedServer) -> None:
     headers = (("OpenAI-Organization", "org-1"), ("X-Gateway-Token", "hushhush"))
     with closing(opened(server, headers=headers)) as provider:
         found = provider.fingerprint(MODEL)
@@ -240,9 +240,7 @@ def test_a_deployment_at_azure_is_asked_with_its_own_paths_and_header(
 # --- the check -------------------------------------------------------------------------------------------------------
 
 
-def test_a_key_that_is_accepted_and_a_model_that_is_there_pass(
-    server: ScriptedServer, provider: OpenAIProvider
-) -> None:
+def test_a_valid_key_and_an_existing_model_pass_the_check(server: ScriptedServer, provider: OpenAIProvider) -> None:
     server.on("GET", "/v1/models/gpt-4o-mini", json_reply({"id": "gpt-4o-mini"}))
     provider.check(MODEL)
     assert [each.target for each in server.asked] == ["/v1/batches?limit=1", "/v1/models/gpt-4o-mini"]
@@ -255,7 +253,7 @@ def test_a_wrong_key_is_refused_with_the_name_of_its_variable(server: ScriptedSe
     assert KEY not in str(caught.value)
 
 
-def test_only_a_clear_word_that_there_is_no_such_model_is_believed(
+def test_only_a_clear_answer_that_the_model_does_not_exist_fails_the_check(
     server: ScriptedServer, provider: OpenAIProvider
 ) -> None:
     server.on("GET", "/v1/models/gpt-4o-mini", refusal(404, "The model does not exist", "model_not_found"))
@@ -270,7 +268,7 @@ def test_only_a_clear_word_that_there_is_no_such_model_is_believed(
 # --- uploads ---------------------------------------------------------------------------------------------------------
 
 
-def test_requests_are_uploaded_as_the_vendors_rows_under_a_name_of_our_own(
+def test_requests_are_uploaded_as_rows_of_the_vendor_under_our_own_file_name(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     staged = provider.stage(payload)
@@ -291,7 +289,7 @@ def test_requests_are_uploaded_as_the_vendors_rows_under_a_name_of_our_own(
     assert list(payload.path.parent.iterdir()) == [payload.path], "no file is left behind"
 
 
-def test_a_process_that_is_killed_while_it_uploads_leaves_no_file_of_requests_behind(
+def test_a_process_killed_during_an_upload_leaves_no_request_file_on_disk(
     server: ScriptedServer,
     provider: OpenAIProvider,
     payload: PartPayload,
@@ -312,14 +310,14 @@ def test_a_process_that_is_killed_while_it_uploads_leaves_no_file_of_requests_be
     assert ("POST", []) in seen
 
 
-def test_what_is_there_is_not_uploaded_again_in_this_process(
+def test_an_existing_file_is_not_uploaded_again_by_the_same_process(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     assert provider.stage(payload) == provider.stage(payload)
     assert len(asked(server, "POST /v1/files")) == 1
 
 
-def test_a_file_on_record_is_used_by_another_process_without_a_list(
+def test_another_process_uses_a_recorded_file_without_listing(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/files/file-9", json_reply(file("file-9")))
@@ -327,7 +325,7 @@ def test_a_file_on_record_is_used_by_another_process_without_a_list(
     assert [each.target for each in server.asked] == ["/v1/files/file-9"]
 
 
-def test_a_file_that_was_uploaded_whole_and_not_put_on_record_is_found_by_its_name_and_size(
+def test_an_uploaded_but_unrecorded_file_is_found_by_its_name_and_size(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     provider.stage(payload)
@@ -346,7 +344,7 @@ def test_a_file_that_was_uploaded_whole_and_not_put_on_record_is_found_by_its_na
     ]  # fmt: skip
 
 
-def test_an_upload_whose_answer_was_lost_is_looked_for_before_it_is_made_again(
+def test_an_upload_whose_answer_was_lost_is_searched_for_before_it_is_repeated(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("POST", "/v1/files", Reply(end="reset"))
@@ -359,7 +357,7 @@ def test_an_upload_whose_answer_was_lost_is_looked_for_before_it_is_made_again(
     assert len(asked(server, "POST /v1/files")) == 1
 
 
-def test_a_file_that_is_gone_is_uploaded_again(
+def test_a_deleted_file_is_uploaded_again(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/files/file-9", refusal(404))
@@ -412,7 +410,7 @@ def test_a_batch_is_created_with_one_call_that_carries_our_key(
         (refusal(400, "Invalid metadata"), PermanentError),
     ],
 )
-def test_a_creation_is_never_repeated_here_whatever_became_of_it(
+def test_the_provider_never_repeats_a_create_call(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, told: Reply, error: type[Exception]
 ) -> None:
     server.on("POST", "/v1/batches", told)
@@ -423,7 +421,7 @@ def test_a_creation_is_never_repeated_here_whatever_became_of_it(
 
 
 @pytest.mark.parametrize("name", ["", ".", "../batch_2", "batch 1", "batch\x1b[2J", "batch_1\n", "x" * 513, 5, None])
-def test_a_batch_under_a_name_that_is_none_is_looked_for(
+def test_a_created_batch_with_an_invalid_name_has_an_unknown_outcome(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, name: object
 ) -> None:
     server.on("POST", "/v1/batches", json_reply(batch() | {"id": name}))
@@ -432,7 +430,7 @@ def test_a_batch_under_a_name_that_is_none_is_looked_for(
     assert "\x1b" not in caught.value.message
 
 
-def test_a_file_that_is_not_known_where_batches_are_made_is_waited_for_if_it_is_there(
+def test_an_existing_file_that_batch_creation_does_not_see_yet_is_waited_for(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("POST", "/v1/batches", refusal(404, "No such File object: file-1"))
@@ -473,7 +471,7 @@ def test_a_batch_is_found_by_our_key_or_by_the_file_that_it_was_made_from(
         {"data": [], "has_more": True},
     ],
 )
-def test_an_answer_that_is_no_whole_list_never_says_that_there_is_no_batch(
+def test_an_incomplete_list_never_means_that_there_is_no_batch(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, body: dict[str, Any]
 ) -> None:
     server.on("GET", "/v1/batches", json_reply(body))
@@ -481,14 +479,14 @@ def test_an_answer_that_is_no_whole_list_never_says_that_there_is_no_batch(
         provider.find(payload)
 
 
-def test_of_two_batches_of_one_key_the_oldest_is_ours(
+def test_the_oldest_of_two_batches_with_our_key_is_ours(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/batches", listing(ours("batch_2", 5002), ours("batch_1", 5001)))
     assert provider.find(payload) == JobRef("batch_1")
 
 
-def test_the_list_is_read_until_all_of_a_page_is_older_than_the_file_whatever_our_clock_says(
+def test_the_list_is_read_until_a_whole_page_is_older_than_the_file_whatever_our_clock(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     pages = [
@@ -507,7 +505,7 @@ def test_the_list_is_read_until_all_of_a_page_is_older_than_the_file_whatever_ou
         ]  # fmt: skip
 
 
-def test_the_files_time_is_known_after_a_fence(
+def test_the_creation_time_of_the_file_is_still_known_after_a_fence(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     staged = replace(payload, since=1_800_000_000.0, staged="file-8")
@@ -519,7 +517,7 @@ def test_the_files_time_is_known_after_a_fence(
     assert provider.find(staged) == JobRef("batch_1")
 
 
-def test_where_the_file_is_not_known_our_clock_counts_after_some_pages(
+def test_if_the_file_is_unknown_our_clock_ends_the_search_after_some_pages(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/files/file-8", refusal(404))
@@ -538,7 +536,7 @@ def test_without_a_time_the_whole_list_is_read(
     assert provider.find(payload) == JobRef("batch_1")
 
 
-def test_a_list_that_leads_back_to_itself_is_not_believed(
+def test_a_list_that_loops_is_not_accepted(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/batches", listing(other("b9"), more=True))
@@ -563,7 +561,7 @@ def test_a_batch_made_from_other_requests_or_for_another_model_is_not_taken_for_
 
 
 @pytest.mark.parametrize("errors", [[], "none", {"data": "none"}, {"data": [None, 4]}, 0])
-def test_an_odd_batch_of_the_account_does_not_keep_ours_from_being_found(
+def test_a_malformed_batch_in_the_account_does_not_prevent_finding_ours(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, errors: object
 ) -> None:
     odd = ours("batch_2", 5002, errors=errors, request_counts=[], metadata={})
@@ -576,7 +574,7 @@ def full(**more: Any) -> dict[str, Any]:
     return {"status": "failed", "errors": errors, "request_counts": {"total": 0, "completed": 0, "failed": 0}, **more}
 
 
-def test_a_batch_for_which_there_was_no_room_is_none(
+def test_a_batch_that_failed_for_lack_of_quota_is_not_found(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/batches", listing(ours(**full())))
@@ -595,14 +593,14 @@ def test_a_batch_for_which_there_was_no_room_is_none(
         (refusal(403), False),
     ],
 )
-def test_a_fence_deletes_the_file_and_holds_only_if_the_vendor_says_that_it_is_gone(
+def test_a_fence_deletes_the_file_and_holds_only_if_the_vendor_confirms_that(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, told: Reply, *, certain: bool
 ) -> None:
     server.on("DELETE", "/v1/files/file-1", told)
     assert provider.fence(replace(payload, staged="file-1")) is certain
 
 
-def test_nothing_is_fenced_whose_file_is_not_on_record(provider: OpenAIProvider, payload: PartPayload) -> None:
+def test_a_payload_without_a_recorded_file_cannot_be_fenced(provider: OpenAIProvider, payload: PartPayload) -> None:
     assert provider.fence(payload) is False
 
 
@@ -617,7 +615,7 @@ def test_every_state_has_a_meaning(
     assert provider.status(JobRef("batch_1")).state is state
 
 
-def test_an_unknown_state_counts_as_working_and_is_said(server: ScriptedServer, provider: OpenAIProvider) -> None:
+def test_an_unknown_state_counts_as_working_and_is_reported(server: ScriptedServer, provider: OpenAIProvider) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch("reticulating")))
     found = provider.status(JobRef("batch_1"))
     assert (found.state, found.message) == (
@@ -628,7 +626,7 @@ def test_an_unknown_state_counts_as_working_and_is_said(server: ScriptedServer, 
 @pytest.mark.parametrize(
     "odd", [{"errors": []}, {"errors": ""}, {"errors": {"data": {}}}, {"request_counts": []}, {"metadata": "x"}]
 )
-def test_odd_values_of_what_nothing_depends_on_keep_no_batch_from_being_fetched(
+def test_invalid_values_in_irrelevant_fields_do_not_prevent_fetching_a_batch(
     server: ScriptedServer, provider: OpenAIProvider, odd: dict[str, Any]
 ) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch("completed", **odd)))
@@ -636,7 +634,7 @@ def test_odd_values_of_what_nothing_depends_on_keep_no_batch_from_being_fetched(
 
 
 @pytest.mark.parametrize("status", [None, 5, ["completed"]])
-def test_a_state_that_is_no_text_is_one_that_is_not_known(
+def test_a_state_that_is_not_text_counts_as_unknown(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, status: object
 ) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch() | {"status": status}))
@@ -646,13 +644,13 @@ def test_a_state_that_is_no_text_is_one_that_is_not_known(
     assert provider.find(payload) == JobRef("batch_2")
 
 
-def test_errors_in_another_shape_are_said_as_they_are(server: ScriptedServer, provider: OpenAIProvider) -> None:
+def test_errors_in_another_shape_are_reported_unchanged(server: ScriptedServer, provider: OpenAIProvider) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch("failed", errors=["the file is too old"])))
     assert "the file is too old" in provider.status(JobRef("batch_1")).message
 
 
 @pytest.mark.parametrize("name", ["..", "../../v1/models", "https://evil.example/x", "a?b", "\x1b[2J"])
-def test_the_name_of_a_file_cannot_lead_to_another_path(
+def test_a_file_name_cannot_escape_its_url_path(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, name: str
 ) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch("completed", output_file_id=name)))
@@ -661,12 +659,12 @@ def test_the_name_of_a_file_cannot_lead_to_another_path(
     assert len(server.asked) == 1
 
 
-def test_a_batch_that_is_not_known_is_missing(server: ScriptedServer, provider: OpenAIProvider) -> None:
+def test_an_unknown_batch_is_missing(server: ScriptedServer, provider: OpenAIProvider) -> None:
     server.on("GET", "/v1/batches/batch_1", refusal(404, "No batch found"))
     assert provider.status(JobRef("batch_1")).state is JobState.MISSING
 
 
-def test_a_full_queue_of_the_vendor_is_no_failure(server: ScriptedServer, provider: OpenAIProvider) -> None:
+def test_a_full_queue_at_the_vendor_is_not_a_failure(server: ScriptedServer, provider: OpenAIProvider) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch(**full())))
     found = provider.status(JobRef("batch_1"))
     assert found.state is JobState.NO_ROOM
@@ -709,7 +707,7 @@ def test_validation_errors_are_one_clear_message_with_the_row_and_what_to_do(
     assert (found.state, found.message) == (JobState.FAILED, said)
 
 
-def test_the_name_of_a_model_from_the_environment_stands_in_nothing_that_is_said(
+def test_no_message_contains_a_model_name_from_the_environment(
     server: ScriptedServer, provider: OpenAIProvider, tmp_path: Path
 ) -> None:
     model = ModelSpec("m", "ft:secret-name", "openai", written_id="${MODEL}")
@@ -834,7 +832,7 @@ TABLE: dict[str, tuple[str, Content, Content, list[str] | type[Exception]]] = {
 
 @pytest.mark.parametrize(("state", "output", "errors", "expected"), TABLE.values(), ids=TABLE)
 @pytest.mark.parametrize("absent", [None, ""])
-def test_both_files_are_read_in_every_shape_and_each_case_is_right_or_one_clear_error(
+def test_both_files_are_read_in_every_shape_or_refused_with_one_clear_error(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload,
     state: str, output: Content, errors: Content, expected: list[str] | type[Exception], absent: str | None,
 ) -> None:  # fmt: skip
@@ -858,7 +856,7 @@ def test_both_files_are_read_in_every_shape_and_each_case_is_right_or_one_clear_
             assert provider.parse_row(row).wire_id
 
 
-def test_the_answers_are_given_before_an_error_file_that_is_gone_is_spoken_of(
+def test_answers_are_returned_before_a_missing_error_file_is_reported(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on(
@@ -872,7 +870,7 @@ def test_the_answers_are_given_before_an_error_file_that_is_gone_is_spoken_of(
     assert len(rows) == 3
 
 
-def test_nothing_is_believed_to_be_all_where_the_vendor_says_that_nothing_was_answered(
+def test_an_empty_result_is_accepted_if_the_vendor_says_that_nothing_was_answered(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     counts = {"total": 4, "completed": 0, "failed": 4}
@@ -880,7 +878,7 @@ def test_nothing_is_believed_to_be_all_where_the_vendor_says_that_nothing_was_an
     assert list(provider.results(JobRef("batch_1"), payload)) == []
 
 
-def test_results_of_a_batch_that_is_gone_or_still_at_work_cannot_be_read(
+def test_results_of_a_missing_or_running_batch_cannot_be_read(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload
 ) -> None:
     server.on("GET", "/v1/batches/batch_1", refusal(404))
@@ -892,7 +890,7 @@ def test_results_of_a_batch_that_is_gone_or_still_at_work_cannot_be_read(
 
 
 @pytest.mark.parametrize(("status", "advice"), [(401, "SOME_KEY"), (402, "add credit")])
-def test_a_refused_key_or_account_while_results_are_read_is_no_loss_of_them(
+def test_a_refused_key_or_account_during_a_download_is_not_a_loss_of_results(
     server: ScriptedServer, provider: OpenAIProvider, payload: PartPayload, status: int, advice: str
 ) -> None:
     server.on("GET", "/v1/batches/batch_1", json_reply(batch("completed", output_file_id="file-o")))
@@ -906,7 +904,9 @@ def test_a_refused_key_or_account_while_results_are_read_is_no_loss_of_them(
 # --- by hand ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_commands_by_hand_are_whole_and_hold_no_key(provider: OpenAIProvider, tmp_path: Path) -> None:
+def test_the_commands_to_fetch_by_hand_are_complete_and_contain_no_key(
+    provider: OpenAIProvider, tmp_path: Path
+) -> None:
     folder = tmp_path / "it's a folder"
     commands = provider.by_hand(JobRef("batch_1"), folder)
     assert len([each for each in commands if each.startswith("curl")]) == 2
@@ -928,7 +928,9 @@ def test_the_commands_by_hand_are_whole_and_hold_no_key(provider: OpenAIProvider
         ("127.0.0.1:8000", "http://127.0.0.1:8000/v1/batches/batch_1/cancel"),
     ],
 )
-def test_the_command_that_stops_a_batch_has_its_address_and_its_vendors_variable(place: str, expected: str) -> None:
+def test_the_command_that_stops_a_batch_has_its_address_and_the_key_variable_of_its_vendor(
+    place: str, expected: str
+) -> None:
     command = OpenAIProvider.stop_by_hand("batch_1", {"api": place}) or ""
     assert shlex.split(command)[-1] == expected
     assert ("$OPENAI_API_KEY" in command) == (place == "api.openai.com")
@@ -941,7 +943,7 @@ def test_a_batch_of_a_dry_run_needs_no_command() -> None:
     assert OpenAIProvider.stop_by_hand("batch_1", {"api": "emulator"}) is None
 
 
-def test_the_emulator_is_met_with_a_variable_of_its_own() -> None:
+def test_an_emulated_instance_has_its_own_key_variable() -> None:
     for name in ("openai", "azure", "groq"):
         instance, env = OpenAIProvider.emulated(preset_instance(name), "http://127.0.0.1:9", "emulator-key", "a")
         assert isinstance(instance, Instance)

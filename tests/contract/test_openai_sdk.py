@@ -102,19 +102,19 @@ class TestBatch:
     def test_the_sdk_is_the_pinned_one(self, told: Any) -> None:
         assert told[0]["version"] == PINNED["openai"]
 
-    def test_the_sdk_declares_what_the_emulator_shows_but_for_what_is_listed(self, told: Any) -> None:
+    def test_the_sdk_declares_all_fields_of_the_emulator_except_those_listed(self, told: Any) -> None:
         for kind in ("files", "batches"):
             for each in told[0][kind]:
                 assert (each["undeclared"], set(each["unsent"])) == ([], UNSENT[kind]), kind
 
-    def test_a_batch_is_seen_to_its_end(self, told: Any) -> None:
+    def test_the_sdk_follows_a_batch_to_its_end(self, told: Any) -> None:
         shown = [each["read"] for each in told[0]["batches"]]
         statuses = [each["status"] for each in shown]
         assert statuses == ["validating", "in_progress", "finalizing", "completed", "cancelling"]
         assert shown[3]["request_counts"] == {"total": 4, "completed": 3, "failed": 1}
         assert shown[0]["metadata"] == {"intent": "i-1"}
 
-    def test_both_files_are_read_and_their_bodies_fit_the_types(self, told: Any) -> None:
+    def test_both_files_are_read_and_their_bodies_match_the_types(self, told: Any) -> None:
         output, errors = told[0]["output"], told[0]["errors"]
         assert (set(output), set(errors)) == ({"plain", "thinks", "cut"}, {"wrong"})
         assert all(row["read"] for row in output.values())
@@ -123,7 +123,7 @@ class TestBatch:
         details = usage.get("completion_tokens_details") or usage["output_tokens_details"]
         assert details["reasoning_tokens"] == 16
 
-    def test_the_file_goes_up_as_a_form_with_bracketed_fields(self, told: Any) -> None:
+    def test_the_file_is_uploaded_as_a_form_with_bracketed_fields(self, told: Any) -> None:
         file = told[0]["files"][0]["read"]
         assert (file["filename"], file["expires_at"] - file["created_at"]) == ("rows.jsonl", 7200)
         output = told[0]["files"][1]["read"]
@@ -154,7 +154,7 @@ class TestLive:
 
 
 class TestRefusals:
-    def test_refusals_have_the_classes_that_the_sdk_gives_them(self, openai: OpenAiClient) -> None:
+    def test_refusals_raise_the_error_classes_of_the_sdk(self, openai: OpenAiClient) -> None:
         found = sdk(openai, "refusals", batch_rows(1))
         kinds = {name: (each["class"], each["status"], each["code"], each["param"])
                  for name, each in found.items() if name != "version"}  # fmt: skip
@@ -177,7 +177,7 @@ class TestRefusals:
 
 class TestRetries:
     @pytest.mark.parametrize("rule", [{}, {"variant": "error", "status": 503}])
-    def test_its_retry_layer_makes_two_of_everything(self, openai: OpenAiClient, rule: dict[str, Any]) -> None:
+    def test_the_retries_of_the_sdk_create_everything_twice(self, openai: OpenAiClient, rule: dict[str, Any]) -> None:
         """What our own client must not do: after "committed, then reset" the SDK asks again, without a key."""
         for operation in ("upload", "create_batch", "chat_completion"):
             openai.fault("F5", operation, **rule)
@@ -255,20 +255,20 @@ class TestCalls:
         methods = "GET GET GET POST GET GET POST GET GET POST"
         assert [each[0] for each in mine if each[1] != CHAT] == methods.split()
 
-    def test_both_upload_the_same_file_under_the_same_name(self, sides: Sides) -> None:
+    def test_both_clients_upload_the_same_file_under_the_same_name(self, sides: Sides) -> None:
         theirs, mine = sides.uploads
         kept = ("filename", "purpose", "rows")
         assert [theirs[name] for name in kept] == [mine[name] for name in kept] == ["pt-1.jsonl", "batch", 3]
 
-    def test_the_sdk_takes_the_bodies_of_our_rows_as_they_are(self, sides: Sides) -> None:
+    def test_the_sdk_accepts_the_bodies_of_our_rows_unchanged(self, sides: Sides) -> None:
         assert sides.seen[0][-1]["json"] == {**sides.rows[0]["body"], "stream": False}
 
-    def test_headers_differ_as_listed_and_no_further(self, sides: Sides) -> None:
+    def test_headers_differ_only_as_listed(self, sides: Sides) -> None:
         theirs, mine = (distinct(rows, call) for rows in sides.seen)
         pairs = ((about_content(theirs[each]), about_content(mine[each])) for each in mine)
         assert differing(pairs) == HEADERS.keys()
 
-    def test_both_read_the_same_answers(self, sides: Sides) -> None:
+    def test_both_clients_read_the_same_answers(self, sides: Sides) -> None:
         assert len(sides.theirs["rows"]) == 3
         assert len(sides.lines) == (4 if sides.theirs["live"]["object"] == "chat.completion" else 3)
         theirs = [sides.theirs["rows"][mine.wire_id]["read"] for mine in sides.lines[:3]]
@@ -279,5 +279,5 @@ class TestCalls:
             assert mine.prompt_tokens == usage["prompt_tokens" if chat else "input_tokens"]
             assert mine.completion_tokens == usage["completion_tokens" if chat else "output_tokens"]
 
-    def test_a_batch_that_has_ended_is_not_cancelled_and_that_is_no_error_of_ours(self, sides: Sides) -> None:
+    def test_cancelling_a_batch_that_has_ended_is_an_error_of_the_sdk_and_not_of_our_client(self, sides: Sides) -> None:
         assert sides.theirs["cancelled"]["status"] == 400

@@ -126,12 +126,14 @@ def locked(hosted: Subject) -> Subject:
     return hosted
 
 
-def test_every_registered_provider_has_a_case_and_no_case_is_left_over() -> None:
+def test_every_registered_provider_has_a_case_and_every_case_a_provider() -> None:
     assert list(CASES) == list(registry.PROVIDERS)
 
 
 class TestOpening:
-    def test_the_environment_of_an_emulator_leads_there_and_holds_nothing_else(self, subject: Subject) -> None:
+    def test_the_environment_for_an_emulator_points_there_and_is_empty_for_a_local_provider(
+        self, subject: Subject
+    ) -> None:
         given = subject.case.instance or preset_instance(subject.case.model.adapter)
         if not subject.case.emulated:
             with pytest.raises(ConfigError):
@@ -143,15 +145,15 @@ class TestOpening:
         assert place in {None, "127.0.0.1:9"}
         assert (env == {}) == subject.kind.local
 
-    def test_its_name_is_the_one_in_the_registry(self, subject: Subject) -> None:
+    def test_the_name_of_a_provider_is_the_one_in_the_registry(self, subject: Subject) -> None:
         if subject.kind.name in OTHER_VENDORS:
             pytest.skip(f"{NOT_THIS_PROVIDER}: it is not in the registry")
         assert registry.load("provider", subject.kind.name) is subject.kind
 
-    def test_the_options_that_it_understands_are_options_of_requests(self, subject: Subject) -> None:
+    def test_the_options_that_a_provider_understands_are_request_options(self, subject: Subject) -> None:
         assert subject.kind.understands <= {each.name for each in fields(RequestOptions)}
 
-    def test_each_variable_that_is_missing_is_named_with_what_to_do(self, locked: Subject) -> None:
+    def test_each_missing_variable_is_named_with_what_to_do(self, locked: Subject) -> None:
         assert locked.case.needed
         for name in locked.case.needed:
             env = {key: value for key, value in locked.case.env.items() if key != name}
@@ -161,19 +163,19 @@ class TestOpening:
             with pytest.raises(ConfigError, match=name):
                 locked.kind.open({**env, name: " "}, locked.case.instance)
 
-    def test_without_any_environment_one_that_needs_none_opens_and_no_other(self, subject: Subject) -> None:
+    def test_with_an_empty_environment_only_a_provider_that_needs_no_variable_opens(self, subject: Subject) -> None:
         if not subject.case.needed:
             subject.kind.open({}, subject.case.instance).close()
         else:
             with pytest.raises(ConfigError):
                 subject.kind.open({}, subject.case.instance)
 
-    def test_one_that_made_no_call_can_be_closed_and_closed_again(self, subject: Subject) -> None:
+    def test_an_unused_provider_can_be_closed_twice(self, subject: Subject) -> None:
         provider = subject.kind.open(subject.case.env, subject.case.instance)
         provider.close()
         provider.close()
 
-    def test_one_that_was_used_can_be_closed_and_closed_again(self, subject: Subject) -> None:
+    def test_a_used_provider_can_be_closed_twice(self, subject: Subject) -> None:
         provider = subject.kind.open(subject.case.env, subject.case.instance)
         provider.check(subject.case.model)
         provider.stage(subject.payload())
@@ -185,32 +187,34 @@ class TestBeforeAJob:
     def test_a_model_that_is_served_passes_the_check(self, subject: Subject) -> None:
         subject.provider.check(subject.case.model)
 
-    def test_a_model_that_cannot_be_one_is_refused_with_what_to_do(self, subject: Subject) -> None:
+    def test_an_impossible_model_is_refused_with_what_to_do(self, subject: Subject) -> None:
         if not subject.case.no_model:
             pytest.skip(f"{NOT_THIS_PROVIDER}: a wrong model shows when it is loaded")
         with pytest.raises(PromptrialError) as caught:
             subject.provider.check(replace(subject.case.model, id=subject.case.no_model))
         assert caught.value.hint
 
-    def test_its_fingerprint_is_plain_the_same_each_time_and_says_something(self, subject: Subject) -> None:
+    def test_the_fingerprint_is_plain_data_stable_and_not_empty(self, subject: Subject) -> None:
         found = subject.provider.fingerprint(subject.case.model)
         assert found
         with subject.another() as other:
             assert other.fingerprint(subject.case.model) == found
         assert all(isinstance(value, str | int | float | bool) for value in found.values())
 
-    def test_tokens_are_counted_or_not_to_be_had(self, subject: Subject) -> None:
+    def test_a_token_count_is_plausible_or_not_available(self, subject: Subject) -> None:
         count = subject.provider.count_tokens(subject.case.model, "one two three four")
         assert count is None or count >= 4
 
-    def test_staging_ends_ready_and_may_be_repeated(self, subject: Subject) -> None:
+    def test_staging_ends_ready_and_can_be_repeated(self, subject: Subject) -> None:
         payload = subject.staged(subject.payload())
         again = subject.provider.stage(payload)
         assert again.ready
         with subject.another() as other:
             assert other.stage(payload) == again
 
-    def test_one_who_is_not_let_in_learns_it_before_anything_is_uploaded(self, locked: Subject) -> None:
+    def test_a_user_without_access_gets_an_error_that_names_the_variable_before_a_job_exists(
+        self, locked: Subject
+    ) -> None:
         before = locked.case.jobs()
         payload = locked.payload()
         with locked.another({**locked.case.env, **locked.case.locked_out}) as provider:
@@ -229,7 +233,7 @@ class TestBeforeAJob:
 
 
 class TestAJob:
-    def test_before_it_is_created_none_is_found_and_afterwards_that_one(self, hosted: Subject) -> None:
+    def test_a_job_is_found_only_after_it_was_created(self, hosted: Subject) -> None:
         _require_lookup(hosted)
         payload = hosted.staged(hosted.payload())
         assert hosted.provider.find(payload) is None
@@ -238,13 +242,13 @@ class TestAJob:
         with hosted.another() as other:
             assert other.find(payload) == job
 
-    def test_one_without_jobs_is_always_found_since_it_can_be_asked_again(self, subject: Subject) -> None:
+    def test_a_provider_without_jobs_always_finds_its_job(self, subject: Subject) -> None:
         if subject.kind.jobs:
             pytest.skip(f"{NOT_THIS_PROVIDER}: it is hosted")
         payload = subject.payload()
         assert subject.provider.find(payload) == subject.provider.submit(payload)
 
-    def test_a_second_one_of_the_same_key_is_refused_by_a_vendor_that_keeps_keys_apart(self, hosted: Subject) -> None:
+    def test_a_vendor_with_unique_keys_refuses_a_second_job_with_the_same_key(self, hosted: Subject) -> None:
         if not hosted.kind.keyed:
             pytest.skip(f"{NOT_THIS_PROVIDER}: it takes any number of jobs of one key")
         payload = hosted.payload()
@@ -257,13 +261,13 @@ class TestAJob:
             hosted.provider.submit(payload)
         assert hosted.jobs_of(payload) == 1
 
-    def test_its_name_is_our_key_exactly_where_the_provider_says_so(self, hosted: Subject) -> None:
+    def test_a_job_has_our_key_as_its_name_only_if_the_provider_declares_that(self, hosted: Subject) -> None:
         payload = hosted.payload()
         job = hosted.job(payload)
         assert (job.name == payload.key) == (hosted.kind.lookup is JobLookup.KEY_IS_NAME)
         assert hosted.jobs_of(payload) == 1
 
-    def test_it_is_known_by_its_name_in_another_process_and_not_by_our_key(self, hosted: Subject) -> None:
+    def test_another_process_addresses_a_job_by_its_name_and_not_by_our_key(self, hosted: Subject) -> None:
         payload = hosted.payload()
         job = hosted.job(payload)
         with hosted.another() as other:
@@ -272,7 +276,7 @@ class TestAJob:
             if hosted.kind.lookup is not JobLookup.KEY_IS_NAME:
                 assert other.status(JobRef(payload.key)).state is JobState.MISSING
 
-    def test_the_command_that_stops_it_names_it_as_the_vendor_does(self, subject: Subject) -> None:
+    def test_the_command_that_stops_a_job_uses_the_vendors_name(self, subject: Subject) -> None:
         engine = subject.provider.fingerprint(subject.case.model)
         command = subject.kind.stop_by_hand("a job; of ours", engine)
         if not subject.kind.jobs or not subject.case.needed:
@@ -281,7 +285,7 @@ class TestAJob:
             assert command is not None
             assert any("a job; of ours" in word for word in shlex.split(command))
 
-    def test_one_made_from_other_requests_or_for_another_model_is_not_taken_for_ours(self, hosted: Subject) -> None:
+    def test_a_job_of_other_requests_or_another_model_is_not_taken_for_ours(self, hosted: Subject) -> None:
         _require_lookup(hosted)
         if hosted.kind.lookup is JobLookup.GUESS:
             pytest.skip(f"{NOT_THIS_PROVIDER}: its jobs show nothing of their requests before their results do")
@@ -294,7 +298,7 @@ class TestAJob:
                 hosted.provider.find(wrong)
             assert caught.value.hint
 
-    def test_the_results_of_a_guess_that_is_somebody_elses_are_refused(self, hosted: Subject) -> None:
+    def test_results_of_a_wrongly_guessed_job_are_refused(self, hosted: Subject) -> None:
         if hosted.kind.lookup is not JobLookup.GUESS:
             pytest.skip(f"{NOT_THIS_PROVIDER}: its jobs are found by our key")
         theirs = hosted.payload()
@@ -308,25 +312,25 @@ class TestAJob:
         with hosted.another() as other:
             assert other.find(ours) is None
 
-    def test_it_is_ready_in_the_end_and_stays_so(self, subject: Subject) -> None:
+    def test_a_job_becomes_ready_and_stays_ready(self, subject: Subject) -> None:
         job = subject.job(subject.payload())
         assert subject.ended(job).state is JobState.READY
         assert subject.provider.status(job).state is JobState.READY
 
-    def test_one_that_the_vendor_does_not_know_is_missing(self, hosted: Subject) -> None:
+    def test_a_job_unknown_to_the_vendor_is_missing(self, hosted: Subject) -> None:
         assert hosted.provider.status(JobRef("pt-contract-never-a1")).state is JobState.MISSING
 
-    def test_a_cancelled_one_ends_without_answers_and_may_be_cancelled_again(self, hosted: Subject) -> None:
+    def test_a_cancelled_job_ends_without_answers_and_can_be_cancelled_again(self, hosted: Subject) -> None:
         job = hosted.job(hosted.payload())
         hosted.provider.cancel(job)
         assert hosted.provider.status(job).state in {JobState.WORKING, JobState.CANCELLED, JobState.MISSING}
         assert hosted.ended(job).state in {JobState.CANCELLED, JobState.MISSING}
         hosted.provider.cancel(job)
 
-    def test_cancelling_one_that_is_not_there_does_no_harm(self, subject: Subject) -> None:
+    def test_cancelling_a_missing_job_is_not_an_error(self, subject: Subject) -> None:
         subject.provider.cancel(JobRef("pt-contract-never-a1"))
 
-    def test_the_commands_to_fetch_it_by_hand_name_it_and_the_folder(self, subject: Subject) -> None:
+    def test_the_commands_to_fetch_a_job_by_hand_name_it_and_the_folder(self, subject: Subject) -> None:
         folder = subject.folder / "a folder with spaces"
         commands = subject.provider.by_hand(JobRef("pt-contract-7-a1"), folder)
         if not subject.kind.jobs:
@@ -336,7 +340,7 @@ class TestAJob:
 
 
 class TestAnswers:
-    def test_there_is_one_for_each_request_and_each_can_be_read(self, subject: Subject) -> None:
+    def test_each_request_has_one_row_that_can_be_read(self, subject: Subject) -> None:
         payload = subject.payload(questions=4)
         job = subject.job(payload)
         subject.ended(job)
@@ -347,7 +351,7 @@ class TestAnswers:
         assert all((each.prompt_tokens or 0) > 0 and (each.completion_tokens or 0) > 0 for each in completions)
         assert not any(b"\n" in row for row in rows)
 
-    def test_they_are_the_same_bytes_each_time_and_in_another_process(self, subject: Subject) -> None:
+    def test_rows_have_the_same_bytes_each_time_and_in_another_process(self, subject: Subject) -> None:
         payload = subject.payload()
         job = subject.job(payload)
         subject.ended(job)
@@ -356,7 +360,7 @@ class TestAnswers:
         with subject.another() as other:
             assert subject.compared(other.results(JobRef(job.name), payload)) == first
 
-    def test_reading_may_be_left_off_and_begun_anew(self, subject: Subject) -> None:
+    def test_reading_can_be_stopped_and_started_again(self, subject: Subject) -> None:
         payload = subject.payload()
         job = subject.job(payload)
         subject.ended(job)
@@ -375,7 +379,7 @@ class TestAnswers:
         assert len(set(texts)) == 2
 
     @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"{", b"\xff", b'{"custom_id": "a"}', b'{"custom_id": 7}'])
-    def test_a_line_that_is_no_row_is_refused(self, subject: Subject, line: bytes) -> None:
+    def test_a_line_that_is_not_a_row_is_refused(self, subject: Subject, line: bytes) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - whatever the message
             subject.provider.parse_row(line)
 
@@ -385,7 +389,7 @@ def _require_lookup(subject: Subject) -> None:
         pytest.skip(f"{NOT_THIS_PROVIDER}: its jobs cannot be found by our key")
 
 
-def test_no_key_stands_in_anything_that_is_said_or_shown(locked: Subject) -> None:
+def test_no_message_or_representation_contains_a_key(locked: Subject) -> None:
     payload, never = locked.payload(), JobRef("pt-contract-never-a1")
     said: list[str] = []
     with locked.another({**locked.case.env, **locked.case.locked_out}) as wrong:

@@ -60,7 +60,7 @@ RECORDS: dict[str, Callable[[], RunState | TrialManifest]] = {"run_state": state
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_the_published_schema_is_the_one_of_the_code(name: str) -> None:
+def test_the_published_schema_equals_that_of_the_code(name: str) -> None:
     assert published(name) == json_schema(KINDS[name]), (
         f"docs/schemas/{name}.schema.json is out of date: write promptrial.store.records.json_schema into it"
     )
@@ -68,18 +68,18 @@ def test_the_published_schema_is_the_one_of_the_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_saved_record_fits_its_schema(tmp_path: Path, name: str) -> None:
+def test_a_saved_record_matches_its_schema(tmp_path: Path, name: str) -> None:
     validate(saved(tmp_path, RECORDS[name]()), published(name))
 
 
-def test_a_new_state_fits_though_it_lacks_what_is_optional(tmp_path: Path) -> None:
+def test_a_new_state_without_optional_keys_matches_the_schema(tmp_path: Path) -> None:
     document = saved(tmp_path, new_state("r", "h"))
     assert "migrated" not in document
     validate(document, published("run_state"))
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_whatever_is_not_optional_is_required_and_versions_are_fixed(tmp_path: Path, name: str) -> None:
+def test_the_schema_requires_all_keys_that_are_not_optional_and_fixes_versions(tmp_path: Path, name: str) -> None:
     good = saved(tmp_path, RECORDS[name]())
     optional = {"migrated", "config_file", "config_path", "config_sha256", "overrides", "drift"}
     for key in good:
@@ -106,7 +106,7 @@ def test_all_nine_phases_are_required_and_their_status_is_one_of_five(tmp_path: 
         validate(bad, published("run_state"))
 
 
-def test_the_records_of_a_real_run_fit(project: Project) -> None:
+def test_the_records_of_a_real_run_match_their_schemas(project: Project) -> None:
     assert project.run("--to_step", "parse").code == 0
     validate(json.loads((project.run_root() / "run_state.json").read_bytes()), published("run_state"))
     manifest = project.trial_folder() / "results" / "trial_manifest.json"

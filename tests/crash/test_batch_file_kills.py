@@ -12,7 +12,7 @@ import pytest
 pytestmark = pytest.mark.timeout(900)
 
 
-def test_a_kill_at_any_operation_leaves_each_file_to_be_asked_for_once(tmp_path: Path) -> None:
+def test_after_a_kill_at_any_operation_each_file_is_requested_only_once(tmp_path: Path) -> None:
     words = [sys.executable, "-m", "tests.support.batch_file_kills", str(tmp_path)]
     ended = subprocess.run(words, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     found = json.loads(ended.stdout)

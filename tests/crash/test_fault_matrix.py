@@ -89,7 +89,7 @@ def found() -> Mapping[str, Found]:
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_whatever_befalls_a_run_its_resume_ends_in_the_same_bytes_with_one_job_for_each_intent(
+def test_after_any_fault_a_resume_ends_with_the_same_bytes_and_one_job_for_each_intent(
     name: str, found: Mapping[str, Found]
 ) -> None:
     print(f"{name}: {found[name]}")
@@ -99,7 +99,7 @@ def test_whatever_befalls_a_run_its_resume_ends_in_the_same_bytes_with_one_job_f
     assert found[name].resumes > 0
 
 
-def test_every_fault_is_met_and_every_call_of_a_run_is_disturbed(found: Mapping[str, Found]) -> None:
+def test_the_matrix_injects_every_fault_and_disturbs_every_call_of_a_run(found: Mapping[str, Found]) -> None:
     met = {fault.split()[0] for each in SURVEYS for fault in found[each].faults}
     assert met == set(FAULTS)
     assert {call for each in SURVEYS for call in found[each].operations} == CALLS
@@ -116,6 +116,6 @@ def test_a_part_is_parked_only_where_the_vendor_would_accept_a_second_job(found:
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_this_check_sees(bug: str, found: Mapping[str, Found]) -> None:
+def test_the_check_detects_a_planted_bug(bug: str, found: Mapping[str, Found]) -> None:
     print(f"{bug}: {found[bug]}")
     assert [problem for problem in found[bug].problems if re.search(BUGS[bug][2], problem)], found[bug].problems[:5]

@@ -36,7 +36,7 @@ def findings() -> Mapping[str, Findings]:
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_a_run_that_the_disk_refused_ends_in_the_same_bytes_once_it_takes_writes_again(
+def test_a_run_that_met_a_full_disk_ends_with_the_same_bytes_once_the_disk_accepts_writes_again(
     name: str, findings: Mapping[str, Findings]
 ) -> None:
     found = findings[name]
@@ -76,7 +76,7 @@ entry_point(["run", *sys.argv[1:]])
 """
 
 
-def test_a_real_disk_without_room_is_said_before_the_work_and_the_same_command_goes_on_later(
+def test_a_full_disk_is_reported_before_the_work_and_the_same_command_continues_later(
     small_disk: Path, tmp_path: Path
 ) -> None:
     from tests.support.project import Project, import_path

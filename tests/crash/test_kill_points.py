@@ -84,7 +84,9 @@ def findings() -> Mapping[str, Findings]:
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_however_a_run_is_killed_its_resume_ends_in_the_same_bytes(name: str, findings: Mapping[str, Findings]) -> None:
+def test_after_a_kill_at_any_point_a_resume_ends_with_the_same_bytes(
+    name: str, findings: Mapping[str, Findings]
+) -> None:
     found = findings[name]
     print(f"{name}: {found}")
     assert found.problems == []
@@ -93,14 +95,14 @@ def test_however_a_run_is_killed_its_resume_ends_in_the_same_bytes(name: str, fi
     assert found.kills == (0 if not ALL else len(range(0, found.possible, REAL)))
 
 
-def test_every_kind_of_durable_operation_is_killed(findings: Mapping[str, Findings]) -> None:
+def test_kills_hit_every_kind_of_durable_operation(findings: Mapping[str, Findings]) -> None:
     reached = {kind for name in SURVEYS for kind in findings[name].kinds}
     missed = crash_points.operations().keys() - reached
     assert not missed, "add a scenario to tests/support/crash_lab.py that comes to these"
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_this_check_sees(bug: str, findings: Mapping[str, Findings]) -> None:
+def test_the_check_detects_a_planted_bug(bug: str, findings: Mapping[str, Findings]) -> None:
     said = BUGS[bug][2]
     print(f"{bug}: {findings[bug]}")
     assert [problem for problem in findings[bug].problems if re.search(said, problem)], findings[bug].problems[:5]

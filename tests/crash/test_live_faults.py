@@ -110,13 +110,13 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, emulator: EmulatorClie
         return made.answers()
 
 
-def test_there_are_faults_of_every_kind_to_meet() -> None:
+def test_the_cases_cover_every_kind_of_fault() -> None:
     assert {"F1", "F2", "F3", "F4", "F5", "F6"} <= {fault for fault, _ in FAILURES}
     assert len(ODD_ANSWERS) > 10
 
 
 @pytest.mark.parametrize(("fault", "variant"), FAILURES)
-def test_a_call_that_fails_a_few_times_is_made_again_and_every_answer_is_what_it_would_have_been(
+def test_a_call_that_fails_a_few_times_is_retried_and_every_answer_is_unchanged(
     trial: Trial, emulator: EmulatorClient, undisturbed: list[Completion], fault: str, variant: str
 ) -> None:
     emulator.fault(fault, OPERATION, variant=variant, nth=3, count=3)
@@ -128,7 +128,7 @@ def test_a_call_that_fails_a_few_times_is_made_again_and_every_answer_is_what_it
 
 
 @pytest.mark.parametrize(("fault", "variant"), [("F1", "seconds"), ("F2", "html"), ("F6", "not_json")])
-def test_a_storm_that_outlasts_the_patience_leaves_the_rest_for_a_resume(
+def test_an_outage_longer_than_the_limit_leaves_the_remaining_requests_to_a_resume(
     trial: Trial, emulator: EmulatorClient, undisturbed: list[Completion], fault: str, variant: str
 ) -> None:
     emulator.fault(fault, OPERATION, variant=variant, nth=5, count=-1)
@@ -140,7 +140,7 @@ def test_a_storm_that_outlasts_the_patience_leaves_the_rest_for_a_resume(
 
 
 @pytest.mark.parametrize(("fault", "variant"), ODD_ANSWERS)
-def test_an_odd_answer_is_kept_as_it_came_and_is_not_asked_for_again(
+def test_a_malformed_answer_is_kept_as_received_and_not_requested_again(
     trial: Trial, emulator: EmulatorClient, fault: str, variant: str
 ) -> None:
     before = len(emulator.ledger(OPERATION))
@@ -151,7 +151,7 @@ def test_an_odd_answer_is_kept_as_it_came_and_is_not_asked_for_again(
     assert len(trial.answers()) == 2 * ROWS
 
 
-def test_another_models_name_and_a_prompt_that_was_cut_are_said(trial: Trial, emulator: EmulatorClient) -> None:
+def test_the_name_of_another_model_and_a_truncated_prompt_are_reported(trial: Trial, emulator: EmulatorClient) -> None:
     emulator.fault("F11", OPERATION, variant="other_model", count=-1)
     trial.complete()
     assert sum("was requested, but" in text for text in trial.said) == 1

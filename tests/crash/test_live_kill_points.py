@@ -52,7 +52,7 @@ def lab_of(root: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[LiveLab, list[P
 
 
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
-def test_killed_anywhere_it_loses_at_most_what_was_in_flight_and_ends_with_the_same_bytes(
+def test_a_run_killed_anywhere_loses_at_most_the_requests_in_flight_and_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     undisturbed, work = lab_of(tmp_path / "undisturbed", monkeypatch)
@@ -85,7 +85,7 @@ def test_killed_anywhere_it_loses_at_most_what_was_in_flight_and_ends_with_the_s
 
 
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
-def test_killed_while_jobs_are_looked_at_and_fetched_beside_live_answers_it_ends_with_the_same_bytes(
+def test_a_run_killed_while_it_polls_jobs_beside_live_requests_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     def begun(root: Path) -> tuple[LiveLab, list[PartWork]]:

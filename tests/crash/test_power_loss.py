@@ -54,9 +54,7 @@ def findings() -> Mapping[str, Findings]:
 
 
 @pytest.mark.parametrize("name", SURVEYS)
-def test_whatever_a_power_failure_leaves_its_resume_ends_in_the_same_bytes(
-    name: str, findings: Mapping[str, Findings]
-) -> None:
+def test_after_any_power_failure_a_resume_ends_with_the_same_bytes(name: str, findings: Mapping[str, Findings]) -> None:
     found = findings[name]
     print(f"{name}: {found}")
     assert found.problems == []
@@ -65,7 +63,7 @@ def test_whatever_a_power_failure_leaves_its_resume_ends_in_the_same_bytes(
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_this_check_sees(bug: str, findings: Mapping[str, Findings]) -> None:
+def test_the_check_detects_a_planted_bug(bug: str, findings: Mapping[str, Findings]) -> None:
     print(f"{bug}: {findings[bug]}")
     for said in BUGS[bug][1:]:
         assert [problem for problem in findings[bug].problems if re.search(said, problem)], said

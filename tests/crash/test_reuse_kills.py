@@ -49,7 +49,7 @@ def begin_anew(lab: Lab, work: list[PartWork]) -> None:
 
 @pytest.mark.parametrize("moment", ["before", "within", "after"])
 @pytest.mark.parametrize("kind", ["hosted", "live"])
-def test_killed_anywhere_it_asks_nothing_that_the_other_run_has_answered(
+def test_a_run_killed_anywhere_sends_no_request_that_the_other_run_has_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
 ) -> None:
     whole, work = lab_of(tmp_path / "whole", monkeypatch, kind)

@@ -62,17 +62,19 @@ def found() -> Mapping[str, Found]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_whatever_happens_to_a_run_it_can_be_resumed_to_the_same_end(seed: int, found: Mapping[str, Found]) -> None:
+def test_after_any_sequence_of_steps_a_run_can_be_resumed_to_the_same_result(
+    seed: int, found: Mapping[str, Found]
+) -> None:
     print(f"{EXAMPLES} lives of a run, {found[str(seed)]}")
     assert not found[str(seed)].problem, found[str(seed)].problem
 
 
-def test_every_kind_of_step_is_taken(found: Mapping[str, Found]) -> None:
+def test_the_machine_takes_every_kind_of_step(found: Mapping[str, Found]) -> None:
     steps = sum((Counter(found[str(seed)].steps) for seed in SEEDS), Counter[str]())
     assert not KINDS - steps.keys()
 
 
 @pytest.mark.parametrize("bug", BUGS)
-def test_the_machine_sees(bug: str, found: Mapping[str, Found]) -> None:
+def test_the_machine_detects_a_planted_bug(bug: str, found: Mapping[str, Found]) -> None:
     print(f"{bug}: {found[bug]}")
     assert re.search(BUGS[bug], found[bug].problem), found[bug].problem
