@@ -21,22 +21,22 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
         "test_a_redirect_is_not_followed_with_the_key",
         "test_a_redirect_of_a_download_is_followed_without_the_key",
     ),
-    "files of a run": ("test_neither_a_key_nor_a_header_is_anywhere_on_the_disk",),
+    "files of a run": ("test_neither_a_key_nor_a_header_is_written_to_disk",),
     "messages": (
-        "test_a_key_in_the_exception_of_a_scorer_is_nowhere",
-        "test_what_doctor_says_of_an_error_has_no_key_of_the_configuration",
-        "test_a_page_of_view_that_says_what_went_wrong_has_no_key",
+        "test_a_key_in_the_exception_of_a_scorer_is_neither_shown_nor_written",
+        "test_doctor_shows_an_error_without_keys_of_the_configuration",
+        "test_an_error_page_of_view_contains_no_key",
     ),
     "worker processes": (
         "test_a_worker_gets_no_key",
-        "test_ray_of_this_machine_gets_no_key_and_listens_to_this_machine_alone",
+        "test_local_ray_gets_no_key_and_listens_only_on_this_machine",
     ),
     "a program": (
-        "test_the_program_has_no_key_to_print",
+        "test_the_program_gets_no_key_in_its_environment",
         "test_the_program_can_read_the_files_of_the_user_also_those_with_keys",
     ),
-    "a Python file": ("test_what_a_scorer_prints_is_shown_as_it_is_and_kept_nowhere",),
-    "what code": ("test_what_a_scorer_prints_is_shown_as_it_is_and_kept_nowhere",),
+    "a Python file": ("test_output_of_a_scorer_is_shown_unchanged_and_not_stored",),
+    "what code": ("test_output_of_a_scorer_is_shown_unchanged_and_not_stored",),
 }
 """How each row begins, and the tests that show it."""
 

@@ -68,7 +68,7 @@ def test_a_gate_is_counted_on_every_split_also_on_a_measure_that_is_not_primary(
     assert found["trials"][0]["gates"][0]["alarms"]["n"] == 0
 
 
-def test_replicates_that_are_scored_again_have_the_means_on_record(replicated: Project) -> None:
+def test_replicates_that_are_scored_again_keep_their_recorded_means(replicated: Project) -> None:
     run = RunDir(replicated.root / "experiments", "r")
     env = environment({}, replicated.root)
     found = read_run(run, env, Invocation(env, SystemClock(), lambda _text: None))
@@ -89,7 +89,7 @@ def test_replicates_that_are_scored_again_have_the_means_on_record(replicated: P
     assert np.unique(asked.asked["f1", 0.7].score, axis=1).shape == (60, 3)
 
 
-def test_the_terminal_tells_noise_false_alarms_gates_and_limits(replicated: Project) -> None:
+def test_the_terminal_reports_noise_false_alarms_gates_and_limits(replicated: Project) -> None:
     outcome = replicated.call("aa", "r", "--splits", "30", "--gate", "em >= -0.01")
     assert outcome.code == 0, outcome.err
     for text in (
@@ -124,7 +124,7 @@ def test_wrong_flags_are_refused(replicated: Project, flags: list[str], said: st
     assert said in outcome.err
 
 
-def test_a_run_with_one_answer_an_item_has_nothing_to_split(project: Project) -> None:
+def test_a_run_with_one_answer_per_item_has_nothing_to_split(project: Project) -> None:
     project.given_run()
     outcome = project.call("aa", "r")
     assert outcome.code == 2
@@ -132,7 +132,7 @@ def test_a_run_with_one_answer_an_item_has_nothing_to_split(project: Project) ->
     assert "samples_per_item" in outcome.err
 
 
-def test_a_run_that_is_not_scored_says_how_to_go_on(project: Project) -> None:
+def test_an_unscored_run_is_refused_with_the_command_to_continue_it(project: Project) -> None:
     project.given_run("--to_step", "build")
     outcome = project.call("aa", "r")
     assert outcome.code == 2
@@ -168,7 +168,7 @@ def test_an_aa_run_asks_every_request_of_the_control_twice_and_no_treatment(aa_r
     assert not list(aa_run.run_root().glob("batch_inputs/*/*treatment*"))
 
 
-def test_an_aa_run_is_called_one_in_its_verdict_report_list_and_json(aa_run: Project) -> None:
+def test_an_aa_run_is_labelled_as_such_in_verdict_report_list_and_json(aa_run: Project) -> None:
     verdict = json.loads((aa_run.root / "outcome.json").read_text())["trials"][0]["verdict"]
     assert verdict["findings"][0]["state"] in {"no_alarm", "false_alarm"}
     assert verdict["sentences"][0].startswith("A/A run: ")
@@ -185,7 +185,7 @@ def test_an_aa_run_is_called_one_in_its_verdict_report_list_and_json(aa_run: Pro
     ]
 
 
-def test_an_aa_run_is_resumed_as_one_and_no_other_run_becomes_one(aa_run: Project) -> None:
+def test_an_aa_run_resumes_as_an_aa_run_and_no_other_run_becomes_one(aa_run: Project) -> None:
     assert aa_run.run("--resume").code == 0
     assert aa_run.run("--aa", "--resume").code == 0
     aa_run.write_config({"conditions": None, "aa": False})
@@ -194,7 +194,7 @@ def test_an_aa_run_is_resumed_as_one_and_no_other_run_becomes_one(aa_run: Projec
     assert refused.code == 3, refused.err
 
 
-def test_the_two_asks_of_an_aa_run_are_exchanged(aa_run: Project) -> None:
+def test_the_two_passes_of_an_aa_run_can_be_exchanged(aa_run: Project) -> None:
     result = checked(aa_run)["trials"][0]["result"]
     (endpoint,) = result["endpoints"]
     assert (result["source"], result["other"]) == ("second_ask", "control_again")
@@ -205,7 +205,7 @@ def test_the_two_asks_of_an_aa_run_are_exchanged(aa_run: Project) -> None:
     assert endpoint["p"] == pytest.approx(shown["p"])
 
 
-def test_answers_of_the_control_are_reused_and_those_of_the_second_ask_are_never_its_copy(
+def test_reused_answers_of_the_control_are_never_copied_into_the_second_pass(
     aa_run: Project,
 ) -> None:
     """A run of control and treatment lends its control alone: the second ask is asked."""
@@ -231,6 +231,6 @@ def test_arms_cannot_be_chosen_for_an_aa_run(project: Project, flags: list[str])
     assert "cannot be combined" in outcome.err
 
 
-def test_a_plan_of_an_aa_run_counts_both_asks(project: Project) -> None:
+def test_a_plan_of_an_aa_run_counts_both_passes(project: Project) -> None:
     plan = json.loads(project.call("plan", "--aa", "--json").out)
     assert "control_again" in json.dumps(plan)

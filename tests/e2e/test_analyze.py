@@ -69,7 +69,7 @@ def test_out_holds_a_page_the_statistics_and_the_digests_of_what_was_read(
     assert str(tmp_path) not in page
 
 
-def test_missing_scores_are_told_without_a_temperature(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_scores_are_reported_without_a_temperature(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = ["id,a,b"] + [f"{n},{n % 2},{'' if n < 20 else 1}" for n in range(60)]
     source = tmp_path / "scores.csv"
     source.write_text("\n".join(lines) + "\n")
@@ -151,14 +151,16 @@ def test_a_margin_needs_a_declared_scale(capsys: pytest.CaptureFixture[str]) -> 
         (["--arms", "base"], "there is only one arm (base)"),
     ],
 )
-def test_a_slip_gives_the_near_name(capsys: pytest.CaptureFixture[str], typed: list[str], said: str) -> None:
+def test_a_typo_is_answered_with_the_nearest_name(
+    capsys: pytest.CaptureFixture[str], typed: list[str], said: str
+) -> None:
     code, out, err = call(capsys, LONG, *typed)
     assert (code, out) == (2, "")
     assert said in err
     assert "Traceback" not in err
 
 
-def test_names_from_outside_are_shown_and_do_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_hostile_names_are_shown_and_have_no_effect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = "<script>alert(1)</script>\x1b[31m"
     rows = [{"item": f"{bad}{n}", "arm": arm, "score": n % 2} for n in range(8) for arm in (bad, "new")]
     path = write_json_lines(tmp_path / "t.jsonl", rows)
@@ -170,7 +172,7 @@ def test_names_from_outside_are_shown_and_do_nothing(tmp_path: Path, capsys: pyt
     assert "\x1b" not in page
 
 
-def test_the_interval_of_the_mean_over_groups_ends_where_differences_do(
+def test_the_interval_of_the_mean_over_groups_stays_within_possible_differences(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = ["id,group,a,b", "0,x,0,10", "1,x,0,10", "2,x,10,0", "3,y,0,10", "4,y,0,10", "5,y,10,10"]

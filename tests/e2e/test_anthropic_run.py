@@ -24,7 +24,7 @@ def hosted(process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     process.clear_faults()
 
 
-def test_a_trial_is_answered_priced_and_reported_and_its_key_stands_nowhere(hosted: HostedProject) -> None:
+def test_a_trial_is_answered_priced_and_reported_without_writing_its_key(hosted: HostedProject) -> None:
     outcome = hosted.run("--to_step", "report")
     assert outcome.code == 0, outcome.err
     bought_once(hosted)
@@ -52,7 +52,7 @@ def test_a_dry_run_needs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     [("reset", {}), ("error", {"status": 500}), ("error", {"status": 529})],
     ids=["reset", "500", "529 of its own"],
 )
-def test_a_batch_that_was_committed_without_an_answer_is_not_bought_twice(
+def test_a_batch_created_without_an_answer_is_not_paid_for_twice(
     hosted: HostedProject, variant: str, options: dict[str, int]
 ) -> None:
     hosted.emulator.fault("F5", "create_batch", variant=variant, count=-1, **options)
@@ -63,14 +63,14 @@ def test_a_batch_that_was_committed_without_an_answer_is_not_bought_twice(
     assert set(hosted.table().column("error").to_pylist()) == {None}
 
 
-def test_a_batch_that_is_not_shown_for_a_while_is_found_before_it_counts_as_lost(hosted: HostedProject) -> None:
+def test_a_temporarily_hidden_batch_is_found_before_it_counts_as_lost(hosted: HostedProject) -> None:
     hosted.emulator.fault("F5", "create_batch", nth=2)
     hosted.emulator.fault("F7", "create_batch", nth=2, delay_s=20.0)
     assert hosted.run().code == 0
     bought_once(hosted)
 
 
-def test_what_expired_is_asked_again_once_and_costs_count_each_answer_once(
+def test_expired_requests_are_sent_again_once_and_costs_count_each_answer_once(
     hosted: HostedProject,
 ) -> None:
     assert hosted.run("--to_step", "costs").code == 0
@@ -102,7 +102,7 @@ def test_a_temperature_above_one_is_refused_before_anything_is_sent(
     assert batches(hosted) == []
 
 
-def test_a_cached_prompt_is_costed_by_arm_and_has_a_column_of_its_own(
+def test_cached_tokens_are_costed_per_arm_in_their_own_column(
     process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = {**PRICE, "cached_input_per_million": 0.1, "cache_write_per_million": 2.0}
@@ -136,7 +136,7 @@ def test_without_a_cache_the_table_has_no_column_for_it(hosted: HostedProject) -
     assert "cache_write_tokens" not in json.loads((hosted.results() / "costs.json").read_text())
 
 
-def test_thinking_is_kept_apart_and_paid_as_output(
+def test_thinking_is_kept_separately_and_billed_as_output(
     process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = {"id": MODEL, "thinking_budget": 1024, "cache_prompt": "5m"}

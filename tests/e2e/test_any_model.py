@@ -160,7 +160,7 @@ def require_results(world: World) -> None:
     ("seed", "kills"),
     [(20261129, 2), pytest.param(7, 5, marks=pytest.mark.slow)],
 )
-def test_four_models_at_four_servers_are_one_run_that_may_be_killed_at_any_time(
+def test_one_run_with_four_models_at_four_servers_survives_a_kill_at_any_time(
     world: World, seed: int, kills: int
 ) -> None:
     rng, killed = random.Random(seed), 0  # noqa: S311 - where it is killed

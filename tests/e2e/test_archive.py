@@ -58,7 +58,7 @@ def named(outcome: Outcome) -> list[str]:
     return [" ".join(line.split()[:2]) for line in outcome.out.splitlines()[:-3]]
 
 
-def test_a_finished_run_is_archived_where_nothing_else_is_said(finished: Project) -> None:
+def test_a_finished_run_is_archived_in_the_default_place(finished: Project) -> None:
     before = finished.snapshot()
     outcome = finished.call("archive", "r", "--json")
     assert outcome.code == 0, outcome.err
@@ -71,7 +71,7 @@ def test_a_finished_run_is_archived_where_nothing_else_is_said(finished: Project
     assert seen["files"] == len(before) - 1 + 1, "without the lock, and with the script that verifies"
 
 
-def test_run_archives_what_has_ended_well(project: Project) -> None:
+def test_run_with_archive_archives_a_run_that_succeeded(project: Project) -> None:
     project.write_config({"paths": {"archive_dir": "kept"}})
     outcome = project.run("--archive", "--json")
     assert outcome.code == 0, outcome.err
@@ -83,14 +83,14 @@ def test_run_archives_what_has_ended_well(project: Project) -> None:
     assert project.call("archive", "r").out.startswith("Already archived; verified again: run r, ")
 
 
-def test_a_run_goes_where_the_configuration_says_that_it_was_started_with(project: Project) -> None:
+def test_a_run_is_archived_where_its_starting_configuration_says(project: Project) -> None:
     project.write_config({"paths": {"archive_dir": "kept"}})
     (project.root / "config/eval_config.yaml").rename(project.root / "config/mine.yaml")
     assert project.run("--config", "config/mine.yaml").code == 0
     assert "\n  kept/run_r.tar.zst\n" in project.call("archive", "r").out
 
 
-def test_what_an_archive_needs_is_missed_before_the_run_and_not_after_it(
+def test_a_missing_package_for_archives_is_reported_before_the_run_starts(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "zstandard", None)
@@ -106,7 +106,7 @@ def test_a_run_that_fails_is_not_archived(project: Project) -> None:
     assert not DEFAULT.exists()
 
 
-def test_a_run_with_something_left_to_do_is_refused_unless_asked_for(project: Project) -> None:
+def test_an_incomplete_run_is_archived_only_on_request(project: Project) -> None:
     project.given_run("--to_step", "parse")
     outcome = project.call("archive", "r")
     assert outcome.code == 1
@@ -132,7 +132,7 @@ def test_a_finished_run_with_a_damaged_artifact_is_not_complete(finished: Projec
     assert "costs: costs.json damaged" in outcome.err
 
 
-def test_why_a_configuration_cannot_be_read_is_said_and_the_manifest_names_no_folder(finished: Project) -> None:
+def test_an_unreadable_configuration_is_explained_and_the_manifest_names_no_folder(finished: Project) -> None:
     (finished.run_root() / "effective_config.yaml").write_text("models: 3\n")
     outcome = finished.call("archive", "r")
     assert outcome.code == 1
@@ -140,7 +140,7 @@ def test_why_a_configuration_cannot_be_read_is_said_and_the_manifest_names_no_fo
     assert "models" in outcome.err
 
 
-def test_what_has_changed_outside_of_the_run_says_nothing_of_it(finished: Project) -> None:
+def test_a_change_outside_the_run_does_not_prevent_archiving(finished: Project) -> None:
     shutil.rmtree(finished.root / "config")
     outcome = finished.call("archive", "r")
     assert outcome.code == 0, outcome.err
@@ -152,7 +152,7 @@ def test_a_run_that_a_process_works_on_is_refused(finished: Project) -> None:
     assert not DEFAULT.exists()
 
 
-def test_a_run_or_an_archive_that_is_not_there_is_bad_usage_with_a_hint(project: Project) -> None:
+def test_a_missing_run_or_archive_is_a_usage_error_with_a_hint(project: Project) -> None:
     for words in (["archive", "nothing"], ["verify", "nothing"], ["unarchive", "nothing"]):
         outcome = project.call(*words)
         assert outcome.code == 2
@@ -160,7 +160,7 @@ def test_a_run_or_an_archive_that_is_not_there_is_bad_usage_with_a_hint(project:
 
 
 @pytest.mark.parametrize("to", ["kept", "kept.tar.zst", "memory://e2e/kept", "memory://e2e/kept.tar.zst"])
-def test_an_archive_verifies_and_one_byte_is_enough_that_it_does_not(finished: Project, to: str) -> None:
+def test_an_archive_verifies_and_one_changed_byte_makes_it_fail(finished: Project, to: str) -> None:
     import fsspec
 
     outcome = finished.call("archive", "--run_id", "r", "--to", to)
@@ -189,7 +189,7 @@ def test_an_archive_verifies_and_one_byte_is_enough_that_it_does_not(finished: P
         fsspec.filesystem("memory").rm("/e2e", recursive=True)
 
 
-def test_each_file_that_differs_is_missing_or_is_extra_is_named_by_program_and_script_alike(finished: Project) -> None:
+def test_program_and_script_name_each_different_missing_or_extra_file(finished: Project) -> None:
     assert finished.call("archive", "r", "--to", "kept").code == 0
     script = [sys.executable, "kept/verify.py"]
     good = subprocess.run(script, capture_output=True, text=True, check=False)
@@ -274,7 +274,7 @@ def other_value_in_copy(text: str) -> str:
 
 @pytest.mark.parametrize("run_id", ["r", "again"])
 @pytest.mark.parametrize("damage", [cut_copy, unknown_key_in_copy, other_value_in_copy, None])
-def test_a_restored_run_whose_own_copy_is_damaged_says_to_name_the_configuration_and_resumes_by_it(
+def test_a_restored_run_with_a_damaged_configuration_copy_asks_for_the_configuration_and_resumes_with_it(
     finished: Project, damage: Callable[[str], str] | None, run_id: str
 ) -> None:
     path = finished.run_root() / "effective_config.yaml"
@@ -307,7 +307,7 @@ def test_a_restored_run_whose_own_copy_is_damaged_says_to_name_the_configuration
     assert finished.call("doctor", run_id).code == 0
 
 
-def test_a_run_is_restored_under_another_name_and_goes_by_it(finished: Project) -> None:
+def test_a_run_can_be_restored_and_used_under_another_name(finished: Project) -> None:
     assert finished.call("archive", "r").code == 0
     assert finished.call("unarchive", str(DEFAULT)).code == 2, "the run is there"
     outcome = finished.call("unarchive", str(DEFAULT), "--run_id", "again", "--json")
@@ -376,7 +376,7 @@ def test_an_s3_server_keeps_an_archive_as_a_folder_does(
 
 
 @pytest.mark.parametrize("what", ["packed", "folder", "restore"])
-def test_killed_at_any_durable_operation_nothing_torn_has_the_final_name_and_the_same_command_ends_well(
+def test_after_a_kill_no_incomplete_archive_has_the_final_name_and_the_same_command_succeeds(
     tmp_path: Path, what: str
 ) -> None:
     child = [sys.executable, "-m", "tests.support.archive_child", str(tmp_path), what]

@@ -59,7 +59,7 @@ def test_every_arm_is_asked_each_item_once_under_its_own_code(project: Project) 
     assert set(manifest(project).prompts) == {"control", "treatment", "short"}
 
 
-def test_the_requests_of_an_arm_are_the_same_whatever_stands_beside_it(project: Project) -> None:
+def test_the_requests_of_an_arm_do_not_depend_on_the_other_arms(project: Project) -> None:
     pair(project)
     assert project.run("--to_step", "build").code == 0
     of_set(project, THREE)
@@ -83,7 +83,7 @@ def test_an_inline_prompt_is_the_same_request_as_a_file_with_that_text(project: 
     assert sum(fake_provider.CALLS.values()) == 28
 
 
-def test_an_added_arm_asks_its_own_requests_and_no_other_again(project: Project) -> None:
+def test_an_added_arm_sends_only_its_own_requests(project: Project) -> None:
     pair(project)
     assert project.run(*TO_PARSE).code == 0
     of_set(project, THREE)
@@ -117,7 +117,7 @@ def test_an_arm_that_is_added_to_a_grown_run_is_cut_like_the_others(project: Pro
         {"short": "other.txt"},
     ],
 )
-def test_arms_that_are_reordered_or_removed_ask_nothing_again(project: Project, treatments: dict[str, str]) -> None:
+def test_reordering_or_removing_arms_sends_no_request_again(project: Project, treatments: dict[str, str]) -> None:
     of_set(project, THREE)
     assert project.run(*TO_PARSE).code == 0
     of_set(project, {"control": "control.txt", "treatments": treatments})
@@ -145,7 +145,7 @@ RENAMED = {"control": "control.txt", "treatments": {"terse": "treatment.txt", "s
     ],
     ids=["arm removed", "arm renamed", "A/A", "temperature removed", "replicates added"],
 )
-def test_a_plan_shows_what_a_forced_change_of_what_is_asked_would_do(
+def test_a_plan_shows_what_a_forced_change_of_requests_would_do(
     project: Project, changes: dict[str, Any], stage: str
 ) -> None:
     arms = {"control": "control.txt", "treatments": {"terse": "treatment.txt", "brief": "other.txt"}}
@@ -171,7 +171,7 @@ def test_a_plan_shows_what_a_forced_change_of_what_is_asked_would_do(
     assert project.call("doctor", "r").code == 0
 
 
-def test_a_plan_counts_no_parts_of_an_arm_or_a_temperature_that_is_no_longer_asked(project: Project) -> None:
+def test_a_plan_does_not_count_parts_of_a_removed_arm_or_temperature(project: Project) -> None:
     of_set(project, RENAMED, temps=[0.0, 0.7])
     project.given_run("--to_step", "build")
     assert "(12 of 12 parts left)" in project.call("plan", "--run_id", "r").prose
@@ -181,7 +181,7 @@ def test_a_plan_counts_no_parts_of_an_arm_or_a_temperature_that_is_no_longer_ask
     assert "(8 of 8 parts left)" in project.call("plan", "--run_id", "r").prose
 
 
-def test_another_order_of_arms_needs_no_force_and_is_no_damage(project: Project) -> None:
+def test_another_order_of_arms_needs_no_force_and_is_not_damage(project: Project) -> None:
     of_set(project, THREE)
     assert project.run(*TO_PARSE).code == 0
     of_set(project, {"control": "control.txt", "treatments": {"short": "other.txt", "treatment": "treatment.txt"}})
@@ -195,7 +195,7 @@ def test_another_order_of_arms_needs_no_force_and_is_no_damage(project: Project)
     assert "nothing was left to do" in project.run("--resume", *TO_PARSE).err
 
 
-def test_the_arms_of_one_trial_are_told_apart_in_predictions(project: Project) -> None:
+def test_predictions_distinguish_the_arms_of_a_trial(project: Project) -> None:
     of_set(project, THREE)
     assert project.run(*TO_PARSE).code == 0
     import pyarrow.parquet as pq
@@ -205,7 +205,7 @@ def test_the_arms_of_one_trial_are_told_apart_in_predictions(project: Project) -
     assert {ids.parse_canonical(row["custom_id"]).condition for row in rows} == {"control", "treatment", "short"}
 
 
-def test_named_arms_alone_are_asked_and_the_others_follow_when_all_are(project: Project) -> None:
+def test_only_named_arms_are_asked_and_the_others_follow_in_a_full_run(project: Project) -> None:
     of_set(project, THREE)
     assert project.run("--arms", "control,short", *TO_PARSE).code == 0
     assert asked_by_arm() == {"c": 14, "x7gya": 14}
@@ -214,7 +214,7 @@ def test_named_arms_alone_are_asked_and_the_others_follow_when_all_are(project: 
     assert set(fake_provider.CALLS.values()) == {1}
 
 
-def test_a_named_arm_that_no_prompt_set_has_is_refused_with_the_known_ones(project: Project) -> None:
+def test_an_unknown_arm_name_is_refused_with_the_known_ones(project: Project) -> None:
     of_set(project, THREE)
     for flags in (("--arms", "control,shrt"), ("--condition", "shrt")):
         refused = project.run(*flags)
@@ -223,7 +223,7 @@ def test_a_named_arm_that_no_prompt_set_has_is_refused_with_the_known_ones(proje
     assert not project.run_root().exists()
 
 
-def test_an_a_a_trial_is_run_and_said_to_be_one(project: Project) -> None:
+def test_an_a_a_trial_is_run_and_labelled_as_such(project: Project) -> None:
     of_set(project, {"control": "control.txt", "treatment": {"text": "You are a careful assistant."}})
     done = project.run(*TO_PARSE)
     assert done.code == 0
@@ -234,7 +234,7 @@ def test_an_a_a_trial_is_run_and_said_to_be_one(project: Project) -> None:
     assert "an A/A trial" not in again.err
 
 
-def test_arms_that_become_alike_by_a_forced_change_are_said_to_be(project: Project) -> None:
+def test_arms_made_identical_by_a_forced_change_are_reported(project: Project) -> None:
     assert project.run(*TO_PARSE).code == 0
     of_set(project, {"control": "control.txt", "treatment": "control.txt"})
     done = project.run("--resume", "--force", *TO_PARSE)
@@ -258,7 +258,7 @@ def of_models(project: Project, treatment: dict[str, Any], **others: Any) -> Non
     of_set(project, {"control": "control.txt", "treatments": {"big": treatment}}, **settings | others)
 
 
-def test_an_arm_with_its_own_templates_asks_with_these(project: Project) -> None:
+def test_an_arm_with_its_own_templates_uses_them(project: Project) -> None:
     asked: dict[str, set[str]] = {}
 
     def note(row: RequestRow) -> None:
@@ -273,7 +273,7 @@ def test_an_arm_with_its_own_templates_asks_with_these(project: Project) -> None
     assert not asked["c"] & asked[arm_code("asked")]
 
 
-def test_a_changed_template_of_one_arm_asks_that_arm_alone_again(project: Project) -> None:
+def test_changing_the_template_of_one_arm_asks_only_that_arm_again(project: Project) -> None:
     arms = {"asked": {"prompt": "control.txt", "task_instructions": OWN}}
     of_set(project, {"control": "control.txt", "treatments": arms})
     assert project.run(*TO_PARSE).code == 0
@@ -284,7 +284,7 @@ def test_a_changed_template_of_one_arm_asks_that_arm_alone_again(project: Projec
     assert asked_by_arm()[arm_code("asked")] > 14
 
 
-def test_a_refusal_that_the_template_of_an_arm_mandates_is_tested_before_anything_is_asked(project: Project) -> None:
+def test_a_refusal_mandated_by_the_template_of_an_arm_is_tested_before_anything_is_asked(project: Project) -> None:
     own = OWN | {"closed_book": {"text": '{question} Else reply exactly "Declined by policy".'}}
     of_set(project, {"control": "control.txt",
                      "treatments": {"asked": {"prompt": "control.txt", "task_instructions": own}}})  # fmt: skip
@@ -313,7 +313,7 @@ def test_an_arm_is_answered_recorded_and_priced_by_its_own_model(project: Projec
     assert set(fake_provider.CALLS.values()) == {1}
 
 
-def test_another_model_of_one_arm_asks_that_arm_alone_again(project: Project) -> None:
+def test_changing_the_model_of_one_arm_asks_only_that_arm_again(project: Project) -> None:
     of_models(project, {"prompt": "control.txt"})
     assert project.run(*TO_PARSE).code == 0
     of_models(project, {"prompt": "control.txt", "model": "m2"})
@@ -323,9 +323,7 @@ def test_another_model_of_one_arm_asks_that_arm_alone_again(project: Project) ->
 
 
 @pytest.mark.parametrize("changed", ["m1", "m2"])
-def test_a_model_that_was_changed_by_force_has_no_engine_on_record_before_it_is_asked(
-    project: Project, changed: str
-) -> None:
+def test_a_model_changed_by_force_has_no_recorded_engine_before_it_is_asked(project: Project, changed: str) -> None:
     arms = {"m1": "control", "m2": "big"}
     of_models(project, {"prompt": "control.txt", "model": "m2"})
     assert project.run(*TO_PARSE).code == 0
@@ -337,7 +335,7 @@ def test_a_model_that_was_changed_by_force_has_no_engine_on_record_before_it_is_
     assert manifest(project).engine_of(arms[changed])["model"] == "vendor/model-3"
 
 
-def test_a_model_whose_arms_are_not_run_is_not_opened(project: Project) -> None:
+def test_the_model_of_arms_that_do_not_run_is_not_opened(project: Project) -> None:
     of_models(
         project, {"prompt": "control.txt", "model": "m2"}, models=MODELS | {"m2": {"id": "x", "provider": "fireworks"}}
     )
@@ -348,7 +346,7 @@ def test_a_model_whose_arms_are_not_run_is_not_opened(project: Project) -> None:
     assert "nothing was left to do" in project.run("--resume", "--arms", "control", *TO_PARSE).err
 
 
-def test_a_hosted_arm_beside_a_local_one_is_asked_by_a_job_and_resumes(project: Project) -> None:
+def test_a_hosted_arm_beside_a_local_one_is_answered_by_a_job_and_resumes(project: Project) -> None:
     of_models(
         project, {"prompt": "treatment.txt", "model": "m2"},
         models=MODELS | {"m2": {"id": "accounts/fireworks/models/x", "provider": "fireworks"}}, pricing={},
@@ -393,7 +391,7 @@ def test_the_jobs_of_three_hosted_arms_are_each_paid_for_once_whatever_arm_is_ad
         assert len(found) == 1, f"{name}: a run that was given an arm later is a run that had it from the start"
 
 
-def test_three_arms_run_to_a_report_and_have_nothing_left_to_do(project: Project) -> None:
+def test_a_run_with_three_arms_ends_with_a_report_and_nothing_left_to_do(project: Project) -> None:
     of_set(project, THREE)
     done = project.run()
     assert done.code == 0, done.err

@@ -50,7 +50,7 @@ def test_an_audit_makes_no_run_and_asks_nothing(project: Project) -> None:
     assert {path.name for path in project.root.rglob("*")} == before
 
 
-def test_a_filler_of_another_length_fails_in_continuous_integration_and_the_right_length_mends_it(
+def test_a_filler_of_the_wrong_length_fails_the_audit_and_one_of_the_right_length_passes(
     project: Project,
 ) -> None:
     with_filler(project, "Far too short.")
@@ -72,11 +72,11 @@ def test_a_filler_of_another_length_fails_in_continuous_integration_and_the_righ
 
 
 @pytest.mark.parametrize("share", ["-0.1", "1", "much"])
-def test_a_tolerance_is_a_share(project: Project, share: str) -> None:
+def test_a_tolerance_must_be_a_share(project: Project, share: str) -> None:
     assert project.call("audit", f"--tolerance={share}").code == 2
 
 
-def test_a_wrong_configuration_is_no_failed_check(project: Project) -> None:
+def test_a_wrong_configuration_is_a_usage_error_and_not_a_failed_check(project: Project) -> None:
     (project.root / "config" / "treatment.txt").unlink()
     outcome = project.call("audit")
     assert outcome.code == 2

@@ -68,7 +68,7 @@ def commands_of(outcome: Outcome) -> list[str]:
     return re.findall(r"^  (vllm run-batch .*)$", outcome.err, flags=re.MULTILINE)
 
 
-def test_a_run_ends_with_the_commands_and_after_them_a_resume_finishes_it(files: Files) -> None:
+def test_a_run_ends_with_the_commands_to_run_and_a_resume_finishes_it_after_them(files: Files) -> None:
     first = files.run()
     assert first.code == 5
     commands = commands_of(first)
@@ -82,7 +82,7 @@ def test_a_run_ends_with_the_commands_and_after_them_a_resume_finishes_it(files:
     assert "nothing was left to do" in files.run("--resume").err
 
 
-def test_status_and_plan_say_what_is_waited_for(files: Files) -> None:
+def test_status_and_plan_say_what_the_run_waits_for(files: Files) -> None:
     files.run()
     status = files.project.call("status", "r").out
     assert "stopped" in status
@@ -96,7 +96,7 @@ def test_status_and_plan_say_what_is_waited_for(files: Files) -> None:
     assert f"waiting for {waited[0]}" in plan
 
 
-def test_what_a_crash_left_is_kept_and_the_rest_is_written_as_smaller_files(files: Files) -> None:
+def test_answers_from_before_a_crash_are_kept_and_the_rest_is_written_as_smaller_files(files: Files) -> None:
     commands = commands_of(files.run())
     files.execute(commands, FAKE_VLLM_ROWS="2")
     files.configure(quiet_s=0.001)
@@ -115,7 +115,7 @@ def test_what_a_crash_left_is_kept_and_the_rest_is_written_as_smaller_files(file
     assert files.table() == broken
 
 
-def test_a_swapped_file_is_one_clear_error_and_putting_it_right_is_enough(files: Files) -> None:
+def test_a_swapped_file_is_one_clear_error_and_swapping_it_back_fixes_it(files: Files) -> None:
     files.execute(commands_of(files.run()))
     one, other = sorted(files.folder.glob("*.results.jsonl"))[:2]
     kept = one.read_bytes()
@@ -129,7 +129,7 @@ def test_a_swapped_file_is_one_clear_error_and_putting_it_right_is_enough(files:
     assert files.run("--resume").code == 0
 
 
-def test_files_of_a_vendors_page_come_back_under_its_own_names(files: Files) -> None:
+def test_result_files_may_have_the_names_of_the_vendors_page(files: Files) -> None:
     files.configure(written_for="openai", folder="for the vendor")
     first = files.run()
     assert first.code == 5
@@ -141,7 +141,7 @@ def test_files_of_a_vendors_page_come_back_under_its_own_names(files: Files) -> 
     assert len(files.table()) == 28
 
 
-def test_one_that_waits_goes_on_as_soon_as_the_answers_are_there(files: Files) -> None:
+def test_a_run_that_waits_continues_as_soon_as_the_answers_exist(files: Files) -> None:
     files.configure(wait=True)
     script = (
         "while [ $(ls experiments/run_r/batch_files/*.job.json 2>/dev/null | wc -l) -lt 4 ]; do sleep 0.05; done; "
@@ -156,7 +156,7 @@ def test_one_that_waits_goes_on_as_soon_as_the_answers_are_there(files: Files) -
     assert len(files.table()) == 28
 
 
-def test_a_dry_run_answers_the_files_itself_and_touches_no_folder_of_the_users(files: Files) -> None:
+def test_a_dry_run_answers_the_files_itself_and_writes_to_no_folder_of_the_user(files: Files) -> None:
     files.configure(folder="mine")
     outcome = files.run("--dry_run")
     assert outcome.code == 0
@@ -166,7 +166,9 @@ def test_a_dry_run_answers_the_files_itself_and_touches_no_folder_of_the_users(f
     assert json.loads(row)["id"].startswith("vllm-")
 
 
-def test_other_models_finish_before_the_run_ends_for_a_person(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_models_finish_before_the_run_stops_to_wait_for_a_person(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
     files.configure()
     tree = yaml.safe_load(files.project.config.read_text())

@@ -48,7 +48,7 @@ def test_a_criterion_of_costs_outside_the_scale_is_refused(
         assert f"costs.criterion.{problem}" in said
 
 
-def test_a_scale_of_its_own_decides_and_a_bound_within_it_is_taken(project: Project) -> None:
+def test_the_scorers_own_scale_decides_and_a_bound_within_it_is_accepted(project: Project) -> None:
     bounds = {
         "scorers": LENGTH,
         "stats": {"primary": ["em", "length"], "tost_margins": {"length": 5, "em": 0.999}},
@@ -78,7 +78,7 @@ def with_own_scorer(project: Project) -> dict[str, object]:
     return config
 
 
-def test_the_scale_of_a_class_in_a_file_is_known_once_its_code_runs(project: Project) -> None:
+def test_the_scale_of_a_scorer_class_in_a_file_is_known_once_its_code_runs(project: Project) -> None:
     config = with_own_scorer(project)
     project.write_config(config | {"stats": {"primary": ["own"], "tost_margins": {"own": 10}}})
     assert project.call("config", "check").code == 0
@@ -97,7 +97,7 @@ def test_the_scale_of_a_class_in_a_file_is_known_once_its_code_runs(project: Pro
         ({"limit_items": 2, "stats": {"tost_margins": {"em": 5}}}, "stats.tost_margins.em: 5 is as wide"),
     ],
 )
-def test_a_run_that_is_resumed_with_such_a_bound_is_refused_and_stays_as_it_was(
+def test_a_resume_with_a_bound_outside_the_scale_is_refused_and_changes_nothing(
     project: Project, change: dict[str, object], problem: str
 ) -> None:
     project.write_config({"limit_items": 1})
@@ -110,7 +110,7 @@ def test_a_run_that_is_resumed_with_such_a_bound_is_refused_and_stays_as_it_was(
     assert project.snapshot() | {"run.log": ""} == before
 
 
-def test_a_run_that_has_lost_its_state_refuses_them_too(project: Project) -> None:
+def test_a_run_that_lost_its_state_refuses_bounds_outside_the_scale_too(project: Project) -> None:
     assert project.run().code == 0
     (project.run_root() / "run_state.json").unlink()
     before = project.snapshot() | {"run.log": ""}
@@ -121,7 +121,7 @@ def test_a_run_that_has_lost_its_state_refuses_them_too(project: Project) -> Non
     assert project.snapshot() | {"run.log": ""} == before
 
 
-def test_costs_refuse_a_criterion_beyond_the_scale_of_a_class_in_a_file_of_a_run_that_has_lost_its_state(
+def test_costs_of_a_run_without_its_state_refuse_a_criterion_outside_the_scale_of_a_scorer_class(
     project: Project,
 ) -> None:
     config = with_own_scorer(project)
@@ -137,7 +137,7 @@ def test_costs_refuse_a_criterion_beyond_the_scale_of_a_class_in_a_file_of_a_run
     "change",
     [{"stats": {"tost_margins": {"own": 10}}}, {"costs": {"criterion": {"scorer": "own", "at_least": 50}}}],
 )
-def test_a_bound_beyond_the_scale_of_a_class_in_a_file_is_refused_where_nothing_is_scored_again(
+def test_a_bound_outside_the_scale_of_a_scorer_class_is_refused_even_if_nothing_is_scored_again(
     project: Project, change: dict[str, object]
 ) -> None:
     config = with_own_scorer(project)

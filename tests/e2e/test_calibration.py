@@ -79,7 +79,7 @@ def answered(results: Path, design: Any) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("name", ["closed", "open"])
-def test_the_truth_is_what_scores_come_to_on_the_average(lab: Any, name: str, tmp_path: Path) -> None:
+def test_the_true_effect_is_the_average_of_the_scores(lab: Any, name: str, tmp_path: Path) -> None:
     design = lab.designs()[name]
     lab.write_questions(design, tmp_path)
     truth, seen = lab.truth(design, EFFECT), dict[str, list[float]]()
@@ -110,7 +110,7 @@ def test_a_quick_calibration_meets_every_target(part: str, capsys: pytest.Captur
 
 
 @pytest.mark.usefixtures("lab")
-def test_a_cell_that_misses_its_target_is_marked_named_and_makes_the_command_fail(
+def test_a_cell_that_misses_its_target_is_marked_and_named_and_fails_the_command(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import calibrate
@@ -154,7 +154,7 @@ def test_simulated_pairs_have_the_mean_and_the_intraclass_correlation_that_were_
 
 
 @pytest.mark.usefixtures("lab")
-def test_a_row_whose_p_and_interval_disagree_is_found() -> None:
+def test_a_row_whose_p_value_and_interval_disagree_is_detected() -> None:
     from calibration_program import SETTINGS, judged_rows, simulated_table
 
     document = analyse(simulated_table(2), SETTINGS)
@@ -168,7 +168,7 @@ def test_a_row_whose_p_and_interval_disagree_is_found() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("lab")
-def test_reported_intervals_of_oracle_trials_cover_and_ignoring_passages_shows() -> None:
+def test_reported_intervals_of_oracle_trials_cover_and_those_that_ignore_passages_do_not() -> None:
     from calibration_oracle import oracle_tables
 
     coverage, rejections = oracle_tables(lambda function, values: [function(value) for value in values], 60)

@@ -51,7 +51,7 @@ def finished(project: Project) -> Project:
 
 
 @pytest.mark.parametrize(("command", "name", "damage"), CASES)
-def test_a_command_refuses_a_file_that_is_not_as_it_was_left_and_says_how_to_repair_it(
+def test_a_command_refuses_a_changed_result_file_and_says_how_to_repair_it(
     finished: Project, command: tuple[str, ...], name: str, damage: str
 ) -> None:
     DAMAGE[damage](finished.trial_folder() / "results" / name)
@@ -66,14 +66,14 @@ def test_a_command_refuses_a_file_that_is_not_as_it_was_left_and_says_how_to_rep
 
 @pytest.mark.parametrize("name", ["per_item_scores.parquet", "predictions.parquet", "significance.json", "costs.json"])
 @pytest.mark.parametrize("damage", ["cut", "deleted"])
-def test_python_refuses_it_with_an_error_of_ours(finished: Project, name: str, damage: str) -> None:
+def test_the_python_api_refuses_a_changed_file_with_our_own_error(finished: Project, name: str, damage: str) -> None:
     DAMAGE[damage](finished.trial_folder() / "results" / name)
     with pytest.raises(CorruptRecordError, match=name) as found:
         promptrial.load_run("experiments/run_r")
     assert RESUME in (found.value.hint or "")
 
 
-def test_a_question_that_was_changed_is_not_shown(finished: Project) -> None:
+def test_a_changed_question_is_not_shown(finished: Project) -> None:
     path = finished.run_root() / "prepared" / "open_book.jsonl"
     path.write_text(path.read_text().replace("tides", "times"))
     for command in (SHOW, REPORT, READ):
@@ -83,7 +83,7 @@ def test_a_question_that_was_changed_is_not_shown(finished: Project) -> None:
         assert RESUME in outcome.err
 
 
-def test_the_command_that_is_named_repairs_the_run(finished: Project) -> None:
+def test_the_printed_command_repairs_the_run(finished: Project) -> None:
     assert finished.call(*REPORT).code == 0
     page = (finished.root / "page.html").read_bytes()
     (finished.root / "page.html").unlink()

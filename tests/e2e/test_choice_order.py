@@ -69,7 +69,7 @@ def earlier(truthful: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return truthful
 
 
-def test_a_new_run_mixes_them_and_goes_on_so_when_it_grows(truthful: Project) -> None:
+def test_a_new_run_shuffles_choices_and_keeps_doing_so_when_it_grows(truthful: Project) -> None:
     assert truthful.run().code == 0
     first = choices(truthful.run_root())
     assert len(set(first)) > 1
@@ -82,7 +82,7 @@ def test_a_new_run_mixes_them_and_goes_on_so_when_it_grows(truthful: Project) ->
     assert source(truthful.run_root())["choice_order"] == "hash"
 
 
-def test_a_run_in_the_order_of_the_file_keeps_it_when_it_grows(earlier: Project) -> None:
+def test_a_run_with_choices_in_file_order_keeps_that_order_when_it_grows(earlier: Project) -> None:
     made = requests(earlier.run_root())
     grow(earlier, 10)
     assert earlier.call("plan", "--run_id", earlier.run_root().name).code == 0
@@ -93,7 +93,7 @@ def test_a_run_in_the_order_of_the_file_keeps_it_when_it_grows(earlier: Project)
 
 
 @pytest.mark.parametrize("knows", [True, False])
-def test_it_keeps_it_when_it_has_to_be_prepared_again(earlier: Project, *, knows: bool) -> None:
+def test_a_run_keeps_the_order_of_choices_when_it_is_prepared_again(earlier: Project, *, knows: bool) -> None:
     root = earlier.run_root()
     made = requests(root)
     shutil.rmtree(root / "prepared")
@@ -118,7 +118,7 @@ def test_a_corrected_question_file_is_compared_in_the_order_that_was_asked(earli
     assert {tuple(row["answers"]) for row in rows} <= {("right",), ("wrong",)}
 
 
-def test_init_tells_the_letter(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_reports_the_letter_that_is_always_right(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project.root)
     rows = [{"question": f"Which {number}?", "choices": CHOICES, "answer": "wrong"} for number in range(6)]
     Path("q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -127,7 +127,7 @@ def test_init_tells_the_letter(project: Project, monkeypatch: pytest.MonkeyPatch
     assert "datasets.questions: the right choice is B in all 6 questions" in outcome.out
 
 
-def test_the_letter_is_told_before_anything_is_asked(project: Project) -> None:
+def test_the_letter_that_is_always_right_is_reported_before_anything_is_asked(project: Project) -> None:
     rows = [{"question": f"Which {number}?", "choices": CHOICES, "answer": "right"} for number in range(6)]
     (project.root / "config/mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     configure(project, datasets={"mine": {"format": "custom", "path": "mine.jsonl"}})

@@ -42,7 +42,7 @@ def asked(root: Path, arm: str = "control") -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def test_choices_are_sent_behind_letters_and_turns_before_the_question(choosing: Project) -> None:
+def test_choices_are_sent_with_letters_and_turns_before_the_question(choosing: Project) -> None:
     outcome = choosing.run()
     assert outcome.code == 0, outcome.err
     system = ("system", "You are a careful assistant.")
@@ -62,7 +62,7 @@ def test_choices_are_sent_behind_letters_and_turns_before_the_question(choosing:
     assert "nothing was left to do" in choosing.run("--resume").err
 
 
-def test_a_template_of_choices_that_changes_asks_again_and_one_that_is_not_used_does_not(choosing: Project) -> None:
+def test_changing_a_used_template_of_choices_asks_again_and_changing_an_unused_one_does_not(choosing: Project) -> None:
     assert choosing.run().code == 0
     before = asked(choosing.run_root())
     configure(choosing, task_instructions={"closed_book": {"text": "Unused: {question}"}})

@@ -23,7 +23,7 @@ def test_a_file_where_the_folder_of_runs_should_be_is_named(project: Project) ->
     assert "--experiments_dir" in advice
 
 
-def test_a_full_disk_is_said_with_the_folder_of_the_runs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_with_the_folder_of_the_runs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -51,7 +51,7 @@ def test_an_unexpected_error_is_one_line_without_secrets(project: Project, monke
     assert VALUE not in outcome.err
 
 
-def test_a_dotenv_that_is_no_utf8_is_named(project: Project) -> None:
+def test_a_dotenv_that_is_not_utf8_is_named(project: Project) -> None:
     (project.root / ".env").write_bytes(b"NAME=caf\xe9\n")
     outcome = project.run()
     assert outcome.code == 2
@@ -73,7 +73,7 @@ def test_flags_and_the_folder_of_runs_may_come_from_dotenv_and_the_configuration
     assert moved.code == 0, moved.err
 
 
-def test_stop_texts_from_the_environment_are_not_written_into_manifest_and_report(
+def test_stop_sequences_from_the_environment_are_not_written_into_manifest_and_report(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HIDDEN_STOP", "halt-here-42")

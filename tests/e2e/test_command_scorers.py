@@ -66,7 +66,7 @@ def configure(own: Project, *command: str, **settings: Any) -> None:
 # --- in a run --------------------------------------------------------------------------------------------------------
 
 
-def test_a_program_scores_and_an_edit_scores_again_and_asks_nothing(own: Project) -> None:
+def test_a_program_scores_and_editing_it_scores_again_without_asking(own: Project) -> None:
     configure(own, label="Length")
     done(own)
     lengths = {row["mine"] for row in rows(own)}
@@ -82,7 +82,7 @@ def test_a_program_scores_and_an_edit_scores_again_and_asks_nothing(own: Project
     assert asked == fake_provider.CALLS
 
 
-def test_files_among_the_arguments_and_those_that_are_listed_are_part_of_the_program(own: Project) -> None:
+def test_argument_files_and_listed_files_are_part_of_the_program(own: Project) -> None:
     for name in ("words.txt", "more.txt"):
         (own.root / "config" / name).write_text("a")
     configure(own, "./score.py", "words.txt", files=["more.txt"])
@@ -93,7 +93,7 @@ def test_files_among_the_arguments_and_those_that_are_listed_are_part_of_the_pro
         assert phases_run(own) == SCORING
 
 
-def test_only_score_runs_the_program(own: Project) -> None:
+def test_only_the_score_phase_runs_the_program(own: Project) -> None:
     mark = own.root / "ran"
     write(own.root / "config", LENGTH.replace("import json", f"open({str(mark)!r}, 'a').close(); import json"))
     configure(own)
@@ -108,7 +108,7 @@ def test_only_score_runs_the_program(own: Project) -> None:
     assert not mark.exists()
 
 
-def test_a_program_of_a_run_made_elsewhere_runs_only_once_it_is_allowed(
+def test_a_program_of_a_foreign_run_runs_only_after_it_is_allowed(
     own: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(own)
@@ -169,7 +169,7 @@ def test_a_program_that_fails_is_one_error_and_leaves_nothing_half_written(own: 
     assert phases_run(own) == SCORING
 
 
-def test_the_program_has_no_key_to_print(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_gets_no_key_in_its_environment(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIREWORKS_API_KEY", "fw_" + "notforprograms")
     (own.root / ".env").write_text("OPENAI_API_KEY=sk-" + "notforprograms\n")
     write(own.root / "config", HEAD + "print(dict(os.environ), file=sys.stderr); sys.exit(1)")
@@ -212,7 +212,7 @@ def test_the_program_can_read_the_files_of_the_user_also_those_with_keys(own: Pr
         ("./score.py", {}, "command", "expected a list"),
     ],
 )  # fmt: skip
-def test_a_program_that_may_not_or_cannot_run_is_an_error_before_anything_is_asked(
+def test_a_program_that_cannot_or_must_not_run_is_an_error_before_anything_is_asked(
     own: Project, command: Sequence[str], settings: dict[str, Any], at: str, said: str
 ) -> None:
     (own.root / "config/plain.py").write_text(LENGTH)
@@ -228,12 +228,12 @@ def test_a_program_that_may_not_or_cannot_run_is_an_error_before_anything_is_ask
     assert said in str(error.value)
 
 
-def test_words_that_are_no_files_are_left_to_the_program(own: Project) -> None:
+def test_arguments_that_are_not_files_are_passed_to_the_program(own: Project) -> None:
     for words in (["-c", "cat"], ["."], ["--x=/etc/hostname"], ["x" * 5000], ["-x.py", "a b.py", "0.5"]):
         assert command_digest(own.root / "config", ["sh", *words], (), os.environ)
 
 
-def test_only_the_program_itself_has_to_be_there_and_not_what_it_may_write(own: Project) -> None:
+def test_only_the_program_itself_must_exist_and_not_the_files_it_writes(own: Project) -> None:
     folder = own.root / "config"
     write(folder, LENGTH)
     written = [["sh", "./score.py", "out.ts"], ["./score.py", "out.js"], ["python3", "-c", "pass", "out.py"]]
@@ -264,7 +264,7 @@ def test_the_module_that_python_runs_is_part_of_the_program_if_it_lies_beside_th
     assert command_digest(tmp_path, ["python3", "-m", "json"], (), os.environ)
 
 
-def test_a_package_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_a_package_outside_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/part.py").write_text("x = 1")
     folder = tmp_path / "config"
@@ -315,7 +315,7 @@ def scored(scorer: Scorer, items: Sequence[Item] = ITEMS) -> list[float]:
     return [score for (score,) in Panel({"mine": scorer}).score_all(pairs)]
 
 
-def test_a_line_holds_the_item_the_accepted_answers_and_the_response(tmp_path: Path) -> None:
+def test_each_input_line_has_the_item_the_accepted_answers_and_the_response(tmp_path: Path) -> None:
     code = HEAD + (
         "for line in sys.stdin:\n"
         "    open('seen', 'a').write(line)\n"
@@ -373,7 +373,7 @@ def test_a_run_scored_in_small_batches_has_the_same_files(own: Project, monkeypa
         ("{'id': n, 'score': 1} if n < 20 else None", "line 20 of the program, for item 'i19' of d, is not"),
     ],
 )
-def test_a_wrong_line_names_the_item(tmp_path: Path, reply: str, said: str) -> None:
+def test_an_invalid_output_line_names_the_item(tmp_path: Path, reply: str, said: str) -> None:
     code = HEAD + f"for line in sys.stdin:\n    n = json.loads(line)['id']\n    print(json.dumps({reply}))\n"
     with pytest.raises(ScoreError) as error:
         scored(scorer_of(tmp_path, code))
@@ -391,7 +391,7 @@ def test_a_wrong_line_names_the_item(tmp_path: Path, reply: str, said: str) -> N
         ),
     ],
 )
-def test_a_missing_or_further_line_names_the_item(tmp_path: Path, write_more: str, said: str) -> None:
+def test_a_missing_or_extra_output_line_names_the_item(tmp_path: Path, write_more: str, said: str) -> None:
     code = HEAD + (
         "for line in sys.stdin:\n    n = json.loads(line)['id']\n    reply = json.dumps({'id': n, 'score': 1})\n"
         f"    {write_more}\n"
@@ -414,7 +414,7 @@ def test_a_missing_or_further_line_names_the_item(tmp_path: Path, write_more: st
         ("#!/no/such/interpreter\n", "cannot be started: No such file or directory"),
     ],
 )
-def test_a_program_that_fails_says_how(tmp_path: Path, code: str, said: str) -> None:
+def test_a_failed_program_is_reported_with_how_it_failed(tmp_path: Path, code: str, said: str) -> None:
     with pytest.raises(ScoreError) as error:
         scored(scorer_of(tmp_path, code, time_limit_s=0.5 if "sleep" in code else 60))
     assert str(error.value).startswith("scorer mine: ")
@@ -436,12 +436,12 @@ def test_a_program_gets_the_part_of_an_answer_that_is_extracted(tmp_path: Path) 
     assert (n, not_found["mine"], not_found["json"]) == (4, 2, 2)
 
 
-def test_without_a_label_tables_call_it_by_the_name_of_the_scorer(tmp_path: Path) -> None:
+def test_without_a_label_tables_show_the_name_of_the_scorer(tmp_path: Path) -> None:
     assert scorer_of(tmp_path, LENGTH).declared.label == "Mine"
     assert scorer_of(tmp_path, LENGTH, label="Length").declared.label == "Length"
 
 
-def test_settings_alone_run_nothing() -> None:
+def test_settings_by_themselves_run_nothing() -> None:
     scorer: BatchScorer = Command(command=("./score.py",))
     with pytest.raises(ScoreError, match="is run by the phase"):
         scored(scorer)
@@ -451,7 +451,7 @@ def test_settings_alone_run_nothing() -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 5), (signal.SIGTERM, 5)])
-def test_a_run_that_is_killed_or_stopped_while_a_program_scores_goes_on_from_there(
+def test_a_run_killed_or_stopped_while_a_program_scores_continues_from_there(
     own: Project, number: signal.Signals, code: int
 ) -> None:
     note = own.root / "pid"

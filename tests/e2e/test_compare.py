@@ -123,9 +123,7 @@ def test_the_control_arm_of_both_sent_the_same_requests(two: Project) -> None:
 
 
 @pytest.mark.parametrize(("name", "same"), [("account", True), ("api", False)])
-def test_whose_account_was_asked_makes_no_other_request_and_where_it_was_asked_does(
-    two: Project, name: str, same: bool
-) -> None:
+def test_another_account_is_the_same_request_and_another_address_is_not(two: Project, name: str, same: bool) -> None:
     path = two.run_root("b") / SLUG / "results" / "trial_manifest.json"
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps(manifest | {"engine": manifest["engine"] | {name: "other"}}))
@@ -133,7 +131,7 @@ def test_whose_account_was_asked_makes_no_other_request_and_where_it_was_asked_d
     assert json.loads(outcome.out)["pairs"][0]["same_requests"] is same
 
 
-def test_of_a_migrated_run_it_is_not_known_what_it_sent(two: Project) -> None:
+def test_the_requests_of_a_migrated_run_count_as_unknown(two: Project) -> None:
     path = two.run_root("b") / "run_state.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"migrated": True}))
     gate = ("--condition", "control", "--gate", "f1 >= -0.01")
@@ -244,7 +242,7 @@ def test_trials_are_matched_by_name_or_named(project: Project) -> None:
     assert "its trials" in refused(project, "a", "b", "--trial_a", "nothing", "--trial_b", other).err
 
 
-def test_a_trial_that_a_run_has_no_more_is_not_looked_at(two: Project) -> None:
+def test_a_trial_that_was_removed_from_a_run_is_ignored(two: Project) -> None:
     left = two.run_root("b") / "left-behind" / "results"
     left.mkdir(parents=True)
     (left / "trial_manifest.json").write_text("{}")
@@ -252,7 +250,7 @@ def test_a_trial_that_a_run_has_no_more_is_not_looked_at(two: Project) -> None:
     assert (len(found["pairs"]), found["unmatched_b"]) == (1, [])
 
 
-def test_a_run_that_is_not_there_or_not_analysed_is_refused_with_what_to_do(project: Project) -> None:
+def test_a_missing_or_unanalysed_run_is_refused_with_what_to_do(project: Project) -> None:
     project.given_run(run_id="a")
     assert "known runs: a" in refused(project, "a", "b").err
     assert project.run("--to_step", "score", run_id="b").code == 0
@@ -309,7 +307,7 @@ def test_a_gate_that_cannot_be_estimated_fails_and_says_so(two: Project) -> None
     assert "failed" in outcome.out
 
 
-def test_the_files_say_what_the_screen_says(two: Project) -> None:
+def test_the_files_show_the_same_as_the_screen(two: Project) -> None:
     gates = ("--gate", "em >= -0.9", "--gate", "em >= 0.9", "--gate", "f1 <= 0.95")
     files = ("--junit", "out/gates.xml", "--markdown", "out/compare.md")
     outcome = two.call("compare", "a", "b", *gates, *files)

@@ -47,7 +47,7 @@ def compared(project: Project, *flags: str, code: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("aspect", "options", "said"), DIFFERING)
-def test_a_model_that_is_asked_or_read_otherwise_is_refused_and_never_called_the_same(
+def test_models_with_different_request_options_are_refused_and_never_called_the_same(
     project: Project, aspect: str, options: dict[str, Any], said: str
 ) -> None:
     given(project, "a")
@@ -62,7 +62,7 @@ def test_a_model_that_is_asked_or_read_otherwise_is_refused_and_never_called_the
     assert forced["gates"][0]["method"] != "same_requests"
 
 
-def test_an_arm_with_a_model_of_its_own_is_compared_by_the_options_of_that(project: Project) -> None:
+def test_an_arm_with_its_own_model_is_compared_by_the_options_of_that_model(project: Project) -> None:
     for run_id, effort in (("a", "low"), ("b", "high")):
         models = {"m1": MODEL, "own": {"id": "vendor/model-2", "reasoning_effort": effort}}
         sets = {"main": {"control": "control.txt", "treatment": {"prompt": "treatment.txt", "model": "own"}}}
@@ -72,14 +72,16 @@ def test_an_arm_with_a_model_of_its_own_is_compared_by_the_options_of_that(proje
     assert compared(project, code=0)["pairs"][0]["same_requests"] is True
 
 
-def test_how_long_a_vendor_keeps_the_prompt_makes_other_requests_of_the_same_model(project: Project) -> None:
+def test_another_lifetime_of_the_prompt_cache_makes_different_requests_to_the_same_model(project: Project) -> None:
     given(project, "a")
     given(project, "b", cache_prompt="5m")
     assert compared(project, code=100)["pairs"][0]["same_requests"] is False
 
 
 @pytest.mark.parametrize(("entry", "same"), [({"headers": {"x-beta": "on"}}, False), ({"account": "other"}, True)])
-def test_headers_are_sent_and_an_account_only_pays(project: Project, entry: dict[str, Any], same: bool) -> None:
+def test_different_headers_are_different_requests_and_a_different_account_is_not(
+    project: Project, entry: dict[str, Any], same: bool
+) -> None:
     given(project, "a")
     given(project, "b")
     config = project.run_root("b") / "effective_config.yaml"
@@ -97,7 +99,7 @@ def test_an_id_from_the_environment_is_compared_as_it_was_sent(
     assert compared(project, code=100)["pairs"][0]["same_requests"] is False
 
 
-def test_a_run_of_an_earlier_version_which_did_not_record_what_it_asked_with_is_compared_by_its_texts(
+def test_a_run_of_an_earlier_version_without_recorded_options_is_compared_by_its_texts(
     project: Project,
 ) -> None:
     given(project, "a")

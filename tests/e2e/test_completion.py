@@ -47,7 +47,7 @@ def test_bash_completes_verbs_flags_values_and_runs(project: Project) -> None:
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_script_knows_every_verb_and_asks_for_the_runs(project: Project, shell: str) -> None:
+def test_each_completion_script_knows_every_verb_and_queries_the_runs(project: Project, shell: str) -> None:
     script = project.call("completion", shell)
     assert script.code == 0
     assert all(verb in script.out for verb in COMMANDS)
@@ -55,19 +55,19 @@ def test_each_script_knows_every_verb_and_asks_for_the_runs(project: Project, sh
     assert str(project.root) not in script.out
 
 
-def test_bash_reads_its_script_without_a_word(project: Project) -> None:
+def test_bash_reads_the_script_without_output(project: Project) -> None:
     script = project.root / "script"
     script.write_text(project.call("completion", "bash").out)
     outcome = subprocess.run(["/bin/bash", "-n", str(script)], capture_output=True, text=True, check=False)
     assert (outcome.returncode, outcome.stderr) == (0, "")
 
 
-def test_without_a_folder_of_runs_there_are_no_names(project: Project) -> None:
+def test_without_a_folder_of_runs_no_names_are_completed(project: Project) -> None:
     outcome = project.call("completion", "runs")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "")
 
 
-def test_a_shell_that_is_not_served_is_a_slip(project: Project) -> None:
+def test_an_unsupported_shell_is_a_usage_error(project: Project) -> None:
     outcome = project.call("completion", "bsh")
     assert outcome.code == 2
     assert "invalid choice: 'bsh'; did you mean 'bash'?" in outcome.err

@@ -39,7 +39,7 @@ def place(project: Project) -> tuple[str, str]:
     return ("--experiments_dir", str(project.root / "experiments"))
 
 
-def test_the_state_alone_knows_the_absolute_path_and_the_digest(project: Project) -> None:
+def test_only_the_state_holds_the_absolute_path_and_the_digest(project: Project) -> None:
     absolute = project.root / "config/eval_config.yaml"
     assert project.run("--config", str(absolute)).code == 0
     state = state_of(project)
@@ -51,7 +51,7 @@ def test_the_state_alone_knows_the_absolute_path_and_the_digest(project: Project
     assert named == ["run_state.json"]
 
 
-def test_an_archive_does_not_know_where_the_configuration_stood(project: Project) -> None:
+def test_an_archive_does_not_hold_the_path_of_the_configuration(project: Project) -> None:
     assert project.run().code == 0
     assert project.call("archive", "r", "--to", "kept").code == 0
     kept = project.root / "kept"
@@ -91,7 +91,7 @@ def test_a_change_of_the_recorded_file_is_found_from_another_project(
     assert other.exists()
 
 
-def test_a_recorded_file_that_is_gone_is_not_replaced_by_another_of_its_name(
+def test_a_missing_recorded_file_is_not_replaced_by_another_of_the_same_name(
     project: Project, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(project, monkeypatch, "--to_step", "poll")
@@ -102,7 +102,7 @@ def test_a_recorded_file_that_is_gone_is_not_replaced_by_another_of_its_name(
     assert other.exists()
 
 
-def test_a_project_that_was_moved_with_its_runs_goes_on_by_its_own_file(
+def test_a_project_moved_with_its_runs_continues_with_its_own_configuration(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.given_run("--to_step", "poll")
@@ -116,7 +116,7 @@ def test_a_project_that_was_moved_with_its_runs_goes_on_by_its_own_file(
     assert state_of(moved)["config_path"] == str(moved.root / "config/eval_config.yaml")
 
 
-def test_a_restored_run_goes_on_by_its_own_copy_whatever_stands_here(
+def test_a_restored_run_continues_with_its_own_copy_whatever_configuration_is_here(
     project: Project, other: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin(project, monkeypatch)
@@ -128,7 +128,7 @@ def test_a_restored_run_goes_on_by_its_own_copy_whatever_stands_here(
     assert other.exists()
 
 
-def test_a_file_that_was_named_and_accepted_is_the_recorded_one_from_then_on(project: Project) -> None:
+def test_a_configuration_that_was_named_and_accepted_becomes_the_recorded_one(project: Project) -> None:
     project.given_run()
     changed = project.root / "config/changed.yaml"
     changed.write_text(project.config.read_text() + "\nlimit_items: 2\n")
@@ -138,7 +138,7 @@ def test_a_file_that_was_named_and_accepted_is_the_recorded_one_from_then_on(pro
     assert (outcome.code, "nothing was left to do" in outcome.err) == (0, True), outcome.err
 
 
-def test_a_run_without_a_recorded_path_resumes_and_has_one_once_something_is_done(project: Project) -> None:
+def test_a_run_without_a_recorded_path_resumes_and_records_one_once_it_does_work(project: Project) -> None:
     project.given_run("--to_step", "score")
     path = project.run_root() / "run_state.json"
     state = state_of(project)

@@ -31,7 +31,7 @@ def is_answered(project: Project) -> bool:
     return bool(state.get("consents"))
 
 
-def test_a_yes_goes_on_and_the_question_fits_the_terminal(project: Project) -> None:
+def test_a_yes_continues_and_the_question_fits_the_terminal(project: Project) -> None:
     with asked(project, "--to_step", "poll") as terminal:
         terminal.wait_for("Continue? [y/N] ")
         question_lines = [line for line in terminal.lines if line.strip()]
@@ -57,7 +57,7 @@ def test_anything_but_a_yes_sends_nothing(project: Project, keys: str) -> None:
     assert "promptrial run --run_id r --resume --yes" in terminal.shown
 
 
-def test_what_was_typed_before_the_question_is_no_answer(project: Project) -> None:
+def test_text_typed_before_the_question_is_not_an_answer(project: Project) -> None:
     with asked(project, "--to_step", "poll") as terminal:
         terminal.type("y\n")
         terminal.wait_for("Continue? [y/N] ")

@@ -56,7 +56,7 @@ def test_a_trial_of_three_arms_is_analysed_and_reported_by_contrast(project: Pro
     assert "nothing was left to do" in project.run("--resume").err
 
 
-def test_statistics_of_several_treatments_that_were_corrected_otherwise_are_made_again(project: Project) -> None:
+def test_statistics_of_several_treatments_with_an_older_correction_are_computed_again(project: Project) -> None:
     of_set(project, THREE)
     assert project.run().code == 0
     path, results = project.trial_folder() / "results" / "trial_manifest.json", statistics(project)
@@ -156,7 +156,7 @@ def test_runs_are_compared_by_every_treatment_that_both_have_or_by_the_arm_that_
     assert "its arms: control, treatment, short" in refused.err
 
 
-def test_a_gate_never_passes_over_an_arm_that_run_b_lacks(project: Project) -> None:
+def test_a_gate_is_refused_if_run_b_lacks_an_arm(project: Project) -> None:
     of_set(project, THREE)
     assert project.run(run_id="a").code == 0
     assert project.run("--arms", "control", run_id="only_control").code == 0
@@ -178,7 +178,7 @@ def test_a_gate_never_passes_over_an_arm_that_run_b_lacks(project: Project) -> N
     assert [pair["condition"] for pair in compared(project, "a", "fewer")["pairs"]] == ["short"]
 
 
-def test_an_arm_that_another_model_answers_is_told_in_the_report_and_compared_by_that_model(project: Project) -> None:
+def test_the_report_names_an_arm_with_another_model_and_compares_it_by_that_model(project: Project) -> None:
     of_models(project, {"prompt": "control.txt", "model": "m2"})
     assert project.run(run_id="a").code == 0
     page = project.details("a")
@@ -194,7 +194,7 @@ def test_an_arm_that_another_model_answers_is_told_in_the_report_and_compared_by
     assert compared(project, "a", "b", "--arms", "control")["pairs"][0]["same_requests"] is True
 
 
-def test_a_run_that_got_more_arms_later_is_compared_with_all_of_them(project: Project) -> None:
+def test_a_run_with_arms_added_later_is_compared_with_all_of_them(project: Project) -> None:
     of_set(project, THREE)
     assert project.run("--arms", "control,short").code == 0
     assert statistics(project).compared == (SHORT,)
@@ -204,7 +204,7 @@ def test_a_run_that_got_more_arms_later_is_compared_with_all_of_them(project: Pr
     assert [pair["condition"] for pair in both["pairs"]] == ["control", "treatment", "short"]
 
 
-def test_treatments_without_the_control_are_described_and_compared_with_nothing(project: Project) -> None:
+def test_treatments_without_the_control_are_described_but_not_compared(project: Project) -> None:
     of_set(project, THREE)
     done = project.run("--arms", "treatment,short")
     assert done.code == 0, done.err

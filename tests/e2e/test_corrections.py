@@ -54,7 +54,7 @@ def finished(outcome: Outcome) -> bool:
     return outcome.code == 0 and "nothing was left to do" in outcome.err
 
 
-def test_a_corrected_gold_scores_again_asks_nothing_and_is_said(asked: Project) -> None:
+def test_a_corrected_gold_scores_again_without_asking_and_is_reported(asked: Project) -> None:
     before, old = sent(asked), scores(asked)
     rows = [row | {"answer": "the year 1912"} for row in ROWS]
     questions(asked, rows)
@@ -79,7 +79,7 @@ def test_a_corrected_gold_scores_again_asks_nothing_and_is_said(asked: Project) 
     assert scores(asked) == path.read_bytes()
 
 
-def test_doctor_and_a_refused_growth_name_the_resume_that_takes_a_correction_over(asked: Project) -> None:
+def test_doctor_and_a_refused_growth_name_the_resume_that_applies_a_correction(asked: Project) -> None:
     configure(asked, limit_items=3)
     assert asked.run(run_id="small").code == 0
     questions(asked, [row | {"answer": "the year 1912"} for row in ROWS])
@@ -118,9 +118,7 @@ def test_doctor_says_of_another_question_that_the_run_keeps_its_own(asked: Proje
         [{"name": "x"}],
     ],
 )
-def test_questions_that_would_be_sent_otherwise_are_kept_as_they_are(
-    asked: Project, rows: list[dict[str, str]]
-) -> None:
+def test_questions_whose_requests_would_change_are_kept_unchanged(asked: Project, rows: list[dict[str, str]]) -> None:
     before = asked.snapshot()
     questions(asked, rows)
     outcome = asked.run("--resume")
@@ -140,7 +138,7 @@ def test_a_column_that_is_added_may_be_a_subgroup_at_once(asked: Project) -> Non
     assert sent(asked) == before
 
 
-def test_a_correction_that_takes_away_what_scorers_need_is_not_taken_over(asked: Project) -> None:
+def test_a_correction_that_removes_what_scorers_need_is_not_applied(asked: Project) -> None:
     before = asked.snapshot()
     questions(asked, changed(2, answer=""))
     outcome = asked.run("--resume")
@@ -150,7 +148,7 @@ def test_a_correction_that_takes_away_what_scorers_need_is_not_taken_over(asked:
     assert {path for path, digest in asked.snapshot().items() if before.get(path) != digest} == {"run.log"}
 
 
-def test_steps_that_do_not_begin_with_prepare_keep_the_questions(asked: Project) -> None:
+def test_steps_after_prepare_do_not_apply_corrections(asked: Project) -> None:
     questions(asked, changed(2, answer="Roma"))
     outcome = asked.run("--resume", "--from_step", "score")
     assert finished(outcome), outcome.err
@@ -158,7 +156,7 @@ def test_steps_that_do_not_begin_with_prepare_keep_the_questions(asked: Project)
     assert "1 question corrected" in asked.run("--resume").err
 
 
-def test_an_official_file_is_corrected_alike_and_the_sample_may_grow_afterwards(project: Project) -> None:
+def test_an_official_file_can_be_corrected_and_its_sample_can_grow_afterwards(project: Project) -> None:
     path = project.root / "config/open.json"
     project.write_config({"limit_items": 2})
     assert project.run().code == 0

@@ -60,7 +60,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return made
 
 
-def test_a_dry_run_stops_at_its_cap_and_a_higher_one_brings_it_to_its_end_without_asking_twice(
+def test_a_dry_run_stops_at_its_cap_and_finishes_with_a_higher_one_without_asking_twice(
     project: Project,
 ) -> None:
     assert project.run(*DRY, run_id="whole").code == 0
@@ -117,7 +117,7 @@ def reserves(project: Project, run_id: str = "r") -> list[float]:
     return [reserve_usd(path.read_bytes().count(b"\n"), path.stat().st_size, 16, PRICE) for path in paths]
 
 
-def test_parts_are_cut_so_that_none_reserves_more_than_a_tenth_of_the_cap(project: Project) -> None:
+def test_parts_are_split_so_that_none_reserves_more_than_a_tenth_of_the_cap(project: Project) -> None:
     assert project.run("--dry_run", "--to_step", "build", "--max_cost_usd", "0.1").code == 0
     assert len(parts(project)) >= 8
     assert max(reserves(project)) <= 0.01
@@ -128,7 +128,7 @@ def test_parts_are_cut_so_that_none_reserves_more_than_a_tenth_of_the_cap(projec
     assert built(project)["cut_usd"] == 0.01
 
 
-def test_another_cap_cuts_nothing_again_that_was_built(project: Project) -> None:
+def test_another_cap_does_not_change_parts_that_were_built(project: Project) -> None:
     assert project.run("--dry_run", "--to_step", "submit", "--max_cost_usd", "0.1").code == 0
     before = parts(project)
     (project.run_root() / "batch_inputs" / "manifest.json").unlink()  # so that everything is built again
@@ -146,7 +146,7 @@ def test_parts_that_were_built_without_a_cap_stay_as_they_are(project: Project) 
     assert not list(project.run_root().glob("*/results/*/results.jsonl"))
 
 
-def test_a_request_that_does_not_fit_is_refused_with_the_smallest_cap_that_does_and_one_for_all(
+def test_a_cap_below_one_request_is_refused_with_the_smallest_cap_and_the_cap_for_all_items(
     project: Project,
 ) -> None:
     refused = project.run(*DRY, "--max_cost_usd", "0.001")
@@ -217,7 +217,7 @@ def with_extra(project: Project, extra: dict[str, Any]) -> None:
     )
 
 
-def test_extra_keys_of_requests_are_reserved_for(project: Project) -> None:
+def test_the_reserve_includes_extra_keys_of_requests(project: Project) -> None:
     tools = [{"type": "function", "function": {"name": "f", "description": "w" * 2000}}]
     with_extra(project, {"tools": tools})
     assert project.run("--dry_run", "--to_step", "submit", "--max_cost_usd", "1").code == 0
@@ -228,7 +228,7 @@ def test_extra_keys_of_requests_are_reserved_for(project: Project) -> None:
         assert intent.reserved_usd >= least + (intent.rows or 0) * added * 0.99
 
 
-def test_a_cap_refuses_extra_keys_that_no_tokens_bound(project: Project) -> None:
+def test_a_cap_refuses_extra_keys_whose_cost_tokens_do_not_bound(project: Project) -> None:
     with_extra(project, {"web_search_options": {}})
     refused = project.run(*DRY, "--max_cost_usd", "1")
     assert refused.code == 2
@@ -237,7 +237,7 @@ def test_a_cap_refuses_extra_keys_that_no_tokens_bound(project: Project) -> None
     assert not jobs_of_dry_run(project.run_root())
 
 
-def test_a_new_run_with_a_cap_goes_by_the_price_list_where_the_configuration_has_no_price(project: Project) -> None:
+def test_a_new_run_with_a_cap_uses_the_price_list_if_the_configuration_has_no_price(project: Project) -> None:
     project.write_config(
         {"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": None, "execution": QUICK}
     )
@@ -246,7 +246,7 @@ def test_a_new_run_with_a_cap_goes_by_the_price_list_where_the_configuration_has
     assert (project.run_root() / "prices.json").exists()
 
 
-def test_the_line_that_prices_a_model_is_a_blank_to_fill_in_and_never_nought(project: Project) -> None:
+def test_the_suggested_price_line_is_a_blank_to_fill_in_and_never_zero(project: Project) -> None:
     project.write_config({"provider": "fireworks", "models": {"m1": {"id": "accounts/fireworks/models/nobodys"}},
                           "pricing": None, "execution": QUICK})  # fmt: skip
     refused = project.run(*DRY, "--max_cost_usd", "5")

@@ -77,7 +77,7 @@ def killed_after(server: EmulatorServer, answers: int, *flags: str) -> None:
         run.kill()
 
 
-def test_requests_in_flight_at_a_kill_count_and_the_cap_holds_against_the_bill(
+def test_requests_in_flight_at_a_kill_count_towards_the_cap_and_the_bill_stays_below_it(
     server: EmulatorServer, project: Project
 ) -> None:
     cap = 0.0013  # less than the answers cost without a kill

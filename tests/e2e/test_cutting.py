@@ -43,7 +43,7 @@ def spans(project: Project, arm: str, run_id: str = "r") -> list[tuple[int, int]
     return [(part["start"], part["stop"]) for part in parts(project, run_id) if part["condition"] == arm]
 
 
-def test_no_file_has_more_rows_than_a_job_may_have_and_both_arms_are_cut_alike(project: Project) -> None:
+def test_no_file_has_more_rows_than_a_job_may_have_and_both_arms_are_split_alike(project: Project) -> None:
     configure(project, max_rows=4)
     assert project.run("--to_step", "build").code == 0
     assert spans(project, "control") == spans(project, "treatment") == [(0, 4), (4, 8), (8, 12), (12, 14)]
@@ -63,9 +63,7 @@ def test_no_file_is_larger_than_a_job_may_be_as_the_provider_gets_it(project: Pr
 
 
 @pytest.mark.parametrize("limits", [{"max_rows": 3}, {"max_bytes": 2500}])
-def test_the_tables_of_a_run_that_was_cut_are_those_of_one_that_was_not(
-    project: Project, limits: dict[str, int]
-) -> None:
+def test_a_run_split_into_parts_has_the_same_tables_as_an_unsplit_one(project: Project, limits: dict[str, int]) -> None:
     temps = {"temps": [0.0, 0.7], "samples_per_item": 3}
     configure(project, temps)
     assert project.run("--dry_run", "--to_step", "stats", run_id="whole").code == 0
@@ -99,7 +97,7 @@ def test_an_item_that_does_not_fit_by_itself_is_one_error_before_anything_is_sen
     assert not (project.run_root() / "batch_files").exists()
 
 
-def test_growth_cuts_what_it_appends_and_leaves_the_rest_as_it_was(project: Project) -> None:
+def test_growth_splits_only_the_parts_that_it_adds(project: Project) -> None:
     configure(project, {"limit_items": 3}, max_rows=2)
     assert project.run("--dry_run", "--to_step", "parse").code == 0
     before = project.snapshot()
@@ -117,7 +115,7 @@ def test_growth_cuts_what_it_appends_and_leaves_the_rest_as_it_was(project: Proj
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_run_whose_parts_are_larger_than_today_keeps_them_when_it_grows(
+def test_a_run_with_parts_larger_than_the_current_limit_keeps_them_when_it_grows(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(project, {"limit_items": 3})
@@ -136,7 +134,7 @@ def test_a_run_whose_parts_are_larger_than_today_keeps_them_when_it_grows(
     assert {part["rows"] for part in found if "step" in part} == {2}
 
 
-def test_the_plan_says_what_will_be_cut_and_what_was(project: Project) -> None:
+def test_the_plan_says_what_will_be_split_and_what_was(project: Project) -> None:
     configure(project, max_rows=4)
     said = "files takes at most 4 requests and 200,000,000 bytes per job"
     assert f"{said}; larger parts will be split" in project.call("plan", "--run_id", "r").prose
@@ -147,7 +145,7 @@ def test_the_plan_says_what_will_be_cut_and_what_was(project: Project) -> None:
     assert document["limits"] == [f"parts are split: {said}"]
 
 
-def test_limits_that_change_cut_a_run_anew_only_when_it_is_forced(project: Project) -> None:
+def test_changed_limits_split_a_run_again_only_by_force(project: Project) -> None:
     configure(project)
     assert project.run("--dry_run", "--to_step", "parse").code == 0
     configure(project, max_rows=4)

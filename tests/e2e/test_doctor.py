@@ -45,7 +45,7 @@ def cut_off(project: Project, after: int = 9) -> None:
 # --- what is well ----------------------------------------------------------------------------------------------------
 
 
-def test_a_finished_run_is_healthy_and_its_disk_use_is_told_by_trial_and_phase(project: Project) -> None:
+def test_a_finished_run_is_healthy_and_its_disk_use_is_shown_by_trial_and_phase(project: Project) -> None:
     project.given_run("--prompt_sets", "main,other")
     document = examined(project)
     assert (document["healthy"], document["status"], document["findings"]) == (True, "finished", [])
@@ -61,12 +61,12 @@ def test_a_finished_run_is_healthy_and_its_disk_use_is_told_by_trial_and_phase(p
 
 
 @pytest.mark.parametrize("step", ["prepare", "build", "submit", "poll", "parse", "stats"])
-def test_a_run_that_was_left_after_any_step_has_nothing_to_mend(project: Project, step: str) -> None:
+def test_a_run_left_after_any_step_has_nothing_to_fix(project: Project, step: str) -> None:
     project.given_run("--to_step", step)
     assert findings(project) == []
 
 
-def test_a_run_that_was_stopped_on_request_has_nothing_to_mend(project: Project) -> None:
+def test_a_run_stopped_on_request_has_nothing_to_fix(project: Project) -> None:
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 9 else None)
     assert project.run().code == 5
@@ -76,7 +76,7 @@ def test_a_run_that_was_stopped_on_request_has_nothing_to_mend(project: Project)
     assert (document["status"], document["findings"]) == ("stopped", [])
 
 
-def test_there_has_to_be_such_a_run(project: Project) -> None:
+def test_an_unknown_run_is_refused_with_the_known_ones(project: Project) -> None:
     project.given_run(run_id="first")
     outcome = project.call("doctor", "second")
     assert outcome.code == 2
@@ -88,7 +88,7 @@ def test_there_has_to_be_such_a_run(project: Project) -> None:
 
 @pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("number", "damage"), [(0, "delete"), (1, "tear"), (2, "another")])
-def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is_named(
+def test_any_damaged_file_is_found_and_fixed_by_the_named_command(
     project: Project, number: int, damage: str, stride: int
 ) -> None:
     """Each file once in ``make test``, with one kind of damage; with every kind among the slow tests."""
@@ -118,7 +118,7 @@ def test_whichever_file_is_damaged_it_is_found_and_mended_by_the_command_that_is
         shutil.copytree(whole, project.run_root())
 
 
-def test_what_was_set_aside_is_a_note_and_its_command_removes_it(project: Project) -> None:
+def test_a_damaged_file_that_was_renamed_is_a_note_and_its_command_removes_it(project: Project) -> None:
     project.given_run()
     (results(project) / "costs.json").write_text("{")
     assert the_one(project, "artifact")["command"] == RESUME
@@ -131,7 +131,7 @@ def test_what_was_set_aside_is_a_note_and_its_command_removes_it(project: Projec
     assert findings(project) == []
 
 
-def test_torn_and_damaged_lines_of_a_run_that_was_cut_off_are_found_and_mended(project: Project) -> None:
+def test_torn_and_damaged_lines_of_an_interrupted_run_are_found_and_fixed(project: Project) -> None:
     cut_off(project)
     journal = results(project) / "jobs.journal.jsonl"
     rows = next(path for path in results(project).glob("*/results.partial.jsonl"))
@@ -168,7 +168,7 @@ def test_a_damaged_row_of_unfinished_answers_is_found(project: Project) -> None:
     assert findings(project, grave=True) == []
 
 
-def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project: Project) -> None:
+def test_requests_of_unrecorded_parts_are_moved_aside_and_built_again(project: Project) -> None:
     project.given_run("--to_step", "build")
     path = project.run_root() / "batch_inputs" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
@@ -179,7 +179,7 @@ def test_requests_whose_parts_are_not_named_are_put_aside_and_built_anew(project
 
 
 @pytest.mark.parametrize("name", ["batch_inputs/manifest.json", f"{SLUG}/results/trial_manifest.json"])
-def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: str) -> None:
+def test_a_folder_in_place_of_a_record_is_moved_aside(project: Project, name: str) -> None:
     project.given_run()
     path = project.run_root() / name
     path.unlink()
@@ -190,7 +190,7 @@ def test_a_folder_in_the_place_of_a_record_is_put_aside(project: Project, name: 
     assert findings(project, grave=True) == []
 
 
-def test_a_configuration_that_was_changed_by_hand_within_the_run_is_found(project: Project) -> None:
+def test_a_manually_changed_configuration_copy_is_found(project: Project) -> None:
     project.given_run()
     path = project.run_root() / "effective_config.yaml"
     path.write_text(path.read_text().replace("top_k: 50", "top_k: 51"))
@@ -201,7 +201,7 @@ def test_a_configuration_that_was_changed_by_hand_within_the_run_is_found(projec
 
 
 @pytest.mark.parametrize("damage", ["lost", "garbled"])
-def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(project: Project, damage: str) -> None:
+def test_without_a_state_the_command_recovers_the_starting_configuration(project: Project, damage: str) -> None:
     shutil.copytree(project.root / "config", project.root / "mine")
     assert project.run("--config", "mine/eval_config.yaml", "--limit_items", "2").code == 0
     before = fake_provider.CALLS.total()
@@ -220,7 +220,7 @@ def test_without_a_state_the_command_finds_out_what_the_run_was_started_with(pro
 
 
 @pytest.mark.parametrize("damage", ["lost", "garbled"])
-def test_without_a_state_the_command_finishes_what_was_begun_though_its_configuration_has_changed(
+def test_without_a_state_the_command_finishes_the_run_although_its_configuration_has_changed(
     project: Project, damage: str
 ) -> None:
     project.given_run(run_id="whole")
@@ -242,7 +242,7 @@ def test_without_a_state_the_command_finishes_what_was_begun_though_its_configur
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_commands_name_the_folder_of_the_runs_where_it_is_not_the_usual_one(project: Project) -> None:
+def test_commands_name_the_folder_of_the_runs_unless_it_is_the_default(project: Project) -> None:
     assert project.run("--experiments_dir", "some where").code == 0
     folder = project.root / "some where" / "run_r"
     (folder / SLUG / "results" / "costs.json").unlink()
@@ -254,7 +254,7 @@ def test_commands_name_the_folder_of_the_runs_where_it_is_not_the_usual_one(proj
     assert project.call("doctor", "r", "--experiments_dir", "some where").code == 0
 
 
-def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> None:
+def test_the_text_output_names_each_problem_and_each_command_once(project: Project) -> None:
     project.given_run()
     (results(project) / "costs.json").write_text("{")
     (project.run_root() / "STOP_REQUESTED").touch()
@@ -269,7 +269,7 @@ def test_people_read_what_is_wrong_and_each_command_once(project: Project) -> No
 # --- processes -------------------------------------------------------------------------------------------------------
 
 
-def test_a_request_to_stop_without_a_process_is_stale_and_stops_nobody(project: Project) -> None:
+def test_a_stop_request_without_a_process_is_stale_and_stops_nothing(project: Project) -> None:
     project.given_run("--to_step", "parse")
     (project.run_root() / "STOP_REQUESTED").write_text("stop\n")
     found = the_one(project, "stop_sentinel")
@@ -279,7 +279,7 @@ def test_a_request_to_stop_without_a_process_is_stale_and_stops_nobody(project: 
     assert (document["status"], document["findings"]) == ("finished", [])
 
 
-def test_what_a_killed_process_left_is_found_and_gone_after_the_resume(project: Project) -> None:
+def test_leftovers_of_a_killed_process_are_found_and_removed_by_the_resume(project: Project) -> None:
     def die(_: object) -> None:
         if fake_provider.CALLS.total() == 9:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -299,7 +299,7 @@ def test_what_a_killed_process_left_is_found_and_gone_after_the_resume(project: 
     assert (document["status"], document["findings"]) == ("finished", [])
 
 
-def test_a_run_that_a_process_works_on_is_no_illness_and_what_it_has_in_hand_is_not_judged(project: Project) -> None:
+def test_a_running_run_is_healthy_and_its_unfinished_work_is_not_judged(project: Project) -> None:
     seen = []
 
     def look(_: object) -> None:
@@ -316,7 +316,9 @@ def test_a_run_that_a_process_works_on_is_no_illness_and_what_it_has_in_hand_is_
     assert "promptrial stop --run_id r" in note["meaning"]
 
 
-def test_a_suspended_process_is_told_from_a_working_one_and_goes_on_by_the_command(project: Project) -> None:
+def test_a_suspended_process_is_distinguished_from_a_running_one_and_continues_with_the_command(
+    project: Project,
+) -> None:
     def suspend(_: object) -> None:
         if fake_provider.CALLS.total() == 9:
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -339,7 +341,7 @@ def test_a_suspended_process_is_told_from_a_working_one_and_goes_on_by_the_comma
     assert findings(project) == []
 
 
-def test_where_locks_cannot_be_asked_a_holder_that_fell_silent_blocks_nobody(
+def test_without_file_locks_a_holder_that_fell_silent_does_not_block_others(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.given_run("--to_step", "parse")
@@ -355,7 +357,7 @@ def test_where_locks_cannot_be_asked_a_holder_that_fell_silent_blocks_nobody(
     assert findings(project) == []
 
 
-def test_a_phase_that_failed_is_told_with_its_reason(project: Project) -> None:
+def test_a_failed_phase_is_reported_with_its_reason(project: Project) -> None:
     project.given_run("--to_step", "poll")
     (results(project) / "predictions.csv").mkdir()
     assert project.run("--resume").code == 1
@@ -367,7 +369,7 @@ def test_a_phase_that_failed_is_told_with_its_reason(project: Project) -> None:
     assert findings(project) == []
 
 
-def test_a_failed_run_whose_configuration_has_changed_gets_the_one_command_that_works(project: Project) -> None:
+def test_a_failed_run_with_a_changed_configuration_gets_one_command_that_works(project: Project) -> None:
     project.given_run("--to_step", "poll")
     (results(project) / "predictions.csv").mkdir()
     assert project.run("--resume").code == 1
@@ -381,7 +383,7 @@ def test_a_failed_run_whose_configuration_has_changed_gets_the_one_command_that_
     assert findings(project, grave=True) == []
 
 
-def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) -> None:
+def test_a_phase_completed_only_according_to_the_state_is_found(project: Project) -> None:
     project.given_run("--to_step", "score")
     path = project.run_root() / "run_state.json"
     state = json.loads(path.read_text())
@@ -396,7 +398,7 @@ def test_a_phase_that_only_the_state_calls_completed_is_found(project: Project) 
 # --- what a resume would meet ----------------------------------------------------------------------------------------
 
 
-def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes_it_as_it_was_begun(
+def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes_it_with_the_old_prompt(
     project: Project,
 ) -> None:
     project.given_run(run_id="whole")
@@ -420,7 +422,7 @@ def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes
     assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_configuration_that_is_gone_or_broken_after_the_run_has_finished_is_a_note(project: Project) -> None:
+def test_a_missing_or_invalid_configuration_of_a_finished_run_is_a_note(project: Project) -> None:
     project.given_run()
     whole = project.config.read_text()
     project.config.write_text("models: [\n")
@@ -441,7 +443,7 @@ def test_questions_that_changed_are_a_note_because_the_run_keeps_its_own(project
     assert "closed.jsonl has changed" in found["meaning"]
 
 
-def test_what_another_version_of_the_program_wrote_is_found_and_made_anew(
+def test_files_written_by_another_version_of_the_program_are_found_and_made_again(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.given_run()
@@ -465,7 +467,7 @@ def test_what_another_version_of_the_program_wrote_is_found_and_made_anew(
         ),
     ],
 )
-def test_what_was_made_with_other_scorers_or_values_is_not_put_down_to_the_program(
+def test_files_made_with_other_scorers_or_values_are_not_blamed_on_the_program_version(
     project: Project, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], said: str
 ) -> None:
     shutil.copy(Path(__file__).parents[2] / "docs/examples/polite.py", project.root / "config")
@@ -480,9 +482,7 @@ def test_what_was_made_with_other_scorers_or_values_is_not_put_down_to_the_progr
         assert findings(project) == []
 
 
-def test_a_value_of_the_environment_that_is_not_there_is_named(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_environment_variable_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.write_config({"models": {"m1": {"id": "${MODEL_OF_MINE}"}}})
     monkeypatch.setenv("MODEL_OF_MINE", "vendor/secret-model")
     assert project.run("--to_step", "parse").code == 0
@@ -496,7 +496,9 @@ def test_a_value_of_the_environment_that_is_not_there_is_named(
     assert findings(project) == []
 
 
-def test_too_little_room_for_what_is_left_is_found(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_for_the_remaining_work_is_found(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.given_run("--to_step", "build")
     monkeypatch.setattr(space, "_free", lambda _folder: 1_000_000)
     found = the_one(project, "disk_space")
@@ -519,7 +521,7 @@ def fake_registry() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-def test_a_run_of_an_older_tool_is_named_as_such_and_migrated_by_the_command(project: Project, version: str) -> None:
+def test_a_run_of_the_predecessor_is_named_as_such_and_migrated_by_the_command(project: Project, version: str) -> None:
     root = project.run_root()
     older_runs.lay_out_run(root, version)
     found = the_one(project, "legacy")

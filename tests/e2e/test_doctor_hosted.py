@@ -46,7 +46,7 @@ def test_a_finished_hosted_run_is_healthy_from_a_shell_too(hosted: HostedProject
     assert outcome.stdout.startswith("run r: finished, nothing to fix")
 
 
-def test_jobs_that_nobody_waits_for_are_paid_for_and_not_here(hosted: HostedProject) -> None:
+def test_submitted_jobs_without_fetched_answers_are_reported_as_billed_and_missing(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "submit").code == 0
     found = findings(hosted.project, "billed_missing")
     assert len(found) == len(hosted.jobs()) == 4
@@ -78,7 +78,7 @@ def test_answers_that_were_paid_for_and_are_lost_are_fetched_again_by_the_comman
     hosted.paid_once()
 
 
-def test_results_with_fewer_answers_than_came_are_put_aside_and_fetched_again(hosted: HostedProject) -> None:
+def test_results_with_fewer_answers_than_received_are_moved_aside_and_fetched_again(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "poll").code == 0
     answers = min(hosted.results().glob("t0_*/results.jsonl"))
     whole = answers.read_bytes()
@@ -94,7 +94,7 @@ def test_results_with_fewer_answers_than_came_are_put_aside_and_fetched_again(ho
     hosted.paid_once()
 
 
-def test_answers_of_an_attempt_that_ended_early_are_missed_if_they_are_lost_before_the_part_is_whole(
+def test_lost_answers_of_an_attempt_that_ended_early_are_found_before_the_part_is_complete(
     hosted: HostedProject,
 ) -> None:
     hosted.emulator.fault("F10", "create_job", variant="expired")
@@ -124,7 +124,7 @@ def test_a_parked_part_is_an_error_until_a_resume_has_found_its_job(hosted: Host
     hosted.paid_once()
 
 
-def test_a_job_that_was_being_asked_for_is_a_warning(hosted: HostedProject) -> None:
+def test_a_job_whose_creation_was_interrupted_is_a_warning(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "submit").code == 0
     edited(hosted, "t0_control_p001", status="submitting", job=None)
     found = the_one(hosted.project, "unknown_intent")
@@ -138,7 +138,7 @@ def test_a_job_that_was_being_asked_for_is_a_warning(hosted: HostedProject) -> N
 # --- jobs that no part claims ----------------------------------------------------------------------------------------
 
 
-def test_a_job_that_only_its_breadcrumb_names_is_adopted_by_the_command(hosted: HostedProject) -> None:
+def test_a_job_named_only_by_its_breadcrumb_file_is_adopted_by_the_command(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "build").code == 0
     path = hosted.results() / "trial_manifest.json"
     earlier = path.read_bytes()
@@ -153,7 +153,7 @@ def test_a_job_that_only_its_breadcrumb_names_is_adopted_by_the_command(hosted: 
     assert len(hosted.jobs()) == 4
 
 
-def test_a_breadcrumb_that_cannot_be_read_counts_only_where_nothing_else_names_the_job(hosted: HostedProject) -> None:
+def test_an_unreadable_breadcrumb_matters_only_if_nothing_else_names_the_job(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "build").code == 0
     path = hosted.results() / "trial_manifest.json"
     earlier = path.read_bytes()
@@ -178,7 +178,7 @@ urllib.request.urlopen(urllib.request.Request(url, method="DELETE", headers=head
 """
 
 
-def test_jobs_of_a_trial_that_the_run_has_no_more_are_stopped_at_the_vendor_and_put_away(
+def test_jobs_of_a_removed_trial_are_stopped_at_the_vendor_and_filed_away(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stuck = hosted.emulator
@@ -213,7 +213,7 @@ def name(found: dict[str, Any]) -> str:
     return word
 
 
-def test_a_job_that_asks_what_is_not_asked_any_more_is_told_and_only_a_note_once_the_part_is_home(
+def test_a_superseded_job_is_a_warning_and_only_a_note_once_the_part_is_fetched(
     hosted: HostedProject,
 ) -> None:
     assert hosted.run("--to_step", "submit").code == 0
@@ -232,7 +232,7 @@ def test_a_job_that_asks_what_is_not_asked_any_more_is_told_and_only_a_note_once
     assert name(first) != name(second)
 
 
-def test_a_job_that_came_to_be_after_it_was_given_up_is_told_with_what_became_of_it(hosted: HostedProject) -> None:
+def test_a_job_created_after_it_was_given_up_is_reported_with_its_outcome(hosted: HostedProject) -> None:
     hosted.emulator.fault("F8", "create_job", variant="error", delay_s=1e6, count=-1)
     assert hosted.run("--parts_per_dataset", "1").code == 1
     assert len(findings(hosted.project, "unknown_intent")) == 2
@@ -248,7 +248,7 @@ def test_a_job_that_came_to_be_after_it_was_given_up_is_told_with_what_became_of
     assert examined(hosted.project)["healthy"]
 
 
-def test_requests_that_stayed_unanswered_are_a_note(hosted: HostedProject) -> None:
+def test_requests_that_remain_unanswered_are_a_note(hosted: HostedProject) -> None:
     hosted.emulator.fault("F10", "create_job", variant="expired", count=-1)
     assert hosted.run("--parts_per_dataset", "1").code == 0
     found = findings(hosted.project, "unanswered")
@@ -261,7 +261,7 @@ def test_requests_that_stayed_unanswered_are_a_note(hosted: HostedProject) -> No
 # --- dry runs --------------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_that_lost_its_state_is_never_taken_to_a_real_provider(hosted: HostedProject) -> None:
+def test_a_dry_run_that_lost_its_state_never_calls_a_real_provider(hosted: HostedProject) -> None:
     assert hosted.run("--dry_run", "--to_step", "report").code == 0
     (hosted.project.run_root() / "run_state.json").write_text("{")
     (found,) = [each for each in findings(hosted.project) if each["severity"] == "error"]
@@ -273,7 +273,7 @@ def test_a_dry_run_that_lost_its_state_is_never_taken_to_a_real_provider(hosted:
     assert examined(hosted.project)["healthy"]
 
 
-def test_the_job_of_an_arm_with_a_provider_of_its_own_is_stopped_there_in_the_account_that_it_was_made_in(
+def test_the_job_of_an_arm_with_its_own_provider_is_stopped_in_the_account_that_created_it(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")

@@ -81,7 +81,7 @@ def test_a_run_of_an_earlier_version_resumes_with_nothing_to_do_but_its_report(e
 
 
 @pytest.mark.parametrize("name", ["embedded", "hosted", "older"])
-def test_its_answers_are_read_and_scored_again_to_the_same_bytes(earlier: Project, name: str) -> None:
+def test_answers_of_an_earlier_version_are_read_and_scored_again_to_the_same_bytes(earlier: Project, name: str) -> None:
     root = earlier.run_root(name)
     kept = ("/results/predictions.csv", "/results/per_item_scores.csv")
     before = {path: digest for path, digest in digests(root).items() if path.endswith(kept)}
@@ -94,7 +94,9 @@ def test_its_answers_are_read_and_scored_again_to_the_same_bytes(earlier: Projec
 
 
 @pytest.mark.parametrize("name", ["embedded", "hosted", "older"])
-def test_its_report_can_be_written_again_from_its_own_statistics(earlier: Project, name: str) -> None:
+def test_the_report_of_an_earlier_version_can_be_written_again_from_its_own_statistics(
+    earlier: Project, name: str
+) -> None:
     root = earlier.run_root(name)
     statistics = {path: digest for path, digest in digests(root).items() if path.endswith("significance.json")}
     for page in root.glob("*/reports/report.md"):
@@ -106,7 +108,7 @@ def test_its_report_can_be_written_again_from_its_own_statistics(earlier: Projec
 
 
 @pytest.mark.parametrize("name", ["embedded", "hosted", "older"])
-def test_everything_that_is_made_from_its_answers_is_made_again_to_the_same_bytes(
+def test_everything_derived_from_answers_of_an_earlier_version_is_made_again_to_the_same_bytes(
     before_open_core: Project, name: str
 ) -> None:
     root = before_open_core.run_root(name)

@@ -91,7 +91,7 @@ def test_the_same_configuration_run_twice_gives_the_same_bytes_but_for_the_run_i
     assert manifest["prompts"]["treatment"]["tokens"] > manifest["prompts"]["control"]["tokens"]
 
 
-def test_a_killed_run_resumes_to_the_bytes_of_one_that_was_not(whole: Path, tmp_path: Path) -> None:
+def test_a_killed_run_resumes_to_the_same_bytes_as_an_uninterrupted_one(whole: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.DEVNULL) as process:
         wait_for_rows(tmp_path, "cut", 3)
         process.kill()
@@ -116,7 +116,7 @@ def test_stop_run_ends_a_run_within_its_current_request_and_a_resume_finishes_it
     resume(tmp_path, whole)
 
 
-def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(whole: Path, tmp_path: Path) -> None:
+def test_ctrl_c_twice_exits_immediately_with_130_and_the_run_can_be_resumed(whole: Path, tmp_path: Path) -> None:
     with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         wait_for_rows(tmp_path, "cut", 2)
         process.send_signal(signal.SIGINT)
@@ -130,7 +130,7 @@ def test_ctrl_c_twice_ends_at_once_with_130_and_the_run_can_be_resumed(whole: Pa
     resume(tmp_path, whole)
 
 
-def test_stop_now_does_not_wait_for_the_request_in_work_and_a_watcher_sees_it_all(whole: Path, tmp_path: Path) -> None:
+def test_stop_now_does_not_wait_for_the_current_request_and_a_watcher_sees_it(whole: Path, tmp_path: Path) -> None:
     where = ["--experiments_dir", str(tmp_path), "--run_id", "cut"]
     watch = [sys.executable, "-m", "promptrial", "status", "--watch", "--json", *where]
     with subprocess.Popen(command(tmp_path, "cut", *ITEMS), cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:

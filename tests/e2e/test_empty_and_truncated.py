@@ -61,7 +61,7 @@ def scored(hosted: HostedProject, column: str = "n_samples") -> list[Any]:
 
 
 @pytest.mark.parametrize("case", EMPTY)
-def test_a_response_without_an_answer_is_missing_and_no_abstention(hosted: HostedProject, case: str) -> None:
+def test_a_response_without_an_answer_is_missing_and_not_an_abstention(hosted: HostedProject, case: str) -> None:
     reason, fault = EMPTY[case]
     spoil(hosted, **fault)
     outcome = hosted.run("--to_step", "report")
@@ -92,7 +92,7 @@ def test_responses_without_an_answer_were_paid_for(hosted: HostedProject) -> Non
     assert empty["tokens_unknown"] == 0
 
 
-def test_failed_requests_keep_the_tokens_that_they_were_billed(hosted: HostedProject) -> None:
+def test_failed_requests_keep_the_tokens_they_were_billed_for(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "costs", run_id="whole").code == 0
     spoil(hosted, variant="billed")
     assert hosted.run("--to_step", "costs").code == 0
@@ -102,7 +102,7 @@ def test_failed_requests_keep_the_tokens_that_they_were_billed(hosted: HostedPro
     assert (failed["answered"], failed["total_tokens"], failed["usd"]) == (0, whole["total_tokens"], whole["usd"])
 
 
-def test_odd_usage_is_unknown_and_the_answers_count(hosted: HostedProject) -> None:
+def test_invalid_usage_is_unknown_and_the_answers_count(hosted: HostedProject) -> None:
     spoil(hosted, variant="odd_usage", share=0.5)
     outcome = hosted.run("--to_step", "report")
     assert outcome.code == 0, outcome.err
@@ -115,7 +115,7 @@ def test_odd_usage_is_unknown_and_the_answers_count(hosted: HostedProject) -> No
 
 
 @pytest.mark.parametrize("variant", ["reasoning_field", "think_tags", "think_end_tag"])
-def test_reasoning_is_kept_apart_from_the_answer_and_not_scored(hosted: HostedProject, variant: str) -> None:
+def test_reasoning_is_kept_separate_from_the_answer_and_not_scored(hosted: HostedProject, variant: str) -> None:
     assert hosted.run("--to_step", "score", run_id="plain").code == 0
     spoil(hosted, variant=variant)
     outcome = hosted.run("--to_step", "report")
@@ -132,7 +132,7 @@ def test_reasoning_is_kept_apart_from_the_answer_and_not_scored(hosted: HostedPr
     assert "reasoning (kept, but not scored): 14 in the control arm and 14 in the treatment arm" in page
 
 
-def test_a_model_may_have_what_stands_between_think_tags_scored(hosted: HostedProject) -> None:
+def test_a_model_can_be_configured_to_score_text_between_think_tags(hosted: HostedProject) -> None:
     models = configuration()["models"]
     models["m1"]["think_tags"] = "as_answer"
     hosted.project.write_config(configuration({"models": models}))
@@ -143,7 +143,7 @@ def test_a_model_may_have_what_stands_between_think_tags_scored(hosted: HostedPr
     assert {row.get("reasoning") for row in rows} == {None}
 
 
-def test_reasoning_that_appears_late_begins_the_table_again_and_loses_nothing(hosted: HostedProject) -> None:
+def test_reasoning_that_first_appears_late_restarts_the_table_without_loss(hosted: HostedProject) -> None:
     assert hosted.run(run_id="plain").code == 0
     spoil(hosted, variant="think_tags", share=0.3, nth=4, count=1)
     assert hosted.run("--no_sharing").code == 0
@@ -155,7 +155,7 @@ def test_reasoning_that_appears_late_begins_the_table_again_and_loses_nothing(ho
     assert report_of(hosted)["arms"]["treatment"]["answered"] == N
 
 
-def test_how_think_tags_are_read_changes_the_configuration_only_where_it_is_not_the_default(
+def test_the_treatment_of_think_tags_is_recorded_only_if_it_is_not_the_default(
     hosted: HostedProject,
 ) -> None:
     def written() -> dict[str, Any]:
@@ -180,7 +180,7 @@ def test_a_vendors_refusal_text_is_the_answer(hosted: HostedProject) -> None:
     assert set(scored(hosted)) == {1}
 
 
-def test_cut_answers_are_scored_and_counted_and_warned_of(hosted: HostedProject) -> None:
+def test_truncated_answers_are_scored_counted_and_warned_about(hosted: HostedProject) -> None:
     spoil(hosted, variant="length", share=0.25)
     outcome = hosted.run("--to_step", "report")
     assert outcome.code == 0, outcome.err
@@ -193,7 +193,7 @@ def test_cut_answers_are_scored_and_counted_and_warned_of(hosted: HostedProject)
     assert set(scored(hosted)) == {1}
 
 
-def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_mend(hosted: HostedProject) -> None:
+def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_fix(hosted: HostedProject) -> None:
     spoil(hosted, variant="length", share=0.25, nth=1, count=1)
     spoil(hosted, variant="reasoning_alone", share=0.3, nth=4, count=1)
     assert hosted.run("--to_step", "report").code == 0
@@ -205,7 +205,7 @@ def test_the_doctor_lists_empty_and_truncated_answers_and_finds_nothing_to_mend(
     assert hosted.project.call("doctor", "r").code == 0
 
 
-def test_a_report_of_answers_that_are_whole_warns_of_nothing(hosted: HostedProject) -> None:
+def test_a_report_of_complete_answers_has_no_warning(hosted: HostedProject) -> None:
     outcome = hosted.run("--to_step", "report")
     assert "Warning" not in first_screen(hosted)
     for kind in ("missing answers", "answers cut off", "unequal losses"):

@@ -18,7 +18,7 @@ def explain(project: Project, *phase: str) -> list[str]:
     return outcome.out.splitlines()
 
 
-def test_the_arms_whose_answers_are_not_there_are_named(project: Project) -> None:
+def test_arms_with_missing_answers_are_named(project: Project) -> None:
     project.given_run("--to_step", "build")
     lines = explain(project, "poll")
     assert lines[0].startswith("poll would run: ")
@@ -44,19 +44,19 @@ def test_a_phase_that_is_done_says_what_it_made(project: Project) -> None:
     assert any("per_item_scores" in line for line in explain(project, "score")[1:])
 
 
-def test_what_runs_again_for_another_phase_says_so(project: Project) -> None:
+def test_a_phase_that_runs_again_because_of_another_names_it(project: Project) -> None:
     project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     assert explain(project, "stats") == ["stats would run: score runs again", RESUME]
 
 
-def test_a_phase_that_there_is_not_is_answered_with_the_nearest(project: Project) -> None:
+def test_an_unknown_phase_is_answered_with_the_nearest(project: Project) -> None:
     outcome = project.call("explain", "r", "scor")
     assert (outcome.code, outcome.out) == (2, "")
     assert "unknown phase 'scor'; did you mean 'score'?" in outcome.err
 
 
-def test_without_a_phase_all_are_explained_and_without_a_run_the_newest_which_is_said(project: Project) -> None:
+def test_without_a_phase_all_are_explained_and_without_a_run_the_newest_is_used_and_named(project: Project) -> None:
     project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     lines = explain(project)
@@ -79,12 +79,12 @@ def test_the_run_may_be_named_by_a_flag_as_in_other_commands(project: Project) -
         assert outcome.out.startswith("stats would be skipped"), words
 
 
-def test_two_runs_or_a_phase_that_there_is_not_are_refused_beside_the_flag(project: Project) -> None:
+def test_two_runs_or_an_unknown_phase_are_refused_beside_the_flag(project: Project) -> None:
     assert "two runs are named: a and r" in project.call("explain", "a", "stats", "--run_id", "r").err
     assert "unknown phase 'stat'; did you mean 'stats'?" in project.call("explain", "stat", "--run_id", "r").err
 
 
-def test_on_a_terminal_no_sentence_is_wider_than_it_and_the_command_is_whole(project: Project) -> None:
+def test_no_sentence_is_wider_than_the_terminal_and_the_command_is_not_split(project: Project) -> None:
     project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     with at_a_terminal(project, "explain", "r", "score", columns=50) as terminal:

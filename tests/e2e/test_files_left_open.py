@@ -35,12 +35,12 @@ def without_collection() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("flags", [(), ("--to_step", "submit"), ("--to_step", "poll")])
-def test_a_run_that_is_over_or_stops_between_phases_holds_none(project: Project, flags: tuple[str, ...]) -> None:
+def test_a_run_that_ended_or_stopped_between_phases_has_no_open_file(project: Project, flags: tuple[str, ...]) -> None:
     assert project.run(*flags).code == 0
     assert held(project.run_root()) == []
 
 
-def test_a_run_whose_part_fails_holds_none(hosted: HostedProject) -> None:
+def test_a_run_with_a_failed_part_has_no_open_file(hosted: HostedProject) -> None:
     hosted.emulator.fault("F2", "create_job", count=-1)
     assert hosted.run().code == 1
     assert held(hosted.project.run_root()) == []

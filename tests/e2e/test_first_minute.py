@@ -62,7 +62,7 @@ def test_one_command_leads_from_a_table_and_two_prompts_to_a_verdict(desk: Proje
     assert kept()["max_new_tokens"] == {"open_book": 16, "closed_book": 16}
 
 
-def test_its_configuration_is_kept_and_the_run_is_resumed_grown_and_repeated_by_it(desk: Project) -> None:
+def test_the_configuration_of_a_try_is_kept_and_can_resume_grow_and_repeat_the_run(desk: Project) -> None:
     outcome = tried(desk, "-n", "6")
     Path("B.txt").write_text("Changed since.\n")  # the try has a copy of its own
     again = desk.call("resume", "r")
@@ -76,7 +76,7 @@ def test_its_configuration_is_kept_and_the_run_is_resumed_grown_and_repeated_by_
     assert repeated.code == 0, repeated.err
 
 
-def test_it_says_how_to_keep_it_and_that_command_works(desk: Project) -> None:
+def test_a_try_prints_the_command_that_keeps_it_and_it_works(desk: Project) -> None:
     outcome = tried(desk, "-n", "99")
     assert "Ask more questions" not in outcome.out, "all questions were asked"
     (command,) = re.findall(r"^Keep it as your own files: promptrial (.*)$", outcome.out, re.MULTILINE)
@@ -97,7 +97,7 @@ def test_several_treatments_are_arms_of_one_trial(desk: Project) -> None:
     }  # fmt: skip
 
 
-def test_a_prompt_that_is_a_text_is_named_with_its_length_and_a_path_that_is_not_there_is_none(desk: Project) -> None:
+def test_a_prompt_text_is_reported_with_its_length_and_a_missing_path_is_not_taken_for_a_text(desk: Project) -> None:
     given = ("--questions", "q.csv", "-n", "6", "--run_id", "r", *HOSTED)
     mistyped = desk.call("try", "--control", "A.txt", "--treatment", "prompts/short", *given)
     assert mistyped.code == 2
@@ -109,7 +109,7 @@ def test_a_prompt_that_is_a_text_is_named_with_its_length_and_a_path_that_is_not
     assert not any(line.startswith("control: text") for line in lines)
 
 
-def test_for_programs_the_result_alone_is_on_stdout(desk: Project) -> None:
+def test_with_json_only_the_result_is_on_stdout(desk: Project) -> None:
     outcome = tried(desk, "-n", "6", "--json")
     assert json.loads(outcome.out)["run_id"] == "r"
 
@@ -125,7 +125,7 @@ def test_for_programs_the_result_alone_is_on_stdout(desk: Project) -> None:
         ({"--run_id": "../x"}, "--run_id '../x'"),
     ],
 )
-def test_what_is_wrong_is_said_before_anything_is_written(desk: Project, changes: dict[str, str], message: str) -> None:
+def test_errors_are_reported_before_anything_is_written(desk: Project, changes: dict[str, str], message: str) -> None:
     Path("bad.jsonl").write_text('{"question": "a", "answer": "b"}\n{"question": \n')
     before = everything(desk.root)
     given = {"--control": "A.txt", "--treatment": "B.txt", "--questions": "q.csv", "--model": HOSTED[1]} | changes
@@ -177,7 +177,7 @@ def test_a_try_that_was_stopped_ends_with_5_and_is_resumed_by_the_command_that_i
     assert records.load(Path("experiments/run_r/run_state.json"), RunState).phases["report"].status == "completed"
 
 
-def test_columns_and_an_encoding_that_an_error_asks_for_are_flags_and_are_kept(desk: Project) -> None:
+def test_columns_and_encoding_that_an_error_asks_for_can_be_given_as_flags_and_are_kept(desk: Project) -> None:
     Path("f.csv").write_bytes("Frage,Antwort\nWo liegt Köln?,am Rhein\nWo liegt Zürich?,am See\n".encode("cp1252"))
     given = ("--questions", "f.csv", "--control", "A.txt", "--treatment", "B.txt", *HOSTED)
     first = desk.call("init", "mine", *given)
@@ -198,7 +198,7 @@ def test_columns_and_an_encoding_that_an_error_asks_for_are_flags_and_are_kept(d
     assert "--columns question=Frage,answers=Antwort --encoding cp1252" in tried.out
 
 
-def test_a_separator_is_asked_for_before_anything_is_asked_and_is_a_flag(desk: Project) -> None:
+def test_a_missing_separator_is_reported_before_anything_is_asked_and_can_be_given_as_a_flag(desk: Project) -> None:
     Path("s.csv").write_text("question,answer\nQ?,mercury; quicksilver\nP?,iron;steel\n")
     given = ("--questions", "s.csv", "--control", "A.txt", "--treatment", "B.txt", *HOSTED)
     asked = """datasets.questions: column 'answer': some answers hold ";", and each cell is read as one answer; """
@@ -232,7 +232,7 @@ def test_the_command_that_keeps_a_try_makes_the_same_requests(desk: Project) -> 
 # --- init -------------------------------------------------------------------------------------------------------------
 
 
-def test_without_flags_it_writes_what_run_and_plan_look_for_and_both_work(desk: Project) -> None:
+def test_init_without_flags_writes_the_files_that_run_and_plan_look_for(desk: Project) -> None:
     outcome = desk.call("init")
     assert outcome.code == 0, outcome.err
     names = {"eval_config.yaml", "prompts/control.txt", "prompts/treatment.txt", "questions.csv"}
@@ -243,7 +243,7 @@ def test_without_flags_it_writes_what_run_and_plan_look_for_and_both_work(desk: 
     assert desk.call("plan").code == 0
 
 
-def test_what_it_wrote_runs_and_says_what_it_found(desk: Project) -> None:
+def test_the_written_configuration_runs_and_says_what_was_found(desk: Project) -> None:
     outcome = desk.call(
         "init", "mine", "--questions", "q.csv", "--control", "A.txt", "--treatment", "Be brief.", *HOSTED
     )
@@ -273,7 +273,7 @@ def test_folders_and_files_of_any_name_are_written_and_read(desk: Project, folde
     assert desk.call("run", "--config", f"{folder}/eval_config.yaml").code == 0
 
 
-def test_paths_hold_where_the_folder_is_a_link_to_one_elsewhere(desk: Project) -> None:
+def test_paths_are_right_if_the_folder_is_a_link(desk: Project) -> None:
     Path("far/away").mkdir(parents=True)
     Path("link").symlink_to("far/away")
     outcome = desk.call("init", "link", "--questions", "q.csv", "--control", "A.txt", *HOSTED)
@@ -306,7 +306,7 @@ def test_a_prompt_may_speak_of_variables_and_braces(desk: Project) -> None:
     assert desk.call("run", "--config", "mine/eval_config.yaml").code == 0
 
 
-def test_what_it_wrote_is_shown_and_passes_the_check_of_a_configuration(desk: Project) -> None:
+def test_the_written_configuration_is_shown_and_passes_config_check(desk: Project) -> None:
     desk.call("init", "mine", "--questions", "q.csv", "--control", "A.txt", *HOSTED)
     shown = re.findall(r"promptrial (config show .*)$", Path("mine/eval_config.yaml").read_text(), re.MULTILINE)
     assert desk.call(*shlex.split(shown[0])).code == 0
@@ -314,7 +314,7 @@ def test_what_it_wrote_is_shown_and_passes_the_check_of_a_configuration(desk: Pr
     assert checked.code == 0, checked.out + checked.err
 
 
-def test_for_programs_it_names_files_and_commands_as_json(desk: Project) -> None:
+def test_with_json_init_names_files_and_commands(desk: Project) -> None:
     value = json.loads(desk.call("init", "mine", "--json").out)
     assert value["config"] == "mine/eval_config.yaml"
     assert set(value["files"]) == {f"mine/{name}" for name in everything(Path("mine"))}
@@ -324,7 +324,7 @@ def test_for_programs_it_names_files_and_commands_as_json(desk: Project) -> None
 # --- the questions of others ------------------------------------------------------------------------------------------
 
 
-def test_a_question_without_an_answer_is_named_by_init_and_comes_first_in_the_plan(desk: Project) -> None:
+def test_init_names_a_question_without_an_answer_and_the_plan_lists_it_first(desk: Project) -> None:
     lines = Path("q.csv").read_text(encoding="utf-8").splitlines()
     lines[10] = lines[10].partition(",")[0] + ","
     Path("q.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -364,7 +364,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CASES.iterdir()))
-def test_what_init_writes_for_each_file_of_questions_runs_or_it_says_what_to_write(desk: Project, name: str) -> None:
+def test_the_output_of_init_runs_for_each_question_file_or_init_says_what_to_write(desk: Project, name: str) -> None:
     outcome = desk.call("init", "mine", "--questions", str(CASES / name), *HOSTED)
     if name in REFUSED:
         assert outcome.code == 2

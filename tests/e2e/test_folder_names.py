@@ -52,7 +52,7 @@ def test_a_current_folder_whose_name_is_not_utf_8_is_refused_at_the_start(
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_configuration_in_such_a_folder_is_refused_at_the_start(
+def test_a_configuration_in_a_folder_whose_name_is_not_utf_8_is_refused_at_the_start(
     project: Project, odd: Path, verb: tuple[str, ...]
 ) -> None:
     shutil.copytree(project.root / "config", odd / "config")
@@ -61,7 +61,7 @@ def test_a_configuration_in_such_a_folder_is_refused_at_the_start(
     assert not project.run_root().exists()
 
 
-def test_a_run_that_was_moved_into_such_a_folder_is_not_resumed_there_and_can_be_looked_at(
+def test_a_run_moved_into_a_folder_whose_name_is_not_utf_8_can_be_read_but_not_resumed(
     project: Project, odd: Path
 ) -> None:
     assert project.run("--to_step", "parse").code == 0
@@ -74,7 +74,7 @@ def test_a_run_that_was_moved_into_such_a_folder_is_not_resumed_there_and_can_be
     assert project.run("--resume").code == 0
 
 
-def test_a_current_folder_of_such_a_name_does_no_harm_to_a_run_elsewhere(
+def test_a_current_folder_whose_name_is_not_utf_8_does_not_affect_a_run_elsewhere(
     project: Project, odd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(odd)

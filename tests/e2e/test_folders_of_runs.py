@@ -27,7 +27,7 @@ def copied(project: Project, name: str) -> Path:
     return Path(shutil.copytree(project.run_root(), project.root / "experiments" / f"run_{name}"))
 
 
-def test_a_run_that_was_copied_goes_by_the_name_of_its_folder(project: Project) -> None:
+def test_a_copied_run_uses_the_name_of_its_folder(project: Project) -> None:
     project.given_run()
     copied(project, "copy")
     assert project.call("status", "copy").out.startswith("run copy: finished")
@@ -54,7 +54,7 @@ def test_a_folder_whose_name_no_run_can_have_is_named_and_never_offered(project:
     assert project.call("run", "--run_id", "b", "--reuse", "q").err.rstrip().endswith("known runs: r")
 
 
-def test_a_folder_of_such_a_name_alone_is_no_latest_run(project: Project) -> None:
+def test_a_folder_with_an_impossible_name_is_never_the_latest_run(project: Project) -> None:
     project.given_run()
     (project.root / "experiments" / "run_r").rename(project.root / "experiments" / "run_my run")
     assert "no runs in experiments" in project.call("show").err
@@ -85,7 +85,7 @@ def test_a_resume_of_an_empty_folder_says_to_start_the_run(project: Project) -> 
     assert "rebuild" not in outcome.err
 
 
-def test_the_run_that_is_named_then_can_be_started(project: Project) -> None:
+def test_a_run_can_be_started_under_the_name_of_an_empty_folder(project: Project) -> None:
     project.run_root("empty").mkdir(parents=True)
     with pytest.raises(UsageError, match="does not exist"):
         promptrial.load_run(project.run_root("empty"))
@@ -93,7 +93,7 @@ def test_the_run_that_is_named_then_can_be_started(project: Project) -> None:
 
 
 @pytest.mark.parametrize("command", READING[:3])
-def test_a_run_without_its_configuration_is_rebuilt_by_the_command_that_is_printed(
+def test_the_printed_command_rebuilds_a_run_without_its_configuration(
     project: Project, command: tuple[str, ...]
 ) -> None:
     project.write_config({"samples_per_item": 2, "temps": [0.7]})

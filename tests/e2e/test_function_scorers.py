@@ -61,7 +61,7 @@ def recorded(own: Project) -> dict[str, Any]:
     return found
 
 
-def test_an_edited_function_scores_again_at_a_resume_reruns_the_statistics_and_asks_nothing(own: Project) -> None:
+def test_editing_a_function_scores_and_analyses_again_without_asking(own: Project) -> None:
     configure(own, {"file": "measures.py:overlap"}, em=None)
     done(own)
     before, asked = rows(own), dict(fake_provider.CALLS)
@@ -80,7 +80,7 @@ def test_an_edited_function_scores_again_at_a_resume_reruns_the_statistics_and_a
     assert phases_run(own) == []
 
 
-def test_an_edited_function_buys_nothing_from_a_vendor(hosted: HostedProject) -> None:
+def test_editing_a_function_sends_nothing_to_a_vendor(hosted: HostedProject) -> None:
     own = hosted.project
     (own.root / "config/measures.py").write_text(CODE)
     tree = yaml.safe_load(own.config.read_text())
@@ -121,7 +121,7 @@ def test_questions_that_lack_what_a_function_needs_are_refused_before_anything_i
     assert "questions have no choices, and mine needs them" in own.run(run_id="s").err
 
 
-def test_a_setting_is_an_argument_and_a_truth_value_makes_the_scale_binary(own: Project) -> None:
+def test_a_setting_is_passed_as_an_argument_and_a_boolean_result_makes_the_scale_binary(own: Project) -> None:
     configure(own, {"file": "measures.py:short", "most": 3})
     done(own)
     assert recorded(own)["declared"]["scale"] == "binary"
@@ -133,7 +133,7 @@ def test_a_setting_is_an_argument_and_a_truth_value_makes_the_scale_binary(own: 
     assert {row["mine"] for row in rows(own)} == {"1"}
 
 
-def test_truth_values_of_a_function_that_says_no_scale_are_warned_of_with_what_to_write(own: Project) -> None:
+def test_booleans_of_a_function_without_a_scale_are_warned_about_with_what_to_write(own: Project) -> None:
     file = own.root / "config/measures.py"
     file.write_text(CODE.replace("most: int) -> bool:", "most: int):"))
     configure(own, {"file": "measures.py:short", "most": 2})
@@ -149,7 +149,7 @@ def test_truth_values_of_a_function_that_says_no_scale_are_warned_of_with_what_t
     assert recorded(own)["declared"]["scale"] == "binary"
 
 
-def test_what_a_function_prints_does_not_stand_among_the_results(own: Project) -> None:
+def test_output_printed_by_a_function_is_not_among_the_results(own: Project) -> None:
     file = own.root / "config/measures.py"
     file.write_text("print('imported')\n\n\ndef f(answer):\n    print('called')\n    return 0.5\n")
     configure(own, {"file": "measures.py:f"})
@@ -170,7 +170,7 @@ def test_what_a_function_prints_does_not_stand_among_the_results(own: Project) -
         ("def f(answer):\n    return 1\n", {}, False),
     ],
 )
-def test_a_function_is_warned_of_only_if_all_it_returned_were_truth_values_and_nothing_says_its_scale(
+def test_a_function_is_warned_about_only_if_it_returned_only_booleans_and_has_no_scale(
     code: str, settings: dict[str, Any], *, warned: bool
 ) -> None:
     scorer = function_scorer("mine", "measures.py", "f", load_module("mine", "measures.py", code), settings)
@@ -190,7 +190,7 @@ def test_another_function_of_the_same_file_is_another_scorer(own: Project) -> No
     assert {row["mine"] for row in rows(own)} == {"0"}
 
 
-def test_whether_a_function_applies_is_decided_by_another_that_sees_the_item_alone(own: Project) -> None:
+def test_an_applies_function_that_sees_only_the_item_decides_whether_a_scorer_applies(own: Project) -> None:
     configure(own, {"file": "measures.py:short", "most": 3, "applies": "about_bread"})
     done(own)
     assert {row["item_key"] for row in rows(own) if row["mine"]} == {"open_set|bread-1", "open_set|bread-2"}
@@ -210,7 +210,7 @@ def test_whether_a_function_applies_is_decided_by_another_that_sees_the_item_alo
         ("raise BaseException('own')", "scorer mine failed on item 'ITEM' of open_set: BaseException: own"),
     ],
 )
-def test_what_goes_wrong_in_a_function_names_scorer_and_item(code: str, said: str) -> None:
+def test_an_error_in_a_function_names_scorer_and_item(code: str, said: str) -> None:
     module = load_module("mine", "measures.py", f"def f(answer):\n    {code}\n")
     scorer = function_scorer("mine", "measures.py", "f", module, {})
     item = Item(id="ITEM", dataset="open_set", question="q", answers=("a",))
@@ -220,13 +220,13 @@ def test_what_goes_wrong_in_a_function_names_scorer_and_item(code: str, said: st
 
 
 @pytest.mark.parametrize("raised", ["GeneratorExit", "BaseException('own')", "SystemExit"])
-def test_a_file_that_fails_in_any_way_when_it_is_run_is_named(raised: str) -> None:
+def test_a_file_that_fails_to_load_is_named(raised: str) -> None:
     with pytest.raises(ScoreError, match=rf"scorer mine: measures\.py cannot be imported: {raised[:9]}"):
         load_module("mine", "measures.py", f"raise {raised}\n")
 
 
 @pytest.mark.parametrize("interrupt", INTERRUPTS)
-def test_an_interrupt_within_code_of_the_users_stays_one(interrupt: type[BaseException]) -> None:
+def test_an_interrupt_inside_user_code_is_still_an_interrupt(interrupt: type[BaseException]) -> None:
     def f(answer: str) -> float:  # noqa: ARG001 - what the function is given
         raise interrupt
 
@@ -241,7 +241,7 @@ def test_an_interrupt_within_code_of_the_users_stays_one(interrupt: type[BaseExc
         )
 
 
-def test_an_error_in_a_function_leaves_nothing_half_written_and_that_none_is_no_score_leads_to_applies(
+def test_an_error_in_a_function_leaves_no_partial_file_and_a_score_of_none_points_to_applies(
     own: Project,
 ) -> None:
     (own.root / "config/measures.py").write_text("def f(answer):\n    return None if len(answer) > 9 else 1\n")
@@ -303,7 +303,7 @@ def test_a_function_that_cannot_be_called_is_an_error_of_the_configuration_befor
     assert said in str(error.value)
 
 
-def test_the_text_of_a_function_is_parsed_and_never_run_before_score(own: Project) -> None:
+def test_the_source_of_a_function_is_parsed_but_not_run_before_score(own: Project) -> None:
     mark = own.root / "imported"
     (own.root / "config/measures.py").write_text(f"open({str(mark)!r}, 'a').close()\n{CODE}")
     configure(own, {"file": "measures.py:overlap"})
@@ -315,13 +315,13 @@ def test_the_text_of_a_function_is_parsed_and_never_run_before_score(own: Projec
 
 
 @pytest.mark.parametrize("made", ["f = lambda answer: 1", "from os.path import exists as f", "class f: ..."])
-def test_a_function_made_in_another_way_than_by_def_is_left_to_score(own: Project, made: str) -> None:
+def test_a_function_not_defined_by_def_is_checked_only_in_score(own: Project, made: str) -> None:
     (own.root / "config/measures.py").write_text(made + "\n")
     configure(own, {"file": "measures.py:f"})
     assert load_config(own.config, {}).experiment.scorers_in_use["mine"].function == "f"
 
 
-def test_settings_of_a_function_made_in_another_way_are_checked_in_score(own: Project) -> None:
+def test_settings_of_a_function_not_defined_by_def_are_checked_in_score(own: Project) -> None:
     (own.root / "config/measures.py").write_text("f = lambda answer, most: 1\n")
     configure(own, {"file": "measures.py:f"})
     outcome = own.run()

@@ -85,7 +85,7 @@ def like_a_fresh_run(project: Project, *flags: str) -> None:
     }
 
 
-def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Project) -> None:
+def test_a_larger_limit_asks_only_the_new_items_and_needs_no_force(project: Project) -> None:
     project.given_run("--limit_items", "2", "--to_step", "parse")
     first = requests(project.run_root())
     assert fake_provider.CALLS.total() == 2 * 4
@@ -101,7 +101,7 @@ def test_a_larger_limit_asks_the_new_items_alone_and_without_force(project: Proj
     like_a_fresh_run(project, "--limit_items", "4")
 
 
-def test_the_reports_name_each_growth_that_came_after_statistics_and_no_other(project: Project) -> None:
+def test_reports_name_exactly_the_growths_that_followed_statistics(project: Project) -> None:
     project.given_run("--limit_items", "2", "--to_step", "score")
     pages = [project.run_root() / "aggregate_report.md", project.trial_folder() / "reports/details.md"]
     grow(project, "--limit_items", "3")
@@ -127,7 +127,7 @@ def test_a_resume_without_the_flag_keeps_the_grown_size(project: Project) -> Non
     assert {path for path in after if after[path] != before[path]} <= {"run.log", ".state.lock"}
 
 
-def test_it_grows_twice_and_is_cut_by_its_parts_setting_at_each_step(project: Project) -> None:
+def test_a_run_can_grow_twice_and_each_step_is_split_by_its_parts_setting(project: Project) -> None:
     changed(project, parts_per_dataset=None, lines_per_part=3)
     assert project.run("--limit_items", "1", "--to_step", "poll").code == 0
     first = requests(project.run_root())
@@ -166,7 +166,7 @@ def test_replicates_temperatures_and_shared_arms_grow(project: Project) -> None:
     like_a_fresh_run(project, *TRIALS, "--limit_items", "5")
 
 
-def test_three_arms_grow_and_an_arm_that_joins_a_grown_run_is_asked_alone(project: Project) -> None:
+def test_three_arms_grow_and_an_arm_added_to_a_grown_run_asks_only_its_requests(project: Project) -> None:
     treatments = {"long": {"text": "Be accurate and complete."}, "short": {"text": "Be brief."}}
     changed(project, prompt_sets={"main": {"control": "control.txt", "treatments": treatments}})
     assert project.run("--limit_items", "2").code == 0
@@ -182,7 +182,7 @@ def test_three_arms_grow_and_an_arm_that_joins_a_grown_run_is_asked_alone(projec
     like_a_fresh_run(project, "--limit_items", "4")
 
 
-def test_a_run_grows_and_is_scored_otherwise_in_one_resume(project: Project) -> None:
+def test_one_resume_can_grow_a_run_and_change_its_scoring(project: Project) -> None:
     project.given_run("--limit_items", "2")
     changed(project, scorers={"em": None, "f1": None})
     outcome = grow(project, "--limit_items", "4")
@@ -192,7 +192,7 @@ def test_a_run_grows_and_is_scored_otherwise_in_one_resume(project: Project) -> 
     like_a_fresh_run(project, "--limit_items", "4")
 
 
-def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_later(project: Project) -> None:
+def test_a_limit_above_the_number_of_items_takes_all_once_and_adds_nothing_later(project: Project) -> None:
     project.given_run("--limit_items", "7")
     grow(project, "--limit_items", "50")
     assert fake_provider.CALLS.total() == 2 * (6 + 8)
@@ -201,7 +201,7 @@ def test_a_larger_limit_than_there_are_items_is_reached_once_and_adds_nothing_la
     assert set(fake_provider.CALLS.values()) == {1}
 
 
-def test_it_grows_before_anything_is_asked_and_keeps_the_requests_that_are_written(project: Project) -> None:
+def test_a_run_can_grow_before_anything_is_asked_and_keeps_its_written_requests(project: Project) -> None:
     project.given_run("--limit_items", "2", "--to_step", "build")
     first = requests(project.run_root())
     grow(project, "--limit_items", "4")
@@ -209,7 +209,7 @@ def test_it_grows_before_anything_is_asked_and_keeps_the_requests_that_are_writt
     like_a_fresh_run(project, "--limit_items", "4")
 
 
-def test_before_requests_are_written_another_limit_is_no_growth(project: Project) -> None:
+def test_before_requests_are_written_another_limit_is_not_a_growth(project: Project) -> None:
     project.given_run("--limit_items", "2", "--to_step", "prepare")
     grow(project, "--limit_items", "4")
     assert "growth" not in state(project)
@@ -246,7 +246,7 @@ def test_the_plan_of_an_interrupted_growth_says_what_is_left(project: Project) -
     assert "grows" not in plan
 
 
-def test_a_stop_in_the_middle_of_a_growth_is_resumed_without_the_flag(project: Project) -> None:
+def test_a_growth_stopped_in_the_middle_is_resumed_without_the_flag(project: Project) -> None:
     project.given_run("--limit_items", "2")
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 13 else None)
@@ -260,7 +260,7 @@ def test_a_stop_in_the_middle_of_a_growth_is_resumed_without_the_flag(project: P
 
 
 @pytest.mark.parametrize("step", ["prepare", "build", "poll", "stats"])
-def test_a_run_that_is_not_grown_to_its_end_is_not_finished(project: Project, step: str) -> None:
+def test_a_run_with_an_unfinished_growth_is_not_finished(project: Project, step: str) -> None:
     project.given_run("--limit_items", "2")
     assert "run r: finished" in project.call("status", "--run_id", "r").out
     grow(project, "--limit_items", "4", "--to_step", step)
@@ -326,7 +326,7 @@ def test_a_grown_run_is_archived_restored_compared_and_grows_again(project: Proj
     assert fake_provider.CALLS.total() == 2 * 2
 
 
-def test_growth_after_a_forced_smaller_sample_asks_again_nothing_that_the_smaller_one_has(project: Project) -> None:
+def test_growth_after_a_forced_smaller_sample_asks_nothing_of_that_sample_again(project: Project) -> None:
     project.given_run("--limit_items", "2", "--to_step", "poll")
     grow(project, "--limit_items", "3", "--to_step", "poll")
     grow(project, "--limit_items", "1", "--force", "--to_step", "poll")
@@ -376,7 +376,7 @@ def test_a_changed_question_file_stops_growth_before_anything_is_recorded(projec
     like_a_fresh_run(project, "--limit_items", "4")
 
 
-def test_a_changed_question_file_stops_growth_though_the_record_of_the_prepared_items_is_lost(project: Project) -> None:
+def test_a_changed_question_file_stops_growth_even_if_the_record_of_prepared_items_is_lost(project: Project) -> None:
     project.given_run("--limit_items", "2")
     (project.run_root() / "prepared/manifest.json").unlink()
     before = files(project.run_root())

@@ -47,7 +47,7 @@ def test_a_dry_run_grows_and_its_ledger_shows_each_request_once(hosted: HostedPr
         assert (run.trial(slug).results / name).read_bytes() == (fresh.trial(slug).results / name).read_bytes(), name
 
 
-def test_it_grows_while_jobs_are_in_flight(hosted: HostedProject) -> None:
+def test_a_run_can_grow_while_jobs_are_in_flight(hosted: HostedProject) -> None:
     assert hosted.run("--limit_items", "2", "--to_step", "submit").code == 0
     grow(hosted, "--limit_items", "3", "--to_step", "submit")
     assert hosted.rows_bought() == 2 * 6
@@ -57,7 +57,7 @@ def test_it_grows_while_jobs_are_in_flight(hosted: HostedProject) -> None:
 
 
 @pytest.mark.parametrize("fault", ["F2", "F18"])
-def test_a_growth_that_fails_while_it_buys_is_resumed_without_the_flag_and_buys_the_rest(
+def test_a_growth_that_fails_while_submitting_is_resumed_without_the_flag_and_submits_the_rest(
     hosted: HostedProject, fault: str
 ) -> None:
     assert hosted.run("--limit_items", "2").code == 0
@@ -73,14 +73,14 @@ def _status(fault: str) -> dict[str, int]:
     return {"status": 500} if fault == "F2" else {}
 
 
-def test_trials_that_share_an_arm_buy_what_is_new_of_it_once(hosted: HostedProject) -> None:
+def test_trials_that_share_an_arm_pay_once_for_its_new_requests(hosted: HostedProject) -> None:
     trials = ("--prompt_sets", "main,other")
     assert hosted.run(*trials, "--limit_items", "2").code == 0
     grow(hosted, *trials, "--limit_items", "4")
     assert hosted.rows_bought() == 3 * 8
 
 
-def test_it_grows_after_a_prompt_was_changed_by_force(hosted: HostedProject) -> None:
+def test_a_run_can_grow_after_a_prompt_was_changed_by_force(hosted: HostedProject) -> None:
     assert hosted.run("--limit_items", "2").code == 0
     (hosted.project.config.parent / "treatment.txt").write_text("Be brief.")
     grow(hosted, "--force")
@@ -89,7 +89,7 @@ def test_it_grows_after_a_prompt_was_changed_by_force(hosted: HostedProject) -> 
     assert hosted.rows_bought() == 8 + 4 + 8
 
 
-def test_it_grows_while_a_prompt_is_changed_by_force_and_keeps_the_other_arm(hosted: HostedProject) -> None:
+def test_a_run_can_grow_while_a_prompt_is_changed_by_force_and_keeps_the_other_arm(hosted: HostedProject) -> None:
     assert hosted.run("--limit_items", "2").code == 0
     (hosted.project.config.parent / "treatment.txt").write_text("Be brief.")
     assert hosted.run("--resume", "--limit_items", "4").code == 3
@@ -97,7 +97,7 @@ def test_it_grows_while_a_prompt_is_changed_by_force_and_keeps_the_other_arm(hos
     assert hosted.rows_bought() == 8 + 4 + 8
 
 
-def test_a_sample_that_was_made_smaller_by_force_and_grows_again_needs_leave_to_buy_again(
+def test_growth_after_a_forced_smaller_sample_needs_permission_to_pay_again(
     hosted: HostedProject,
 ) -> None:
     assert hosted.run("--limit_items", "5", "--parts_per_dataset", "1").code == 0
@@ -110,7 +110,7 @@ def test_a_sample_that_was_made_smaller_by_force_and_grows_again_needs_leave_to_
 
 
 @pytest.mark.usefixtures("asks")
-def test_a_pilot_and_the_rest_buy_each_request_once(hosted: HostedProject) -> None:
+def test_a_pilot_and_the_rest_pay_for_each_request_once(hosted: HostedProject) -> None:
     assert hosted.run("--pilot", "2", "--to_step", "report").code == 5
     assert hosted.rows_bought() == 2 * 4
     hosted.emulator.fault("F2", "create_job", status=503, nth=2)

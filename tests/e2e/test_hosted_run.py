@@ -84,7 +84,7 @@ def smoked() -> Iterator[tuple[dict[str, Any], Path]]:
     subprocess.run(["rm", "-r", found.group(1)], check=True)
 
 
-def test_dry_runs_stopped_at_every_point_resume_to_the_bytes_of_one_that_was_not(smoked: tuple[Any, Path]) -> None:
+def test_dry_runs_stopped_at_any_point_resume_to_the_bytes_of_an_uninterrupted_one(smoked: tuple[Any, Path]) -> None:
     report, _ = smoked
     assert report["ok"]
     assert [(run["stop_point"], run["exit_codes"]) for run in report["runs"]] == [
@@ -99,7 +99,7 @@ def test_dry_runs_stopped_at_every_point_resume_to_the_bytes_of_one_that_was_not
         assert run["differences"] == run["problems"] == []
 
 
-def test_the_smoke_test_sees_rows_jobs_states_and_files_that_are_not_as_they_have_to_be(
+def test_the_smoke_test_detects_wrong_rows_jobs_states_and_files(
     smoked: tuple[Any, Path],
 ) -> None:
     _, folder = smoked
@@ -131,7 +131,7 @@ def test_the_smoke_test_sees_rows_jobs_states_and_files_that_are_not_as_they_hav
     assert list(smoke_checks.spending_problems(foreign, 6, 6)) == ["no intent names job x"]
 
 
-def test_only_dry_runs_of_hosted_models_are_smoked(project: Project) -> None:
+def test_only_dry_runs_of_hosted_models_have_a_smoke_test(project: Project) -> None:
     outcome = project.call("smoke", "--n", "3")
     assert outcome.code == 2
     assert "the smoke test is always a dry run" in outcome.err
@@ -162,7 +162,7 @@ def undisturbed(
         yield hosted, [part_of[job["id"]] for job in hosted.jobs()], hosted.in_flight(), outcome.err
 
 
-def test_twenty_four_parts_are_never_in_more_than_four_jobs_at_a_time_and_the_arms_take_turns(
+def test_twenty_four_parts_use_at_most_four_jobs_at_a_time_and_the_arms_take_turns(
     undisturbed: tuple[HostedProject, list[str], int, str],
 ) -> None:
     hosted, order, most, said = undisturbed
@@ -254,7 +254,7 @@ def test_with_a_tenth_of_the_calls_failing_each_part_is_paid_for_once_and_the_an
     ("fault", "variant"),
     [("F10", "expired"), ("F10", "early_stopped"), ("F12", "missing_rows"), ("F12", "no_id"), ("F11", "no_id")],
 )
-def test_with_a_tenth_of_the_jobs_leaving_rows_out_those_rows_alone_are_bought_again(
+def test_if_a_tenth_of_the_jobs_omit_rows_only_those_rows_are_paid_for_again(
     hosted: HostedProject, undisturbed: tuple[HostedProject, list[str], int, str], fault: str, variant: str
 ) -> None:
     hosted.emulator.fault(fault, "create_job", variant=variant, every=10, count=-1)
@@ -272,7 +272,7 @@ def test_with_a_tenth_of_the_jobs_leaving_rows_out_those_rows_alone_are_bought_a
 # --- a quota that is full --------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_finds_the_quota_full_says_so_once_is_called_waiting_and_goes_on_when_there_is_room(
+def test_a_run_with_a_full_quota_says_so_once_shows_as_waiting_and_continues_later(
     special: Start,
 ) -> None:
     hosted = special(quota=1)
@@ -337,7 +337,7 @@ def test_a_wrong_key_account_or_address_is_one_clear_error_and_nothing_is_upload
     assert not leaks(hosted.project.root, outcome.out, outcome.err)
 
 
-def test_a_run_that_was_refused_for_its_key_goes_on_with_the_right_one(
+def test_a_run_refused_for_a_wrong_key_continues_with_the_right_one(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIREWORKS_API_KEY", "fw_" + "mistyped")
@@ -358,7 +358,7 @@ def test_a_deployment_is_refused_as_a_model_before_anything_is_uploaded(hosted: 
 
 
 @pytest.mark.parametrize("unsupported", ["invalid", "not_found"])
-def test_a_model_that_has_no_batches_is_said_by_name_and_no_job_is_made(special: Start, unsupported: str) -> None:
+def test_a_model_without_batches_is_named_and_no_job_is_created(special: Start, unsupported: str) -> None:
     hosted = special(models=frozenset({"accounts/fireworks/models/other"}), unsupported=unsupported)
     outcome = hosted.run()
     assert outcome.code == 1
@@ -369,7 +369,7 @@ def test_a_model_that_has_no_batches_is_said_by_name_and_no_job_is_made(special:
         assert outcome.err.count("error:") == outcome.err.count("Fireworks has no model") == 1
 
 
-def test_a_model_is_looked_up_once_in_a_run_and_what_that_does_not_tell_is_no_reason_to_stop(
+def test_a_model_is_looked_up_once_per_run_and_an_unclear_answer_does_not_stop_the_run(
     special: Start,
 ) -> None:
     hosted = special()  # with an emulator of its own: one that answers all tests forgets the oldest requests
@@ -397,7 +397,7 @@ def test_a_model_is_looked_up_once_in_a_run_and_what_that_does_not_tell_is_no_re
         ("FIREWORKS_API_BASE", "http://127.0.0.1:9", "api: 127.0.0.1:[0-9]+ -> 127.0.0.1:9"),
     ],
 )
-def test_a_run_that_has_asked_one_account_or_address_does_not_go_on_with_another(
+def test_a_run_that_used_one_account_or_address_does_not_continue_with_another(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, submitted: str, variable: str, value: str, said: str
 ) -> None:
     if submitted == "some parts have jobs":
@@ -417,7 +417,7 @@ def test_a_run_that_has_asked_one_account_or_address_does_not_go_on_with_another
     hosted.paid_once()
 
 
-def test_who_has_answered_an_earlier_prompt_is_asked_when_the_run_goes_back_to_it(
+def test_a_run_that_returns_to_an_earlier_prompt_needs_the_engine_that_answered_it(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     control, treatment = (hosted.project.root / "config" / name for name in ("control.txt", "treatment.txt"))
@@ -444,7 +444,7 @@ def test_who_has_answered_an_earlier_prompt_is_asked_when_the_run_goes_back_to_i
     assert [manifest.engine["api"] for manifest in hosted.manifests()] == [place]
 
 
-def test_whom_a_trial_asks_is_on_disk_before_the_first_job_is_made(
+def test_the_engine_of_a_trial_is_recorded_before_its_first_job_is_created(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit, seen = FireworksProvider.submit, []
@@ -460,7 +460,7 @@ def test_whom_a_trial_asks_is_on_disk_before_the_first_job_is_made(
     assert seen[0] == {"provider": "fireworks", "model": MODEL, "account": ACCOUNT, "api": place}
 
 
-def test_an_arm_that_one_account_has_answered_is_not_shared_with_a_trial_that_asks_another(
+def test_an_arm_answered_by_one_account_is_not_shared_with_a_trial_of_another_account(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert hosted.run().code == 0
@@ -543,7 +543,7 @@ def test_a_dry_run_that_was_killed_resumes_to_the_same_bytes_with_one_job_for_ea
 
 
 @pytest.mark.parametrize(("flags", "jobs"), [((), 3), (("--no_sharing",), 4)])
-def test_a_control_arm_that_two_trials_share_is_asked_once_unless_that_is_unwanted(
+def test_a_control_arm_shared_by_two_trials_is_asked_once_unless_sharing_is_off(
     hosted: HostedProject, flags: tuple[str, ...], jobs: int
 ) -> None:
     outcome = hosted.run("--prompt_sets", "main,other", "--parts_per_dataset", "1", *flags)
@@ -566,7 +566,7 @@ def test_a_control_arm_that_two_trials_share_is_asked_once_unless_that_is_unwant
 @pytest.mark.parametrize(
     ("variant", "said"), [("failed", "failed: out of luck"), ("cancelled", "was cancelled: no reason given")]
 )
-def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_part_alone_again(
+def test_a_failed_or_cancelled_job_is_reported_and_a_resume_repeats_only_its_part(
     hosted: HostedProject, variant: str, said: str
 ) -> None:
     hosted.emulator.fault("F10", "create_job", variant=variant, message="out of luck")
@@ -585,7 +585,7 @@ def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_part_a
 
 
 @pytest.mark.parametrize(("variant", "by_hand"), [("failed", False), ("cancelled", True)])
-def test_an_output_that_a_job_left_unfinished_is_not_waited_for_for_ever(
+def test_an_output_left_unfinished_by_a_job_is_not_waited_for_forever(
     hosted: HostedProject, variant: str, by_hand: bool
 ) -> None:
     flags = ("--parts_per_dataset", "1")
@@ -611,7 +611,7 @@ def test_an_output_that_a_job_left_unfinished_is_not_waited_for_for_ever(
     assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
 
 
-def test_of_a_job_that_expired_the_finished_rows_are_kept_and_the_others_alone_are_bought_again(
+def test_finished_rows_of_an_expired_job_are_kept_and_only_the_others_are_paid_for_again(
     hosted: HostedProject,
 ) -> None:
     hosted.emulator.fault("F10", "create_job", variant="expired", share=0.5, output=True)
@@ -625,7 +625,9 @@ def test_of_a_job_that_expired_the_finished_rows_are_kept_and_the_others_alone_a
     assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
 
 
-def test_two_different_answers_to_a_request_are_an_error_of_it_and_stop_nothing(hosted: HostedProject) -> None:
+def test_two_different_answers_to_a_request_are_an_error_of_that_request_and_stop_nothing(
+    hosted: HostedProject,
+) -> None:
     hosted.emulator.fault("F12", "create_job", variant="duplicate_different")
     outcome = hosted.run()
     assert outcome.code == 0, outcome.err
@@ -641,7 +643,7 @@ def test_two_different_answers_to_a_request_are_an_error_of_it_and_stop_nothing(
     hosted.paid_once()
 
 
-def test_a_last_row_that_is_torn_at_the_providers_is_asked_again_alone(hosted: HostedProject) -> None:
+def test_only_a_last_row_torn_at_the_provider_is_asked_again(hosted: HostedProject) -> None:
     hosted.emulator.fault("F12", "create_job", variant="torn_last_line")
     outcome = hosted.run()
     assert outcome.code == 0, outcome.err
@@ -650,7 +652,7 @@ def test_a_last_row_that_is_torn_at_the_providers_is_asked_again_alone(hosted: H
     assert pq.read_table(hosted.results() / "predictions.parquet").num_rows == 28
 
 
-def test_results_that_are_gone_are_said_with_their_price_and_bought_again_only_when_told_to(
+def test_lost_results_are_reported_with_their_price_and_paid_for_again_only_on_request(
     hosted: HostedProject,
 ) -> None:
     hosted.emulator.fault("F17", "get_download_endpoint", variant="vanished")
@@ -667,7 +669,7 @@ def test_results_that_are_gone_are_said_with_their_price_and_bought_again_only_w
     assert [job["facts"]["rows"] for job in hosted.jobs()[4:]] == [7]
 
 
-def test_when_a_download_is_impossible_the_commands_are_said_and_files_put_there_by_hand_are_taken(
+def test_if_a_download_is_impossible_the_commands_are_printed_and_manually_placed_files_are_used(
     hosted: HostedProject,
 ) -> None:
     flags = ("--parts_per_dataset", "1")
@@ -717,7 +719,7 @@ def test_a_real_run_cannot_be_resumed_as_a_dry_one(hosted: HostedProject) -> Non
 # --- a soft stop -----------------------------------------------------------------------------------------------------
 
 
-def test_a_sentinel_brings_home_the_jobs_in_flight_and_a_resume_does_the_rest(
+def test_a_stop_sentinel_lets_jobs_in_flight_finish_and_a_resume_does_the_rest(
     hosted: HostedProject, undisturbed: tuple[HostedProject, list[str], int, str]
 ) -> None:
     flags = ("--parts_per_dataset", "12", "--max_concurrent_jobs", "4", "--to_step", "parse")

@@ -75,7 +75,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 @pytest.mark.parametrize("command", ["plan", "run", "audit"])
-def test_a_configuration_made_to_explode_is_refused_with_its_line(project: Project, command: str, name: str) -> None:
+def test_a_configuration_that_expands_exponentially_is_refused_with_its_line(
+    project: Project, command: str, name: str
+) -> None:
     text, said = BOMBS[name]
     project.config.write_text(text)
     error = sentence(project.call(command))
@@ -157,7 +159,7 @@ READ_AT_START = {
 
 @pytest.mark.parametrize("kind", NO_FILES)
 @pytest.mark.parametrize("path", READ_AT_START)
-def test_a_run_refuses_what_is_no_file(project: Project, path: str, kind: str) -> None:
+def test_a_run_refuses_anything_that_is_not_a_regular_file(project: Project, path: str, kind: str) -> None:
     NO_FILES[kind](project.root / path)
     outcome = project.run()
     # Each place that names the file is a line of its own; the sentence is that of the first.
@@ -209,7 +211,7 @@ def test_no_command_waits_for_a_fifo_in_a_run(finished: Project) -> None:
 
 @pytest.mark.parametrize("command", ["resume", "status"])
 @pytest.mark.parametrize("name", ["prepared/manifest.json", "multi_trial_manifest.json", "run_state.json"])
-def test_a_folder_in_the_place_of_a_record_is_named_with_what_to_do(project: Project, name: str, command: str) -> None:
+def test_a_folder_in_place_of_a_record_is_named_with_what_to_do(project: Project, name: str, command: str) -> None:
     project.given_run()
     path = project.run_root() / name
     path.unlink()
@@ -272,7 +274,7 @@ def test_an_archive_that_unpacks_to_petabytes_is_refused_early(project: Project)
 
 
 @pytest.mark.parametrize("kind", NO_FILES)
-def test_what_is_no_file_is_no_archive(project: Project, kind: str) -> None:
+def test_an_archive_must_be_a_regular_file(project: Project, kind: str) -> None:
     NO_FILES[kind](project.root / "x.tar.zst")
     for command in ("verify", "unarchive"):
         assert sentence(project.call(command, "x.tar.zst"), 1) == f"x.tar.zst: {kind}, not a regular file"
@@ -307,7 +309,7 @@ FORGED = ["../mine.txt", "reports/../../mine.txt", "{absolute}"]
 @pytest.mark.parametrize("forged", FORGED)
 @pytest.mark.parametrize("sound", [True, False])
 @pytest.mark.parametrize("record", ["prepared/manifest.json", "TRIAL/results/trial_manifest.json"])
-def test_a_forged_receipt_neither_moves_nor_reads_anything_outside_of_the_run(
+def test_a_forged_receipt_cannot_move_or_read_anything_outside_the_run(
     project: Project, record: str, sound: bool, forged: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.given_run()
@@ -336,7 +338,7 @@ def test_a_forged_receipt_neither_moves_nor_reads_anything_outside_of_the_run(
     assert list(path.parent.glob(f"{path.name}.corrupt.1"))
 
 
-def test_a_forged_digest_of_requests_names_no_folder(project: Project) -> None:
+def test_a_forged_digest_of_requests_is_not_used_as_a_folder_name(project: Project) -> None:
     project.given_run()
     path = project.trial_folder() / "results/trial_manifest.json"
 
@@ -366,7 +368,7 @@ def test_a_forged_line_of_a_journal_is_left_out(project: Project, key: str) -> N
 
 
 @pytest.mark.parametrize("key", ["trial_slug", "part"])
-def test_forged_names_of_trials_and_parts_are_no_paths(project: Project, key: str) -> None:
+def test_forged_names_of_trials_and_parts_are_not_used_as_paths(project: Project, key: str) -> None:
     project.given_run()
     _change(project.run_root() / "batch_inputs/manifest.json", lambda m: m["facts"]["parts"][0].update({key: "../.."}))
     before = _others(project)
@@ -406,7 +408,7 @@ def test_a_linked_lock_or_log_is_refused(project: Project, name: str, command: t
     assert mine.read_text() == "mine"
 
 
-def test_a_linked_artifact_is_set_aside_and_made_again(project: Project) -> None:
+def test_a_linked_artifact_is_renamed_and_made_again(project: Project) -> None:
     project.given_run()
     whole = project.snapshot()
     path = project.trial_folder() / "results/significance.json"
@@ -422,7 +424,7 @@ def test_a_linked_artifact_is_set_aside_and_made_again(project: Project) -> None
     assert _others(project) == before
 
 
-def test_a_temporary_name_that_is_a_link_is_not_written_through(project: Project) -> None:
+def test_a_link_with_a_temporary_name_is_not_followed_when_writing(project: Project) -> None:
     project.given_run("--to_step", "score")
     mine = _outside(project)
     for folder in (project.run_root(), project.trial_folder() / "results", project.trial_folder() / "reports"):
@@ -457,7 +459,7 @@ def test_a_link_where_an_archive_would_be_written_is_not_followed(project: Proje
     assert [path.name for path in victim.iterdir()] == ["file"]
 
 
-def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project) -> None:
+def test_locks_and_other_process_files_are_not_restored_from_an_archive(project: Project) -> None:
     """Whoever made the archive may have written a lock into it that names a process of this machine."""
     project.given_run()
     run = RunDir(project.root / "experiments", "r")
@@ -492,7 +494,7 @@ def test_what_belongs_to_a_process_is_not_taken_from_an_archive(project: Project
     ],
     ids=["nested", "bomb", "dripped"],
 )
-def test_a_download_made_to_fill_the_disk_or_to_last_for_ever_ends_in_one_sentence(
+def test_an_endless_or_slow_download_ends_with_one_sentence(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], file_s: float, said: str
 ) -> None:
     monkeypatch.setattr(access, "Timeouts", partial(Timeouts, file_s=file_s))

@@ -47,7 +47,7 @@ def answers(both: HostedProject, run_id: str) -> dict[str, bytes]:
     return {path.parts[-3]: path.read_bytes() for path in found}
 
 
-def test_a_run_with_both_that_is_killed_again_and_again_ends_with_the_same_answers_paid_for_once(
+def test_a_run_with_jobs_and_live_requests_killed_repeatedly_ends_with_the_same_answers_paid_once(
     both: HostedProject,
 ) -> None:
     assert both.run(run_id="undisturbed").code == 0

@@ -83,10 +83,10 @@ def require_judged(project: Project, kills: int, items: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_model_judges_and_is_killed_once(judged: Project) -> None:
+def test_a_real_judge_that_is_killed_once_finishes(judged: Project) -> None:
     require_judged(judged, 1, 2)
 
 
 @pytest.mark.slow
-def test_a_real_model_judges_and_is_killed_ten_times(judged: Project) -> None:
+def test_a_real_judge_that_is_killed_ten_times_finishes(judged: Project) -> None:
     require_judged(judged, 10, ITEMS)

@@ -104,7 +104,7 @@ def test_a_new_run_keeps_the_price_and_its_costs_and_report_name_the_source(pric
     assert f"Source: {catalogue._source()}, latest price dated {price['dated']}." in report
 
 
-def test_a_resume_goes_by_the_kept_prices_whatever_list_is_installed(
+def test_a_resume_uses_the_kept_prices_whatever_list_is_installed(
     priced: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list_changes(monkeypatch)
@@ -164,7 +164,7 @@ def test_lost_or_damaged_prices_are_refused_and_looked_up_again_only_by_force(
     assert costs(priced)["price"]["input_per_million"] == 0.15
 
 
-def test_prices_that_are_lost_with_the_state_are_missed_by_what_the_trials_say(
+def test_prices_lost_with_the_state_are_noticed_from_the_trials(
     priced: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices_path(priced).unlink()
@@ -199,7 +199,7 @@ def test_a_model_that_a_forced_change_adds_gets_its_price_then(
     assert [each.price.input_per_million for each in kept(priced) if each.price] == [0.15, 777.0]
 
 
-def test_a_server_that_takes_another_place_by_force_does_not_keep_the_price(priced: Project) -> None:
+def test_a_server_moved_by_force_does_not_keep_its_price(priced: Project) -> None:
     write_models(
         priced,
         {"m1": {"id": "gpt-4o-mini"}},
@@ -211,7 +211,7 @@ def test_a_server_that_takes_another_place_by_force_does_not_keep_the_price(pric
     assert (entry.vendor, entry.price) == ("", None)
 
 
-def test_a_server_of_one_s_own_has_no_price_by_the_name_of_its_model(project: Project) -> None:
+def test_a_self_hosted_server_gets_no_price_from_the_name_of_its_model(project: Project) -> None:
     own = {"own": {"type": "openai_compatible", "base_url": "http://127.0.0.1:9/v1"}}
     project.write_config({"provider": "own", "providers": own, "models": {"m1": {"id": "gpt-4o"}}, "pricing": None})
     assert project.run("--to_step", "build").code == 0
@@ -219,7 +219,7 @@ def test_a_server_of_one_s_own_has_no_price_by_the_name_of_its_model(project: Pr
     assert (entry.price, entry.why) == (None, "no price list covers its server")
 
 
-def test_an_unpriced_model_is_said_to_be_so_in_costs_and_report_with_the_line_that_prices_it(project: Project) -> None:
+def test_costs_and_report_name_an_unpriced_model_with_the_line_that_prices_it(project: Project) -> None:
     project.write_config({"pricing": None})
     project.given_run()
     assert costs(project)["priced"] is False
@@ -229,11 +229,11 @@ def test_an_unpriced_model_is_said_to_be_so_in_costs_and_report_with_the_line_th
     assert "models.m1: unpriced (no price list" in project.details()
 
 
-def test_a_priced_run_says_nothing_of_unpriced_models(priced: Project) -> None:
+def test_a_priced_run_does_not_mention_unpriced_models(priced: Project) -> None:
     assert "unpriced" not in costs(priced)
 
 
-def test_a_run_that_its_configuration_prices_keeps_an_empty_list(
+def test_a_run_priced_by_its_configuration_keeps_an_empty_price_list(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeping, "list_price", None)  # it is not asked
@@ -241,9 +241,7 @@ def test_a_run_that_its_configuration_prices_keeps_an_empty_list(
     assert kept(project) == ()
 
 
-def test_a_start_that_is_cut_short_keeps_prices_before_anything_else(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_start_has_kept_the_prices_first(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptrial.engine import starting
 
     def killed(*_: object) -> None:
@@ -257,7 +255,7 @@ def test_a_start_that_is_cut_short_keeps_prices_before_anything_else(
     assert json.loads((project.run_root() / "run_state.json").read_text())["prices_kept"] is True
 
 
-def test_an_archive_holds_the_prices_and_a_restored_run_goes_by_them(
+def test_an_archive_holds_the_prices_and_a_restored_run_uses_them(
     priced: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = prices_path(priced).read_bytes()

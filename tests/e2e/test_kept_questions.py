@@ -38,7 +38,7 @@ def requests(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.glob("batch_inputs/*/*.jsonl")}
 
 
-def test_it_is_refused_by_name_and_nothing_is_asked(grown: Project) -> None:
+def test_a_question_that_reads_differently_now_is_named_and_nothing_is_asked(grown: Project) -> None:
     root = grown.run_root()
     made, prepared = requests(root), (root / "prepared/closed_book.jsonl").read_bytes()
     outcome = grown.run("--resume")
@@ -50,7 +50,7 @@ def test_it_is_refused_by_name_and_nothing_is_asked(grown: Project) -> None:
 
 
 @pytest.mark.parametrize("is_built", [True, False])
-def test_it_may_be_prepared_anew_before_there_are_requests_and_where_its_record_is_lost(
+def test_a_run_can_be_prepared_again_before_requests_exist_or_if_the_record_is_lost(
     grown: Project, *, is_built: bool
 ) -> None:
     root = grown.run_root()

@@ -66,7 +66,7 @@ def read(project: Project, rows: Rows, *flags: str) -> Outcome:
     return project.call("label", "r", "--read", str(write(project.root / "filled.csv", rows)), *flags)
 
 
-def test_of_a_dry_run_it_is_said_before_any_number(project: Project) -> None:
+def test_a_dry_run_is_named_as_such_before_any_number(project: Project) -> None:
     project.write_config({"provider": "fireworks", "pricing": None, "models": {"m1": {"id": "accounts/f/models/m"}}})
     assert project.run("--dry_run").code == 0
     drawn = project.call("label", "r", "--out", "sheet.csv")
@@ -76,7 +76,7 @@ def test_of_a_dry_run_it_is_said_before_any_number(project: Project) -> None:
     assert json.loads(project.call("label", "r", "--read", "sheet.csv", "--json").out)["dry_run"] is True
 
 
-def test_of_a_real_run_no_dry_run_is_said(scored: Project) -> None:
+def test_a_real_run_is_not_called_a_dry_run(scored: Project) -> None:
     drawn(scored)
     assert "Dry run" not in scored.call("label", "r", "--read", "sheet.csv").out
     assert json.loads(scored.call("label", "r", "--read", "sheet.csv", "--json").out)["dry_run"] is False
@@ -105,7 +105,7 @@ def test_whole_clusters_are_drawn_with_one_probability(project: Project) -> None
     assert {row["probability"] for row in rows} == {"0.363636"}, "4 of 11 clusters: 5 of 14 items are expected"
 
 
-def test_labels_correct_a_measure_that_errs(scored: Project) -> None:
+def test_labels_correct_a_biased_measure(scored: Project) -> None:
     rows = drawn(scored, "--n", "60")
     arms, measured = arms_of(scored, rows), scores(scored)
     rng = np.random.default_rng(4)
@@ -189,16 +189,14 @@ def test_few_labels_give_agreement_and_no_corrected_effect(scored: Project) -> N
         ({"digest": "d0"}, "line 2: the answer is another one by now"),
     ],
 )
-def test_a_sheet_that_is_not_in_order_is_refused_with_the_line(
-    scored: Project, change: dict[str, str], said: str
-) -> None:
+def test_an_invalid_sheet_is_refused_with_the_line(scored: Project, change: dict[str, str], said: str) -> None:
     rows = drawn(scored, "--n", "2")
     done = read(scored, [rows[0] | change, *rows[1:]])
     assert (done.code, done.out) == (2, "")
     assert said in done.err
 
 
-def test_an_answer_that_stands_twice_a_lost_column_and_other_files_are_refused(scored: Project) -> None:
+def test_a_duplicate_answer_a_missing_column_and_other_files_are_refused(scored: Project) -> None:
     rows = drawn(scored, "--n", "2")
     assert "line 6: the answer of line 2 again" in read(scored, [*rows, rows[0]]).err
     lost = [{name: value for name, value in row.items() if name != "id"} for row in rows]
@@ -213,7 +211,7 @@ def test_an_answer_that_stands_twice_a_lost_column_and_other_files_are_refused(s
     assert "4 labels of 4 answers" in scored.call("label", "r", "--read", str(semicolons)).prose
 
 
-def test_a_sheet_replaces_no_file_and_names_what_there_is(scored: Project) -> None:
+def test_a_sheet_does_not_overwrite_a_file_and_names_it(scored: Project) -> None:
     path = scored.root / "sheet.csv"
     done = scored.call("label", "r", "--out", str(path))
     assert "120 answers to 60 of 120 items" in done.out
@@ -227,7 +225,7 @@ def test_a_sheet_replaces_no_file_and_names_what_there_is(scored: Project) -> No
     assert "Fewer than 50 items" in few.out
 
 
-def test_several_answers_to_an_item_are_not_labelled(project: Project) -> None:
+def test_items_with_several_answers_cannot_be_labelled(project: Project) -> None:
     project.write_config({"temps": [0.0, 0.7], "samples_per_item": {"0.0": 1, "0.7": 2}})
     project.given_run()
     done = project.call("label", "r", "--temp", "0.7", "--out", "x.csv")
@@ -244,7 +242,7 @@ def test_several_answers_to_an_item_are_not_labelled(project: Project) -> None:
     assert "line 30: an answer at another temperature than the first one" in both.err
 
 
-def test_labels_of_a_measure_of_many_values_have_alpha_and_no_kappa(project: Project) -> None:
+def test_labels_of_a_continuous_measure_have_alpha_and_no_kappa(project: Project) -> None:
     rows = [{"id": f"c{n}", "question": f"Question {n}?", "answers": ["Paris"]} for n in range(70)]
     (project.root / "config/closed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.write_config(

@@ -78,7 +78,7 @@ def test_a_person_is_shown_one_answer_at_a_time_and_no_arm(seen: Viewed, ann: Pa
     assert "1912" in page
 
 
-def test_labels_are_on_the_disk_when_they_are_acknowledged_and_lead_to_the_next_answer(
+def test_labels_are_on_disk_before_they_are_acknowledged_and_the_next_answer_follows(
     seen: Viewed, ann: Path, scored: Project
 ) -> None:
     before = sheet(ann)
@@ -113,9 +113,7 @@ def test_labels_are_on_the_disk_when_they_are_acknowledged_and_lead_to_the_next_
         ({"answer": "1", "label": "1" * 5000}, 413, "too large"),
     ],
 )
-def test_a_form_that_makes_no_sense_writes_nothing(
-    seen: Viewed, ann: Path, form: dict[str, str], status: int, said: str
-) -> None:
+def test_an_invalid_form_writes_nothing(seen: Viewed, ann: Path, form: dict[str, str], status: int, said: str) -> None:
     before = ann.read_bytes()
     answer = seen.browser.post(f"{seen.base}/label", data=form)
     assert (answer.status_code, ann.read_bytes()) == (status, before)
@@ -123,7 +121,7 @@ def test_a_form_that_makes_no_sense_writes_nothing(
     assert "Traceback" not in answer.text
 
 
-def test_only_a_page_of_this_server_with_its_token_writes(seen: Viewed, ann: Path) -> None:
+def test_only_a_page_of_this_server_with_its_token_can_write(seen: Viewed, ann: Path) -> None:
     before, form = ann.read_bytes(), {"answer": "1", "label": "1"}
     address = f"{seen.base}/label"
     for origin in ("http://evil.example", "null", "https://127.0.0.1:1", f"https://127.0.0.1:{seen.port}", ""):
@@ -183,7 +181,7 @@ def test_labels_that_a_spreadsheet_saves_meanwhile_are_kept(seen: Viewed, ann: P
     assert ann.read_text() == "not a sheet"
 
 
-def test_a_sheet_that_does_not_fit_is_refused_before_anybody_labels(scored: Project, ann: Path) -> None:
+def test_an_unsuitable_sheet_is_refused_before_labelling_starts(scored: Project, ann: Path) -> None:
     rows = sheet(ann)
     for change, said in (({"digest": "d0"}, "the answer is another one by now"), ({"id": "a0"}, "is no answer")):
         write(ann, [rows[0] | change, *rows[1:]])
@@ -198,7 +196,7 @@ def test_a_sheet_that_does_not_fit_is_refused_before_anybody_labels(scored: Proj
     assert scored.call("label", "r", "--serve", "--out", str(scored.run_root() / "x.csv")).code == 2
 
 
-def test_a_measure_of_many_values_is_labelled_with_a_number(scored: Project) -> None:
+def test_a_continuous_measure_is_labelled_with_a_number(scored: Project) -> None:
     rows = drawn(scored, "--n", "2", "--measure", "f1")
     assert {row["measure"] for row in rows} == {"f1"}
     path = scored.root / "sheet.csv"
@@ -210,7 +208,7 @@ def test_a_measure_of_many_values_is_labelled_with_a_number(scored: Project) -> 
     assert labels(path)[:2] == ["0.25", ""]
 
 
-def test_nothing_that_was_acknowledged_is_lost_by_a_kill(scored: Project, ann: Path) -> None:
+def test_a_kill_loses_no_acknowledged_label(scored: Project, ann: Path) -> None:
     given: list[str] = []
     for stop in (2, 5):
         with started(scored, ann) as (process, seen):

@@ -63,7 +63,7 @@ def unchanged(before: dict[str, str], after: dict[str, str]) -> None:
             assert after[path] == digest, path
 
 
-def test_labels_run_statistics_and_reports_again_and_ask_nothing(scored: Project) -> None:
+def test_labels_rerun_statistics_and_reports_without_asking(scored: Project) -> None:
     rows = some_labels(drawn(scored))
     labelled(scored, rows)
     configure(scored, "ann.csv")
@@ -111,7 +111,7 @@ def test_an_edited_sheet_is_noticed_and_labels_that_are_removed_are_gone(scored:
     assert "Agreement with people" not in scored.report()
 
 
-def test_effects_beside_labels_that_were_over_other_items_are_made_again(scored: Project) -> None:
+def test_effects_beside_labels_over_other_items_are_computed_again(scored: Project) -> None:
     labelled(scored, some_labels(drawn(scored)))
     failure = {"bootstrap_samples": 1000, "permutation_samples": 999, "missing": "failure"}
     configure(scored, "ann.csv", stats=failure)
@@ -131,7 +131,7 @@ def test_effects_beside_labels_that_were_over_other_items_are_made_again(scored:
     assert re.findall(r"^(\w+): running", again.err, re.MULTILINE) == ["stats", "report"], again.err
 
 
-def test_a_run_keeps_its_labels_where_the_sheets_are_not(scored: Project, tmp_path: Path) -> None:
+def test_a_run_keeps_its_labels_without_the_sheets(scored: Project, tmp_path: Path) -> None:
     labelled(scored, some_labels(drawn(scored)))
     configure(scored, [{"file": "ann.csv", "rater": "Ann"}])
     assert resume(scored).code == 0
@@ -205,7 +205,7 @@ def test_the_corrected_effect_takes_the_mean_of_peoples_labels(scored: Project) 
     assert both == pytest.approx((ann + ben) / 2, abs=0.03)
 
 
-def test_labels_are_no_deviation_from_a_sealed_plan(project: Project) -> None:
+def test_labels_are_not_a_deviation_from_a_sealed_plan(project: Project) -> None:
     project.given_run("--to_step", "prepare")
     assert project.call("seal", "--run_id", "r").code == 0
     assert project.run("--resume").code == 0
@@ -226,7 +226,7 @@ def test_labels_are_no_deviation_from_a_sealed_plan(project: Project) -> None:
         ({"measure": "f1"}, "ann.csv: line 3: measure 'em', expected 'f1' as in the first row"),
     ],
 )
-def test_a_sheet_that_is_not_in_order_ends_the_resume_with_file_and_line(
+def test_an_invalid_sheet_ends_the_resume_with_file_and_line(
     scored: Project, change: dict[str, str], said: str
 ) -> None:
     rows = some_labels(drawn(scored, "--n", "2"))
@@ -239,7 +239,7 @@ def test_a_sheet_that_is_not_in_order_ends_the_resume_with_file_and_line(
     assert resume(scored).code == 0
 
 
-def test_a_sheet_that_is_not_there_or_twice_by_one_person_is_refused(scored: Project) -> None:
+def test_a_missing_sheet_and_two_sheets_of_one_person_are_refused(scored: Project) -> None:
     rows = some_labels(drawn(scored, "--n", "2"))
     labelled(scored, rows)
     configure(scored, ["ann.csv", "bob.csv"])
@@ -264,7 +264,7 @@ def judged() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("judged")
-def test_judges_that_nobody_checked_are_named_and_labels_say_how_far_they_agree(scored: Project) -> None:
+def test_unchecked_judges_are_named_and_labels_show_their_agreement(scored: Project) -> None:
     (scored.trial_folder() / "results/significance.json").unlink()
     assert resume(scored).code == 0
     command = "promptrial label r --measure em"

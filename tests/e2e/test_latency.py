@@ -60,7 +60,7 @@ def test_the_median_and_the_95th_percentile_of_each_arm_are_those_of_its_answers
         assert found[arm]["Median"] in details.split("## Latency")[1]
 
 
-def test_a_run_whose_servers_say_no_time_shows_none(tmp_path: Path) -> None:
+def test_a_run_whose_servers_report_no_time_shows_none(tmp_path: Path) -> None:
     with small_project(tmp_path) as project:
         assert project.run().code == 0
         page = (project.run_root() / "report.html").read_text()

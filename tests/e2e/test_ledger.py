@@ -119,7 +119,7 @@ def bounded(hosted: HostedProject) -> None:
     assert float(total["spent"] or 0) + float(total["held"]) >= billed - ONE_NANO_EACH * 10
 
 
-def test_a_run_that_was_killed_and_lost_answers_has_spent_what_the_emulator_has_billed(
+def test_after_kills_and_lost_answers_a_run_reports_the_amount_that_the_emulator_billed(
     hosted: HostedProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     priced(hosted)
@@ -171,7 +171,7 @@ def test_a_run_that_was_killed_and_lost_answers_has_spent_what_the_emulator_has_
     assert Decimal(total["held"]) == 0
 
 
-def test_while_jobs_are_in_flight_their_reserves_are_held_and_an_archive_keeps_the_ledger(
+def test_reserves_of_jobs_in_flight_count_and_an_archive_keeps_the_ledger(
     hosted: HostedProject,
 ) -> None:
     priced(hosted)
@@ -200,7 +200,7 @@ def test_while_jobs_are_in_flight_their_reserves_are_held_and_an_archive_keeps_t
     assert refused.code == 2, "no file is replaced"
 
 
-def test_what_is_read_from_a_cache_and_written_to_one_has_rates_of_its_own(
+def test_cache_reads_and_writes_have_their_own_rates(
     process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = {
@@ -231,7 +231,7 @@ def test_what_is_read_from_a_cache_and_written_to_one_has_rates_of_its_own(
     assert sum(int(line["cache_write_tokens"]) for line in lines_of(hosted)) == written
 
 
-def test_live_requests_are_billed_once_and_those_that_were_lost_and_bought_again_twice(
+def test_live_requests_are_billed_once_and_lost_ones_that_were_sent_again_twice(
     process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     live = {"providers": {"anthropic": {"type": "anthropic", "base_url": process.url, "mode": "live"}}}

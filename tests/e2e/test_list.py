@@ -32,7 +32,7 @@ def listed(project: Project) -> list[dict[str, Any]]:
     return runs
 
 
-def test_a_list_says_how_far_each_run_is_and_what_it_cost(project: Project) -> None:
+def test_a_list_shows_the_progress_and_cost_of_each_run(project: Project) -> None:
     project.given_run(run_id="done")
     assert project.run("--to_step", "parse", run_id="half").code == 0
     half, done = listed(project)
@@ -46,7 +46,7 @@ def test_a_list_says_how_far_each_run_is_and_what_it_cost(project: Project) -> N
     assert "28 of 28" in text
 
 
-def test_the_cost_of_several_trials_is_their_sum_shared_once_and_unknown_if_that_of_one_is(
+def test_the_cost_of_several_trials_is_their_sum_or_unknown_if_one_is_unknown(
     project: Project,
 ) -> None:
     project.given_run("--prompt_sets", "main,other")
@@ -62,7 +62,7 @@ def test_the_cost_of_several_trials_is_their_sum_shared_once_and_unknown_if_that
     assert listed(project)[0]["usd"] is None
 
 
-def test_a_run_without_prices_has_no_cost_rather_than_none_at_all(project: Project) -> None:
+def test_a_run_without_prices_has_an_unknown_cost_and_not_zero(project: Project) -> None:
     project.write_config({"pricing": None})
     project.given_run()
     assert listed(project)[0]["usd"] is None
@@ -70,7 +70,7 @@ def test_a_run_without_prices_has_no_cost_rather_than_none_at_all(project: Proje
 
 
 @pytest.mark.parametrize("damage", ["delete", "empty", "garble", "another"])
-def test_no_damaged_file_of_a_run_stops_the_list_or_status(project: Project, damage: str) -> None:
+def test_a_damaged_file_of_a_run_does_not_stop_list_or_status(project: Project, damage: str) -> None:
     project.given_run("--to_step", "build")
     assert project.run("--to_step", "costs", "--resume").code == 0
     whole = project.root / "whole"
@@ -89,14 +89,14 @@ def test_no_damaged_file_of_a_run_stops_the_list_or_status(project: Project, dam
         shutil.copyfile(whole / path, target)
 
 
-def test_a_built_manifest_without_its_facts_is_as_none(project: Project) -> None:
+def test_a_built_manifest_without_its_facts_counts_as_missing(project: Project) -> None:
     project.given_run("--to_step", "build")
     path = project.run_root() / "batch_inputs" / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"facts": {}}))
     assert listed(project)[0]["answers"] is None
 
 
-def test_the_status_of_a_run_fits_its_schema_at_every_step(project: Project) -> None:
+def test_the_status_of_a_run_matches_its_schema_at_every_step(project: Project) -> None:
     for step in ("prepare", "poll", "report"):
         assert project.run("--to_step", step, "--resume" if step != "prepare" else "--json").code == 0
         status = json.loads(project.call("status", "--run_id", "r", "--json").out)
@@ -108,7 +108,7 @@ def test_the_status_of_a_run_fits_its_schema_at_every_step(project: Project) -> 
     ]  # fmt: skip
 
 
-def test_two_hundred_runs_are_listed_at_once(project: Project) -> None:
+def test_two_hundred_runs_are_listed(project: Project) -> None:
     project.given_run()
     for number in range(200):
         shutil.copytree(project.run_root(), project.run_root(f"copy{number:03d}"))
@@ -116,7 +116,7 @@ def test_two_hundred_runs_are_listed_at_once(project: Project) -> None:
         assert len(listed(project)) == 201
 
 
-def test_status_and_doctor_without_a_name_are_about_the_run_that_changed_last_and_say_so(project: Project) -> None:
+def test_status_and_doctor_without_a_name_use_the_latest_run_and_say_so(project: Project) -> None:
     for verb in ("status", "doctor"):
         none = project.call(verb)
         assert (none.code, none.out) == (2, "")
@@ -135,7 +135,7 @@ def test_status_and_doctor_without_a_name_are_about_the_run_that_changed_last_an
     assert json.loads(project.call("status", "--json").out)["run_id"] == "newer"
 
 
-def test_every_command_that_looks_at_a_run_takes_the_one_that_changed_last_and_says_so(project: Project) -> None:
+def test_every_read_only_command_uses_the_latest_run_by_default_and_says_so(project: Project) -> None:
     for name in ("older", "newer"):
         project.run("--to_step", "prepare", run_id=name)
     for verb in ("status", "doctor", "show", "costs", "report"):
@@ -157,7 +157,7 @@ def test_the_script_is_the_same_program(project: Project) -> None:
     assert json.loads(outcome.stdout)["runs"][0]["run_id"] == "r"
 
 
-def test_a_trial_that_the_run_has_no_more_counts_for_nothing(project: Project) -> None:
+def test_a_removed_trial_is_not_counted(project: Project) -> None:
     project.given_run()
     usd = listed(project)[0]["usd"]
     manifest = project.trial_folder() / "results" / "trial_manifest.json"
@@ -169,7 +169,7 @@ def test_a_trial_that_the_run_has_no_more_counts_for_nothing(project: Project) -
     assert status["phases"]["report"]["progress"] == {"done": 1, "total": 1, "unit": "trials"}
 
 
-def test_a_folder_that_is_named_and_not_there_is_refused(project: Project) -> None:
+def test_a_missing_folder_is_refused(project: Project) -> None:
     assert project.call("list").out.startswith("0 runs in experiments"), "before the first run"
     outcome = project.call("list", "--experiments_dir", "nope")
     assert (outcome.code, outcome.out) == (2, "")

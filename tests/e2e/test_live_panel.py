@@ -16,7 +16,7 @@ def on_screen(terminal: Terminal) -> str:
     return "\n".join(terminal.screen.lines)
 
 
-def test_the_panel_shows_the_phase_the_answers_the_parts_and_the_cost_and_nothing_wraps(project: Project) -> None:
+def test_the_panel_shows_phase_answers_parts_and_cost_without_wrapping(project: Project) -> None:
     allow_rows(project, 9)
     with at_a_terminal(project, *RUN, provider="PaidProvider") as terminal:
         terminal.wait_until_on_screen("[4/9] collecting answers")
@@ -88,7 +88,7 @@ def test_ctrl_c_stops_the_run_and_leaves_the_terminal_as_it_was(project: Project
     ],
     ids=["NO_COLOR", "TERM=dumb", "--display plain", "environment"],
 )
-def test_plain_lines_hold_no_control_sequence(
+def test_plain_lines_contain_no_control_sequence(
     project: Project, monkeypatch: pytest.MonkeyPatch, env: dict[str, str], flags: tuple[str, ...]
 ) -> None:
     for name, value in env.items():
@@ -99,14 +99,14 @@ def test_plain_lines_hold_no_control_sequence(
     assert "poll: running" in shown
 
 
-def test_a_pipe_gets_plain_lines_also_where_the_panel_is_asked_for(project: Project) -> None:
+def test_a_pipe_gets_plain_lines_even_if_the_panel_is_requested(project: Project) -> None:
     outcome = project.call(*RUN, "--display", "rich")
     assert outcome.code == 0
     assert "\x1b" not in outcome.err
     assert "--display rich: this terminal cannot show a panel, so plain lines are shown" in outcome.err
 
 
-def test_json_is_one_event_a_line_also_for_the_error_at_the_end(project: Project) -> None:
+def test_json_output_is_one_event_per_line_including_the_final_error(project: Project) -> None:
     outcome = project.call(*RUN, "--display", "json")
     events = [json.loads(line) for line in outcome.err.splitlines()]
     assert outcome.code == 0
@@ -119,18 +119,18 @@ def test_json_is_one_event_a_line_also_for_the_error_at_the_end(project: Project
     assert (event["level"], event["text"][:7]) == ("error", "error: ")
 
 
-def test_json_events_of_a_high_log_level_leave_out_the_others(project: Project) -> None:
+def test_with_a_high_log_level_json_omits_lower_events(project: Project) -> None:
     events = project.call(*RUN, "--display", "json", "--log_level", "error").err.splitlines()
     assert {json.loads(line)["event"] for line in events} <= {"progress"}
 
 
-def test_none_says_nothing_but_errors(project: Project) -> None:
+def test_progress_none_prints_only_errors(project: Project) -> None:
     assert project.call(*RUN, "--display", "none").err == ""
     refused = project.call(*RUN, "--display", "none", "--resume", "--trial_filter", "none")
     assert refused.err.startswith("error: --trial_filter 'none' matches no trial")
 
 
-def test_a_display_that_does_not_ask_refuses_to_spend_unasked(
+def test_a_display_that_cannot_ask_refuses_to_spend_without_consent(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dear = {"fake": {"models": {"m1": {"input_per_million": 1000.0, "output_per_million": 1000.0}}}}
@@ -143,7 +143,7 @@ def test_a_display_that_does_not_ask_refuses_to_spend_unasked(
     assert all(json.loads(line) for line in terminal.lines if line)
 
 
-def test_the_question_is_whole_below_the_panel(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_question_is_shown_completely_below_the_panel(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PROMPTRIAL_YES")
     dear = {"fake": {"models": {"m1": {"input_per_million": 1000.0, "output_per_million": 1000.0}}}}
     project.write_config({"pricing": dear})

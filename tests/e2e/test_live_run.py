@@ -75,7 +75,7 @@ def answers(project: Project) -> list[tuple[str, ...]]:
         return [(row["custom_id"], row["response_text"], row["prompt_tokens"]) for row in csv.DictReader(file)]
 
 
-def test_a_trial_that_was_killed_and_stopped_ends_with_the_answers_of_the_embedded_engine(
+def test_a_trial_killed_and_stopped_ends_with_the_answers_of_the_embedded_engine(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = trial(tmp_path / "live", server)
@@ -101,7 +101,7 @@ def test_a_trial_that_was_killed_and_stopped_ends_with_the_answers_of_the_embedd
     assert answers(project) == answers(embedded)
 
 
-def test_a_finished_trial_asks_nothing_again_and_changes_no_byte(
+def test_resuming_a_finished_trial_asks_nothing_and_changes_no_byte(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = trial(tmp_path / "live", server, limit_items=1)

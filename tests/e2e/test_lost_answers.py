@@ -57,7 +57,7 @@ def follow_the_doctor(hosted: HostedProject) -> list[str]:
 # --- the five faults -------------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_the_vendor_leaves_out_for_ever_ends_as_unanswered(hosted: HostedProject) -> None:
+def test_a_row_that_the_vendor_always_omits_ends_as_unanswered(hosted: HostedProject) -> None:
     hosted.emulator.fault("F12", "create_job", variant="skipped_row", count=-1)
     outcome = hosted.run()
     assert outcome.code == 0, outcome.err
@@ -69,7 +69,7 @@ def test_a_row_that_the_vendor_leaves_out_for_ever_ends_as_unanswered(hosted: Ho
     assert follow_the_doctor(hosted) == []
 
 
-def test_a_completed_job_without_rows_is_said_with_its_price_and_ends_as_unanswered(hosted: HostedProject) -> None:
+def test_a_completed_job_without_rows_is_reported_with_its_price_and_ends_as_unanswered(hosted: HostedProject) -> None:
     hosted.emulator.fault("F12", "create_job", variant="no_rows", count=-1)
     outcome = hosted.run()
     assert outcome.code == 1
@@ -86,9 +86,7 @@ def test_a_completed_job_without_rows_is_said_with_its_price_and_ends_as_unanswe
 
 @pytest.mark.parametrize("end", ["completed", "expired"])
 @pytest.mark.parametrize("variant", ["empty", "row_boundary"])
-def test_one_download_that_is_empty_or_cut_where_a_row_ends_buys_nothing(
-    hosted: HostedProject, end: str, variant: str
-) -> None:
+def test_one_empty_or_truncated_download_causes_no_new_job(hosted: HostedProject, end: str, variant: str) -> None:
     if end == "expired":
         hosted.emulator.fault("F10", "create_job", variant="expired", share=1.0, count=-1)
     for nth in (1, 4):
@@ -101,7 +99,7 @@ def test_one_download_that_is_empty_or_cut_where_a_row_ends_buys_nothing(
 
 
 @pytest.mark.parametrize("end", ["completed", "expired"])
-def test_an_output_that_cannot_be_seen_for_longer_than_is_waited_buys_nothing_untold(
+def test_an_output_hidden_longer_than_the_wait_is_not_paid_for_again_without_permission(
     hosted: HostedProject, end: str
 ) -> None:
     if end == "expired":
@@ -143,9 +141,7 @@ def forget_the_job(hosted: HostedProject, part: str = "t0_control_p001") -> str:
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_the_answers_of_a_job_that_was_created_and_is_gone_are_taken_from_where_they_are(
-    hosted: HostedProject, by_hand: bool
-) -> None:
+def test_the_answers_of_a_deleted_job_are_fetched_from_its_output(hosted: HostedProject, by_hand: bool) -> None:
     assert hosted.run().code == 0
     before = answered(hosted)
     kept = (hosted.results() / "t0_control_p001" / "results.jsonl").read_bytes()
@@ -200,7 +196,7 @@ WRECKS: Final[dict[str, Callable[[HostedProject], None]]] = {
 
 
 @pytest.mark.parametrize("name", WRECKS)
-def test_to_do_what_the_doctor_says_comes_to_an_end(hosted: HostedProject, name: str) -> None:
+def test_following_the_doctor_ends_with_a_healthy_run(hosted: HostedProject, name: str) -> None:
     hosted.project.write_config(configuration({"execution": {**QUICK, "outage_s": 0.5}}))  # some last for ever
     WRECKS[name](hosted)
     hosted.run("--to_step", "report")
@@ -211,7 +207,7 @@ def test_to_do_what_the_doctor_says_comes_to_an_end(hosted: HostedProject, name:
 
 
 @pytest.mark.parametrize("lost", ["answers here and there", "answers here", "everything of a part"])
-def test_to_do_what_the_doctor_says_of_a_finished_run_comes_to_an_end(hosted: HostedProject, lost: str) -> None:
+def test_following_the_doctor_on_a_finished_run_ends_with_a_healthy_run(hosted: HostedProject, lost: str) -> None:
     assert hosted.run("--to_step", "report").code == 0
     if lost == "everything of a part":
         forget_the_job(hosted)

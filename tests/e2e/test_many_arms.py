@@ -54,7 +54,7 @@ def served(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
-def test_the_best_of_four_treatments_is_found_and_said_everywhere(served: Project) -> None:
+def test_the_best_of_four_treatments_is_found_and_named_everywhere(served: Project) -> None:
     done = served.run()
     assert done.code == 0, done.err
     results = served.trial_folder() / "results"

@@ -60,7 +60,7 @@ def made(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("copied", RUNS, indirect=True)
-def test_a_plan_says_what_is_there_and_what_is_left_and_changes_nothing(project: Project, copied: Path) -> None:
+def test_a_plan_shows_what_exists_and_what_is_left_and_changes_nothing(project: Project, copied: Path) -> None:
     before = digests(copied)
     outcome = resume(project, "--plan_only", "--json")
     assert outcome.code == 0, outcome.err
@@ -72,7 +72,9 @@ def test_a_plan_says_what_is_there_and_what_is_left_and_changes_nothing(project:
 
 
 @pytest.mark.parametrize("copied", RUNS, indirect=True)
-def test_a_migrated_run_goes_on_to_a_report_and_a_second_resume_changes_no_byte(project: Project, copied: Path) -> None:
+def test_a_migrated_run_continues_to_a_report_and_a_second_resume_changes_no_byte(
+    project: Project, copied: Path
+) -> None:
     outcome = resume(project, "--from_step", "parse")
     assert outcome.code == 0, outcome.err
     state = records.load(copied / "run_state.json", RunState)
@@ -95,7 +97,7 @@ def test_a_migrated_run_goes_on_to_a_report_and_a_second_resume_changes_no_byte(
 
 
 @pytest.mark.parametrize("copied", ["v2", "real v2"], indirect=True)
-def test_a_state_that_claims_more_than_there_is_is_not_believed(project: Project, copied: Path) -> None:
+def test_a_state_that_claims_missing_files_is_not_trusted(project: Project, copied: Path) -> None:
     state = json.loads((copied / "run_state.json").read_bytes())
     assert state["phases"]["report"]["status"] == "completed"
     outcome = resume(project, "--plan_only")
@@ -115,7 +117,7 @@ def every_file() -> list[str]:
 @pytest.mark.parametrize("damage", ["delete", "garble"])
 @pytest.mark.parametrize("copied", ["v2"], indirect=True)
 @pytest.mark.parametrize("name", every_file())
-def test_whatever_an_older_run_has_lost_it_can_be_resumed(
+def test_a_migrated_run_can_be_resumed_whatever_files_it_lost(
     project: Project, copied: Path, name: str, damage: str, whole: dict[str, str]
 ) -> None:
     path = copied / name
@@ -170,7 +172,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{SLUG}/reports/report.md",
     ],
 )
-def test_a_migrated_run_that_loses_something_is_mended_from_what_the_older_tool_left(
+def test_a_migrated_run_that_loses_a_file_is_repaired_from_the_predecessors_files(
     project: Project, migrated: Path, name: str, damage: str
 ) -> None:
     shutil.copytree(migrated, project.root, dirs_exist_ok=True)
@@ -193,7 +195,7 @@ def test_a_run_without_questions_says_where_to_name_them(project: Project, copie
     assert digests(copied) == before
 
 
-def test_resuming_by_id_alone_goes_on_with_a_run_of_our_own(project: Project) -> None:
+def test_resuming_by_id_only_continues_a_run_of_our_own(project: Project) -> None:
     project.given_run("--to_step", "poll")
     outcome = project.call("resume", "r")
     assert outcome.code == 0, outcome.err
@@ -222,7 +224,7 @@ def rewrite(root: Path, content: str | None, finish_reason: str) -> None:
     ("content", "finish_reason", "reason"),
     [(None, "length", "length"), ("", "stop", "empty"), ("<think>why", "length", "reasoning_only")],
 )
-def test_an_empty_answer_of_an_older_run_is_missing_and_no_abstention(
+def test_an_empty_answer_of_an_older_run_is_missing_and_not_an_abstention(
     project: Project, copied: Path, content: str | None, finish_reason: str, reason: str
 ) -> None:
     rewrite(copied, content, finish_reason)
@@ -239,7 +241,7 @@ def test_an_empty_answer_of_an_older_run_is_missing_and_no_abstention(
     assert "Warning: responses without an answer: 8 of 24" in (copied / SLUG / "reports/details.md").read_text()
 
 
-def test_reasoning_in_an_answer_of_an_older_run_is_kept_apart(project: Project, copied: Path) -> None:
+def test_reasoning_in_an_answer_of_an_older_run_is_kept_separately(project: Project, copied: Path) -> None:
     rewrite(copied, "<think>why</think>dummy", "stop")
     assert resume(project, "--from_step", "parse").code == 0
     rows = [row for row in answers_of(copied) if row.get("reasoning")]
@@ -266,7 +268,7 @@ def test_an_older_table_with_odd_token_counts_loses_no_answer(project: Project, 
     assert costs["tokens_unknown"] == sum(None in tokens for tokens in known)
 
 
-def test_the_status_of_a_migrated_run_counts_the_answers_that_are_there(project: Project, copied: Path) -> None:
+def test_the_status_of_a_migrated_run_counts_the_existing_answers(project: Project, copied: Path) -> None:
     results = copied / SLUG / "results"
     part = next(iter(sorted(results.glob("t*_p*/results.jsonl"))))
     part.write_bytes(b"".join(part.read_bytes().splitlines(keepends=True)[:-3]))
@@ -278,7 +280,7 @@ def test_the_status_of_a_migrated_run_counts_the_answers_that_are_there(project:
     assert "141 of 144 answers" in project.call("status", "--run_id", "old").out
 
 
-def test_a_garbled_manifest_of_an_older_run_is_no_backup(project: Project, copied: Path) -> None:
+def test_a_garbled_manifest_of_an_older_run_is_not_used_as_a_backup(project: Project, copied: Path) -> None:
     results = copied / SLUG / "results"
     (results / "trial_manifest.json").write_bytes(b"\x00{garbled")
     (copied / "run_state.json").write_bytes(b"[")
@@ -291,7 +293,7 @@ def test_a_garbled_manifest_of_an_older_run_is_no_backup(project: Project, copie
 
 
 @pytest.mark.parametrize("place", ["experiments", "else where"])
-def test_what_a_plan_of_an_older_run_says_names_the_run_and_not_the_copy_that_was_looked_at(
+def test_a_plan_of_an_older_run_names_the_run_and_not_the_inspected_copy(
     project: Project, copied: Path, place: str
 ) -> None:
     flags: tuple[str, ...] = ()

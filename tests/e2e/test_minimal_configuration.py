@@ -49,7 +49,7 @@ def is_finished(outcome: Outcome) -> bool:
     return outcome.code == 0 and "nothing was left to do" in outcome.err
 
 
-def test_a_minimal_configuration_runs_to_its_report_and_says_what_was_decided(minimal: Project) -> None:
+def test_a_minimal_configuration_runs_to_its_report_and_states_the_decisions(minimal: Project) -> None:
     outcome = minimal.run()
     assert outcome.code == 0, outcome.err
     assert (
@@ -71,9 +71,7 @@ def test_a_minimal_configuration_runs_to_its_report_and_says_what_was_decided(mi
 
 
 @pytest.mark.parametrize("what", ["gone", "changed", "no question file"])
-def test_a_finished_run_resumes_with_nothing_to_do_whatever_became_of_its_questions(
-    minimal: Project, what: str
-) -> None:
+def test_a_finished_run_resumes_with_nothing_to_do_even_if_its_questions_changed(minimal: Project, what: str) -> None:
     assert minimal.run().code == 0
     before = minimal.snapshot()
     if what == "gone":
@@ -87,7 +85,7 @@ def test_a_finished_run_resumes_with_nothing_to_do_whatever_became_of_its_questi
     assert {path for path in before if before[path] != after.get(path)} == {"run.log"}
 
 
-def test_a_run_that_was_cut_short_is_finished_without_its_questions(minimal: Project) -> None:
+def test_an_interrupted_run_can_be_finished_without_its_question_file(minimal: Project) -> None:
     assert minimal.run("--to_step", "build").code == 0
     questions(minimal).unlink()
     outcome = minimal.run("--resume")
@@ -111,7 +109,7 @@ def test_stating_the_format_afterwards_is_no_change(minimal: Project) -> None:
     assert is_finished(minimal.run("--resume"))
 
 
-def test_scorers_that_are_given_afterwards_score_again_and_ask_nothing(minimal: Project) -> None:
+def test_scorers_given_later_score_again_without_asking(minimal: Project) -> None:
     assert minimal.run().code == 0
     minimal.config.write_text(MINIMAL + "scorers: {f1: , em: }\n")
     outcome = minimal.run("--resume")
@@ -121,7 +119,7 @@ def test_scorers_that_are_given_afterwards_score_again_and_ask_nothing(minimal: 
     assert is_finished(minimal.run("--resume"))
 
 
-def test_a_larger_sample_is_no_reason_to_fit_again(minimal: Project) -> None:
+def test_a_larger_sample_does_not_choose_scorers_again(minimal: Project) -> None:
     assert minimal.run("--limit_items", "4").code == 0
     recorded = yaml.safe_load((minimal.run_root() / "effective_config.yaml").read_text())
     outcome = minimal.run("--resume", "--limit_items", "8")
@@ -160,7 +158,7 @@ def test_plan_says_what_was_decided_and_writes_nothing(minimal: Project) -> None
     assert "primary endpoint: f1" in checks["decided"]
 
 
-def test_plan_names_what_a_run_would_be_refused_for_and_ends_as_before(minimal: Project) -> None:
+def test_plan_names_the_reasons_to_refuse_a_run_without_failing(minimal: Project) -> None:
     minimal.config.write_text(MINIMAL.replace("provider: fake", "provider: embedded"))
     outcome = minimal.call("plan", "--run_id", "r")
     assert outcome.code == 0
@@ -192,7 +190,7 @@ def test_config_show_says_where_each_value_comes_from(minimal: Project, monkeypa
     assert not (minimal.root / "experiments").exists()
 
 
-def test_config_show_of_a_run_reads_its_own_copy_alone(minimal: Project) -> None:
+def test_config_show_of_a_run_reads_only_its_own_copy(minimal: Project) -> None:
     assert minimal.run("--temps", "0.5").code == 0
     minimal.config.unlink()
     questions(minimal).unlink()
@@ -211,7 +209,7 @@ def test_config_show_as_json_has_a_source_for_every_value(minimal: Project) -> N
     assert shown["sources"]["/models/m1/id"] == "config/eval_config.yaml:2"
 
 
-def test_config_show_of_a_run_that_is_not_there_is_a_usage_error(minimal: Project) -> None:
+def test_config_show_of_a_missing_run_is_a_usage_error(minimal: Project) -> None:
     assert minimal.call("config", "show", "--run_id", "nobody").code == 2
 
 
@@ -249,7 +247,7 @@ def test_config_check_lists_every_problem_at_once_and_ends_with_2(minimal: Proje
 
 
 @pytest.mark.parametrize("key", [{}, {"FIREWORKS_API_KEY": "k", "FIREWORKS_ACCOUNT_ID": "acc"}])
-def test_config_check_names_a_model_that_its_provider_cannot_have_with_and_without_a_key(
+def test_config_check_names_a_model_impossible_at_its_provider_with_and_without_a_key(
     minimal: Project, monkeypatch: pytest.MonkeyPatch, key: dict[str, str]
 ) -> None:
     for name, value in key.items():
@@ -262,7 +260,7 @@ def test_config_check_names_a_model_that_its_provider_cannot_have_with_and_witho
     assert ("FIREWORKS_API_KEY is not set" in outcome.out) is not bool(key)
 
 
-def test_init_writes_no_model_that_its_provider_cannot_have(minimal: Project) -> None:
+def test_init_writes_no_model_that_is_impossible_at_its_provider(minimal: Project) -> None:
     outcome = minimal.call("init", "new", "--model", "fireworks/acc/m")
     assert outcome.code == 2
     assert "not a valid name of a Fireworks model" in outcome.err
@@ -320,7 +318,7 @@ def test_config_check_names_questions_that_lack_what_a_scorer_needs(minimal: Pro
     assert "1 of 1 questions has no gold answer, and em needs one" in outcome.out
 
 
-def test_config_check_notes_a_model_without_a_price_and_arms_that_are_alike(minimal: Project) -> None:
+def test_config_check_notes_a_model_without_a_price_and_identical_arms(minimal: Project) -> None:
     minimal.config.write_text(MINIMAL.replace("treatment.txt", "control.txt").replace("{mine: questions.csv}",
         "{mine: {path: questions.csv, format: custom}}"))  # fmt: skip
     outcome = minimal.call("config", "check")
@@ -332,7 +330,7 @@ def test_config_check_notes_a_model_without_a_price_and_arms_that_are_alike(mini
     assert "the arms control and treatment send the same messages to the same model" in outcome.out
 
 
-def test_a_run_from_an_archive_resumes_where_neither_configuration_nor_questions_are(
+def test_a_restored_run_resumes_without_configuration_and_question_files(
     minimal: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert minimal.run().code == 0

@@ -28,7 +28,7 @@ def primary(project: Project) -> dict[str, Any]:
     return {**row, "rule": document["settings"]["missing"]}
 
 
-def test_unequal_attrition_and_the_other_rule_stand_beside_the_effect(lossy: Project) -> None:
+def test_unequal_attrition_and_the_other_rule_are_shown_beside_the_effect(lossy: Project) -> None:
     outcome = lossy.run()
     assert outcome.code == 0, outcome.err
     row = primary(lossy)
@@ -45,7 +45,7 @@ def test_unequal_attrition_and_the_other_rule_stand_beside_the_effect(lossy: Pro
     assert "In the main result, they are left out." in report
 
 
-def test_a_missing_answer_counts_as_a_failure_where_the_configuration_says_so(lossy: Project) -> None:
+def test_a_missing_answer_counts_as_a_failure_if_configured(lossy: Project) -> None:
     lossy.write_config({"stats": {"bootstrap_samples": 1000, "permutation_samples": 999, "missing": "failure"}})
     outcome = lossy.run()
     assert outcome.code == 0, outcome.err
@@ -58,7 +58,7 @@ def test_a_missing_answer_counts_as_a_failure_where_the_configuration_says_so(lo
     assert "In the main result, they are counted as failures." in report
 
 
-def test_the_setting_makes_statistics_anew_and_asks_nothing(lossy: Project) -> None:
+def test_changing_the_rule_for_missing_answers_recomputes_statistics_without_asking(lossy: Project) -> None:
     assert lossy.run().code == 0
     before = primary(lossy)
     asked = fake_provider.CALLS.total()
@@ -72,7 +72,7 @@ def test_the_setting_makes_statistics_anew_and_asks_nothing(lossy: Project) -> N
     assert after["difference"] == before["missing_sensitivity"]["difference"]
 
 
-def test_with_every_answer_there_the_terminal_says_nothing_of_missing_ones(project: Project) -> None:
+def test_with_every_answer_present_the_terminal_does_not_mention_missing_ones(project: Project) -> None:
     outcome = project.run()
     assert outcome.code == 0, outcome.err
     assert "missing answers" not in outcome.out
@@ -98,7 +98,7 @@ def test_the_worst_score_of_an_abstention_depends_on_the_question(project: Proje
     assert false_answers["missing_sensitivity"]["control"] == pytest.approx((answered + 1) / 3)
 
 
-def test_gates_of_a_comparison_take_missing_answers_as_the_runs_did(lossy: Project) -> None:
+def test_gates_of_a_comparison_treat_missing_answers_as_the_runs_did(lossy: Project) -> None:
     pairs = {}
     for rule in ("exclude", "failure"):
         stats = {"bootstrap_samples": 1000, "permutation_samples": 999, "missing": rule}

@@ -95,7 +95,7 @@ def test_models_of_several_vendors_are_listed_with_what_is_known_of_each(desk: P
     assert found["llama"]["limits"] == {"jobs at once": 3}
 
 
-def test_for_people_every_model_is_a_few_lines(desk: Path, emulator: str) -> None:
+def test_the_text_output_has_a_few_lines_per_model(desk: Path, emulator: str) -> None:
     write(desk, emulator, {"gpt": MODELS["gpt"]})
     code, out, _ = call("--config", "eval.yaml")
     assert code == 0
@@ -108,7 +108,7 @@ def test_for_people_every_model_is_a_few_lines(desk: Path, emulator: str) -> Non
     ]
 
 
-def test_every_failure_is_a_line_and_spoils_nothing_else(
+def test_every_failure_is_one_line_and_affects_nothing_else(
     desk: Path, emulator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WRONG_KEY", "sk-" + "wrongwrongwrongwrong")
@@ -156,7 +156,7 @@ def test_a_model_of_the_configuration_is_named_by_its_alias_or_by_its_server(des
     ]
 
 
-def test_a_file_for_a_person_is_nobody_to_ask_and_is_not_made(desk: Path) -> None:
+def test_a_batch_file_provider_is_not_queried_and_writes_no_file(desk: Path) -> None:
     write(
         desk, "http://127.0.0.1:9", {"qwen": "batch_file/Qwen/Qwen2.5-7B-Instruct"}, {"batch_file": {"folder": "made"}}
     )
@@ -166,14 +166,14 @@ def test_a_file_for_a_person_is_nobody_to_ask_and_is_not_made(desk: Path) -> Non
     assert not (desk / "made").exists()
 
 
-def test_a_name_that_is_neither_is_bad_usage(desk: Path, emulator: str) -> None:
+def test_an_unknown_name_is_a_usage_error(desk: Path, emulator: str) -> None:
     write(desk, emulator, MODELS)
     code, _, err = call("nope", "--config", "eval.yaml")
     assert code == 2
     assert err.startswith("error: nope: no such model; models of the configuration: gpt, claude, llama\n")
 
 
-def test_nothing_is_spent(desk: Path, emulator: str) -> None:
+def test_listing_models_spends_nothing(desk: Path, emulator: str) -> None:
     import httpx
 
     write(desk, emulator, MODELS)
@@ -182,7 +182,7 @@ def test_nothing_is_spent(desk: Path, emulator: str) -> None:
     assert ledger == {"rows": []}
 
 
-def test_an_error_that_nobody_foresaw_is_a_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(_provider: FakeProvider, model: ModelSpec) -> None:
         raise RuntimeError(f"no idea about {model.id}")
 
@@ -192,7 +192,7 @@ def test_an_error_that_nobody_foresaw_is_a_line_too(monkeypatch: pytest.MonkeyPa
     assert found.problem == "unexpected error: RuntimeError: no idea about x"
 
 
-def test_a_server_that_never_answers_is_waited_for_no_longer_than_it_is_said() -> None:
+def test_a_server_that_never_answers_is_waited_for_only_up_to_the_timeout() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
         providers = {"slow": ProviderConfig(type="vllm", base_url=url)}
@@ -228,7 +228,7 @@ LIST = reply(200, b'{"object": "list", "data": [{"id": "x"}, {"id": "y"}]}')
         ("groq", "y", "accepted", True),
     ],
 )
-def test_a_list_that_anybody_may_read_proves_no_key(
+def test_a_public_list_of_models_does_not_prove_the_key(
     vendor: ScriptedServer, type_: str, model: str, key: str, there: bool
 ) -> None:
     vendor.on("GET", "/v1/models", LIST)
@@ -238,7 +238,9 @@ def test_a_list_that_anybody_may_read_proves_no_key(
 
 
 @pytest.mark.parametrize("type_", ["openrouter", "together", "openai_compatible"])
-def test_a_server_without_a_list_of_models_says_nothing_of_one(vendor: ScriptedServer, type_: str) -> None:
+def test_a_server_without_a_list_of_models_leaves_it_open_whether_a_model_exists(
+    vendor: ScriptedServer, type_: str
+) -> None:
     vendor.on("GET", "/v1/models", reply(404, b"{}"))
     found = seen(vendor, type_)
     assert (found.key, found.found, found.problem) == ("set", None, "")
@@ -253,16 +255,16 @@ def test_a_server_without_a_list_of_models_says_nothing_of_one(vendor: ScriptedS
         ("azure", reply(404, b'{"error": {"code": "404"}}'), None),
     ],
 )
-def test_a_deployment_is_in_no_list(vendor: ScriptedServer, type_: str, answer: Any, there: bool | None) -> None:
+def test_a_deployment_is_looked_up_by_its_name_and_not_in_a_list(
+    vendor: ScriptedServer, type_: str, answer: Any, there: bool | None
+) -> None:
     vendor.on("GET", "/v1/batches", reply(200, b'{"data": []}'))
     vendor.on("GET", "/v1/models/gpt-4o-mini", answer)
     found = seen(vendor, type_, "gpt-4o-mini")
     assert (found.key, found.found, found.problem) == ("accepted", there, "")
 
 
-def test_an_address_is_shown_with_its_variables_as_they_are_written(
-    desk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_is_shown_with_its_variables_unresolved(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TENANT", "secret-tenant")
     monkeypatch.setenv("FIREWORKS_API_BASE", "http://127.0.0.1:9")
     monkeypatch.setenv("FIREWORKS_ACCOUNT_ID", "me")

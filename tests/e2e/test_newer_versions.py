@@ -43,7 +43,7 @@ def make_newer(project: Project, name: str) -> Path:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_of_a_newer_version_is_refused_everywhere_and_never_set_aside(project: Project, name: str) -> None:
+def test_a_record_of_a_newer_version_is_refused_everywhere_and_never_moved_aside(project: Project, name: str) -> None:
     project.given_run()
     path = make_newer(project, RECORDS[name])
     before = project.snapshot()

@@ -19,7 +19,7 @@ VALUES = {
 }  # fmt: skip
 
 
-def test_a_key_that_a_provider_repeats_in_its_rows_is_nowhere_on_the_disk(
+def test_a_key_repeated_by_a_provider_in_its_rows_is_not_written_to_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(RESPONDERS, "echo", "tests.support.emulator_responders:TellingResponder")
@@ -72,7 +72,7 @@ def where(project: Project, run_id: str) -> dict[str, set[str]]:
     return found
 
 
-def test_values_of_the_environment_stand_in_the_requests_alone(from_environment: Project) -> None:
+def test_values_of_the_environment_are_only_in_the_requests(from_environment: Project) -> None:
     outcome = from_environment.run()
     assert outcome.code == 0, outcome.err
     assert where(from_environment, "r") == {"X_STOP": {"batch_inputs"}}

@@ -107,7 +107,7 @@ def test_a_dry_run_goes_from_the_configuration_to_the_report_without_a_key(
     assert all(row["response_text"] for row in rows)
 
 
-def test_a_run_pays_for_each_part_once_and_leaves_no_key(start: Callable[..., Lab]) -> None:
+def test_a_run_pays_for_each_part_once_and_writes_no_key(start: Callable[..., Lab]) -> None:
     lab = start()
     said = lab.run()
     assert [batch["rows"] for batch in lab.batches()] == [5, 5]
@@ -122,7 +122,7 @@ def test_a_run_pays_for_each_part_once_and_leaves_no_key(start: Callable[..., La
     assert "nothing was left to do" in lab.run("--resume")
 
 
-def test_an_expired_batch_with_60_percent_of_its_rows_is_kept_and_the_rest_is_resubmitted_once(
+def test_the_answers_of_a_60_percent_complete_expired_batch_are_kept_and_the_rest_is_resubmitted_once(
     start: Callable[..., Lab],
 ) -> None:
     lab = start()
@@ -149,7 +149,7 @@ def _without_request_ids(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "request_id"} for row in rows]
 
 
-def test_a_vendor_without_room_is_waited_for_and_each_part_is_answered_once(start: Callable[..., Lab]) -> None:
+def test_a_run_waits_for_quota_at_the_vendor_and_each_part_is_answered_once(start: Callable[..., Lab]) -> None:
     lab = start()
     lab.emulator.fault("F18", "create_batch", variant="token_limit", nth=1, count=3)
     said = lab.run()
@@ -160,7 +160,7 @@ def test_a_vendor_without_room_is_waited_for_and_each_part_is_answered_once(star
     assert len(lab.emulator.ledger("upload")) == 2, "a file that is there is not uploaded again"
 
 
-def test_a_batch_that_is_larger_than_the_vendors_room_beside_another_waits_for_its_end(
+def test_a_batch_that_exceeds_the_remaining_quota_waits_for_the_other_batch_to_end(
     start: Callable[..., Lab],
 ) -> None:
     lab = start(openai=OpenAiSettings(enqueued_tokens=200))
@@ -169,7 +169,7 @@ def test_a_batch_that_is_larger_than_the_vendors_room_beside_another_waits_for_i
 
 
 @pytest.mark.parametrize("variant", ["reset", "error", "stall"])
-def test_a_creation_that_was_carried_out_and_got_no_answer_leaves_one_batch_for_each_intent(
+def test_a_create_that_was_applied_but_unanswered_leaves_one_batch_for_each_intent(
     start: Callable[..., Lab], variant: str
 ) -> None:
     lab = start()
@@ -183,7 +183,7 @@ def test_a_creation_that_was_carried_out_and_got_no_answer_leaves_one_batch_for_
     assert len(keys) == 2
 
 
-def test_a_creation_that_was_not_carried_out_is_fenced_and_made_again_as_another_attempt(
+def test_a_create_that_was_not_applied_is_fenced_and_repeated_as_another_attempt(
     start: Callable[..., Lab],
 ) -> None:
     lab = start()
@@ -195,7 +195,7 @@ def test_a_creation_that_was_not_carried_out_is_fenced_and_made_again_as_another
     assert sorted(statuses) == [["downloaded"], ["expired", "downloaded"]]
 
 
-def test_requests_that_vanish_before_their_batch_is_made_are_uploaded_again(start: Callable[..., Lab]) -> None:
+def test_requests_that_vanish_before_their_batch_is_created_are_uploaded_again(start: Callable[..., Lab]) -> None:
     lab = start()
     lab.emulator.fault("F17", "get_file", variant="vanished", api="openai")
     said = lab.run()
@@ -209,7 +209,7 @@ def test_requests_that_vanish_before_their_batch_is_made_are_uploaded_again(star
     ]
 
 
-def test_the_responses_api_is_asked_and_read(start: Callable[..., Lab]) -> None:
+def test_a_run_can_use_the_responses_api(start: Callable[..., Lab]) -> None:
     lab = start()
     lab.configure({"endpoint": "responses", "sampling": "provider_default", "reasoning_effort": "low"})
     lab.run()
@@ -228,7 +228,7 @@ def test_the_responses_api_is_asked_and_read(start: Callable[..., Lab]) -> None:
         ({"thinking_budget": 1000}, {}, "does not take this key"),
     ],
 )
-def test_what_the_vendor_does_not_take_is_an_error_before_anything_is_sent(
+def test_parameters_that_the_vendor_refuses_are_an_error_before_anything_is_sent(
     start: Callable[..., Lab], model: dict[str, Any], changes: dict[str, Any], said: str
 ) -> None:
     lab = start()
@@ -242,7 +242,7 @@ def test_what_the_vendor_does_not_take_is_an_error_before_anything_is_sent(
     assert lab.emulator.ledger() == []
 
 
-def test_what_is_not_sent_is_said_by_config_check(start: Callable[..., Lab]) -> None:
+def test_config_check_names_the_parameters_that_are_not_sent(start: Callable[..., Lab]) -> None:
     lab = start()
     checked = lab.project.call("config", "check", "--config", str(lab.project.config))
     assert checked.code == 0, checked.err
@@ -258,7 +258,7 @@ def test_a_file_that_fails_validation_is_one_clear_error(start: Callable[..., La
     assert json.dumps(KEY) not in outcome.err
 
 
-def test_files_that_a_person_has_downloaded_answer_what_they_answer_and_no_more(start: Callable[..., Lab]) -> None:
+def test_manually_downloaded_files_answer_exactly_the_requests_they_contain(start: Callable[..., Lab]) -> None:
     lab = start()
     lab.emulator.fault("F10", "create_batch", variant="expired", share=0.6, nth=1, count=1)
     lab.emulator.fault("F2", "download", count=-1)

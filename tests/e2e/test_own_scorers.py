@@ -79,7 +79,7 @@ def done(project: Project, *flags: str, run_id: str = "r") -> None:
 SCORING = ["score", "stats", "costs", "report"]
 
 
-def test_a_scorer_added_to_a_finished_run_runs_score_to_report_and_asks_nothing(own: Project) -> None:
+def test_adding_a_scorer_to_a_finished_run_reruns_score_to_report_without_asking(own: Project) -> None:
     done(own)
     before = {path: digest for path, digest in own.snapshot().items() if "results.jsonl" in path}
     own.write_config({"scorers": PACK | {"polite": POLITE}})
@@ -97,7 +97,7 @@ def test_a_scorer_added_to_a_finished_run_runs_score_to_report_and_asks_nothing(
     assert phases_run(own, "nothing was left to do") == []
 
 
-def test_an_edit_of_the_file_runs_score_to_report_and_a_changed_setting_too(own: Project) -> None:
+def test_editing_the_scorer_file_or_a_setting_reruns_score_to_report(own: Project) -> None:
     own.write_config({"scorers": {"em": None, "polite": POLITE}})
     done(own)
     path = own.root / "config/scorers/polite.py"
@@ -112,7 +112,7 @@ def test_an_edit_of_the_file_runs_score_to_report_and_a_changed_setting_too(own:
     assert phases_run(own, "nothing was left to do") == []
 
 
-def test_a_new_version_of_a_scorer_of_the_pack_runs_score_to_report(
+def test_a_new_version_of_a_default_scorer_reruns_score_to_report(
     own: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(own)
@@ -124,7 +124,7 @@ def test_a_new_version_of_a_scorer_of_the_pack_runs_score_to_report(
     assert phases_run(own, "nothing was left to do") == []
 
 
-def test_back_to_the_default_pack_the_files_are_as_they_were(own: Project) -> None:
+def test_returning_to_the_default_pack_restores_the_files(own: Project) -> None:
     done(own)
     names = ("per_item_scores.csv", "per_item_scores.parquet", "significance.json", "costs.json")
     results = own.trial_folder() / "results"
@@ -138,7 +138,7 @@ def test_back_to_the_default_pack_the_files_are_as_they_were(own: Project) -> No
     assert not (results / "scorers.json").exists()
 
 
-def test_a_list_that_is_the_default_pack_in_its_order_changes_only_the_digest_in_the_report(own: Project) -> None:
+def test_listing_the_default_pack_explicitly_changes_only_the_digest_in_the_report(own: Project) -> None:
     done(own)
     text = own.config.read_text() + "scorers:\n" + "".join(f"  {name}:\n" for name in PACK)
     own.config.write_text(text)
@@ -147,7 +147,7 @@ def test_a_list_that_is_the_default_pack_in_its_order_changes_only_the_digest_in
     assert not (own.trial_folder() / "results/scorers.json").exists()
 
 
-def test_another_primary_endpoint_is_drift_though_another_scorer_is_none(own: Project) -> None:
+def test_another_primary_endpoint_is_drift_and_another_scorer_is_not(own: Project) -> None:
     done(own)
     own.write_config({"scorers": {"polite": POLITE}})
     outcome = own.run("--resume")
@@ -220,9 +220,7 @@ def test_a_run_without_exact_match_goes_through_report_and_gates(own: Project) -
         ),
     ],
 )
-def test_what_goes_wrong_in_the_users_code_is_one_sentence_and_leaves_nothing_half_written(
-    own: Project, code: str, said: str
-) -> None:
+def test_an_error_in_user_code_is_one_sentence_and_leaves_no_partial_file(own: Project, code: str, said: str) -> None:
     (own.root / "config/scorers/mine.py").write_text(code)
     own.write_config({"scorers": {"mine": {"type": "python", "file": "scorers/mine.py"}}})
     outcome = own.run()
@@ -258,9 +256,7 @@ def test_a_wrong_setting_of_a_file_is_named_with_its_key(own: Project) -> None:
 
 
 @pytest.mark.parametrize("place", ["../outside.py", "/etc/hostname", "scorers/link.py", "scorers/none.py"])
-def test_code_that_leads_out_of_the_folder_of_the_configuration_is_refused_with_file_and_line(
-    own: Project, place: str
-) -> None:
+def test_code_outside_the_folder_of_the_configuration_is_refused_with_file_and_line(own: Project, place: str) -> None:
     (own.root / "outside.py").write_text(BRIEF)
     (own.root / "config/scorers/link.py").symlink_to(own.root / "outside.py")
     own.write_config({"scorers": {"mine": {"type": "python", "file": place}}})
@@ -271,7 +267,7 @@ def test_code_that_leads_out_of_the_folder_of_the_configuration_is_refused_with_
     assert ("is outside the folder" in outcome.err) == (place != "scorers/none.py")
 
 
-def test_only_score_runs_the_code(own: Project) -> None:
+def test_only_the_score_phase_runs_user_code(own: Project) -> None:
     mark = own.root / "imported"
     (own.root / "config/scorers/mine.py").write_text(f"open({str(mark)!r}, 'a').close()\n{BRIEF}")
     own.write_config({"scorers": {"mine": {"type": "python", "file": "scorers/mine.py"}}})
@@ -295,9 +291,7 @@ def test_only_score_runs_the_code(own: Project) -> None:
     assert not mark.exists()
 
 
-def test_code_of_a_run_made_elsewhere_runs_only_once_it_is_allowed(
-    own: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_code_of_a_foreign_run_runs_only_after_it_is_allowed(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     own.write_config({"scorers": PACK | {"polite": POLITE}})
     done(own)
     assert own.call("archive", "r", "--to", "box").code == 0
@@ -416,7 +410,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("archived", [False, True])
 @pytest.mark.parametrize("change", HOSTILE)
-def test_no_run_folder_that_came_from_elsewhere_gets_code_of_its_own_run(
+def test_a_foreign_run_folder_cannot_make_its_own_code_run(
     own: Project, mark: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Project, Path], None], archived: bool
 ) -> None:
     """Neither as a copied folder nor from an archive, whatever its records say."""
@@ -442,7 +436,7 @@ def test_no_run_folder_that_came_from_elsewhere_gets_code_of_its_own_run(
 
 
 @pytest.mark.parametrize("command", [("resume", "r"), ("run", "--run_id", "r", "--resume")])
-def test_no_file_in_the_current_folder_can_allow_code(
+def test_a_file_in_the_current_folder_cannot_allow_code(
     own: Project, mark: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
     """The current folder may be that of a run which came from elsewhere."""
@@ -461,7 +455,7 @@ def test_no_file_in_the_current_folder_can_allow_code(
     assert mark.exists(), outcome.err
 
 
-def test_a_restored_run_has_forgotten_where_its_configuration_stood(
+def test_a_restored_run_does_not_keep_the_path_of_its_configuration(
     own: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done(own)
@@ -492,7 +486,7 @@ def test_an_edited_file_beside_a_configuration_that_only_the_record_names_runs_o
     assert own.call("resume", "r", "--from_step", "score").code == 0
 
 
-def test_the_run_keeps_the_code_as_a_block_of_its_configuration(own: Project) -> None:
+def test_a_run_keeps_a_copy_of_the_code_in_its_configuration(own: Project) -> None:
     own.write_config({"scorers": {"em": None, "polite": POLITE}})
     done(own)
     text = (own.run_root() / "effective_config.yaml").read_text()
@@ -563,7 +557,7 @@ def test_a_kill_between_the_state_and_the_configuration_loses_no_change_of_scori
 
 
 @pytest.mark.parametrize("elsewhere", ["scorers", "models"])
-def test_a_value_of_the_environment_in_a_scorer_is_no_drift_when_the_list_or_the_value_changes(
+def test_a_changed_environment_value_in_a_scorer_is_not_drift(
     own: Project, monkeypatch: pytest.MonkeyPatch, elsewhere: str
 ) -> None:
     """Whether or not the environment gives a value to what is asked, too."""
@@ -589,7 +583,7 @@ def test_a_value_of_the_environment_in_a_scorer_is_no_drift_when_the_list_or_the
         assert "models.m1.id (${MODEL})" in outcome.err
 
 
-def test_runs_are_compared_by_the_scorers_that_both_have_wherever_their_files_are(own: Project) -> None:
+def test_runs_are_compared_by_their_common_scorers_wherever_the_files_are(own: Project) -> None:
     own.write_config({"scorers": {"em": None, "polite": POLITE}})
     done(own, run_id="a")
     (own.root / "config/scorers/polite.py").rename(own.root / "config/scorers/manners.py")
@@ -642,7 +636,7 @@ def test_a_primary_metric_that_only_one_run_has_is_left_out(own: Project) -> Non
     assert {row["metric"] for row in pair["significance"]["endpoints"]} == {"em"}
 
 
-def test_an_own_measure_of_accuracy_decides_on_costs_under_its_own_name_and_on_gates(own: Project) -> None:
+def test_a_custom_accuracy_measure_decides_costs_and_gates_under_its_own_name(own: Project) -> None:
     code = BRIEF.replace("needs=(", 'role="accuracy", needs=(').replace('label="Brevity"', 'label="Right enough"')
     (own.root / "config/scorers/mine.py").write_text(code)
     own.write_config(
@@ -664,7 +658,7 @@ def test_an_own_measure_of_accuracy_decides_on_costs_under_its_own_name_and_on_g
     assert outcome.code == 0, outcome.err
 
 
-def test_a_record_of_scorers_that_was_changed_by_hand_to_what_no_scorer_may_declare_is_damaged(own: Project) -> None:
+def test_a_record_with_an_impossible_declaration_of_a_scorer_counts_as_damaged(own: Project) -> None:
     own.write_config({"scorers": {"em": None, "polite": POLITE}})
     done(own)
     path = own.trial_folder() / "results/scorers.json"
@@ -676,7 +670,7 @@ def test_a_record_of_scorers_that_was_changed_by_hand_to_what_no_scorer_may_decl
     assert "unexpected error" not in own.call("compare", "r", "r").err
 
 
-def test_an_extract_that_finds_nothing_in_any_answer_of_an_arm_is_warned_of(own: Project) -> None:
+def test_an_extract_step_that_finds_nothing_in_an_arm_causes_a_warning(own: Project) -> None:
     nothing = {"type": "exact_match", "extract": {"after": "no answer holds this"}}
     own.write_config({"scorers": {"em": None, "said": nothing}})
     outcome = own.run()
@@ -688,7 +682,9 @@ def test_an_extract_that_finds_nothing_in_any_answer_of_an_arm_is_warned_of(own:
     assert "its extract found nothing" not in outcome.err
 
 
-def test_what_is_extracted_is_scored_said_and_counted_by_arm_and_a_change_of_it_asks_nothing(own: Project) -> None:
+def test_the_extracted_text_is_scored_reported_and_counted_by_arm_and_changing_extract_asks_nothing(
+    own: Project,
+) -> None:
     after = {"type": "exact_match", "extract": {"after": "is"}}
     own.write_config({"scorers": {"em": None, "said": after}, "stats": {"primary": ["said"]}})
     done(own)
@@ -714,7 +710,7 @@ def test_what_is_extracted_is_scored_said_and_counted_by_arm_and_a_change_of_it_
     assert "Asked of the last line of the answer." in own.details()
 
 
-def test_an_extract_that_is_wrong_is_refused_with_file_and_line_before_anything_is_asked(own: Project) -> None:
+def test_an_invalid_extract_step_is_refused_with_file_and_line_before_anything_is_asked(own: Project) -> None:
     own.write_config({"scorers": {"em": {"extract": ["last_line", {"afer": "is"}]}}})
     outcome = own.run()
     assert outcome.code == 2

@@ -66,7 +66,7 @@ def without_pilot(data: bytes) -> bytes:
     return re.sub(rb"\s*<(li|p)>Pilot: at most 2 items[^\n]*", b"", data)
 
 
-def test_a_pilot_stops_with_the_plan_and_its_resume_asks_the_rest_alone(project: Project) -> None:
+def test_a_pilot_stops_with_the_plan_and_its_resume_asks_only_the_rest(project: Project) -> None:
     outcome = project.run("--pilot", "2")
     assert outcome.code == 5
     assert asked() == 8
@@ -96,7 +96,7 @@ def test_a_pilot_stops_with_the_plan_and_its_resume_asks_the_rest_alone(project:
     like_a_run_without_a_pilot(project)
 
 
-def test_with_yes_a_pilot_goes_on_in_the_same_invocation(project: Project) -> None:
+def test_with_yes_a_pilot_continues_in_the_same_invocation(project: Project) -> None:
     outcome = project.run("--pilot", "2", "--yes")
     assert outcome.code == 0, outcome.err
     assert "10 new items, 20 new requests" in " ".join(outcome.out.split())
@@ -114,14 +114,14 @@ def test_the_json_of_a_pilot_is_one_document(project: Project) -> None:
 
 
 @pytest.mark.parametrize("step", ["build", "submit", "score"])
-def test_a_pilot_that_was_left_anywhere_is_resumed_as_a_pilot(project: Project, step: str) -> None:
+def test_an_interrupted_pilot_is_resumed_as_a_pilot(project: Project, step: str) -> None:
     assert project.run("--pilot", "2", "--to_step", step).code == 0
     assert project.run("--resume").code == 5
     assert asked() == 8
 
 
 @pytest.mark.parametrize("pilot", ["8", "50"])
-def test_a_pilot_as_large_as_the_sample_says_so_and_runs_all(project: Project, pilot: str) -> None:
+def test_a_pilot_as_large_as_the_sample_says_so_and_runs_everything(project: Project, pilot: str) -> None:
     outcome = project.run("--pilot", pilot)
     assert outcome.code == 0, outcome.err
     assert f"the pilot of {pilot} items of each data set covers every item: nothing is left to ask" in outcome.err
@@ -136,7 +136,7 @@ def test_a_pilot_within_a_limit_grows_to_the_limit(project: Project) -> None:
     assert state(project)["overrides"] == {"limit_items": 4}
 
 
-def test_a_run_that_was_begun_without_a_pilot_gets_none(project: Project) -> None:
+def test_a_run_started_without_a_pilot_gets_none_later(project: Project) -> None:
     project.given_run("--to_step", "build")
     outcome = project.run("--resume", "--pilot", "2")
     assert outcome.code == 2
@@ -144,7 +144,7 @@ def test_a_run_that_was_begun_without_a_pilot_gets_none(project: Project) -> Non
     assert "next: resume without --pilot: promptrial run --run_id r --resume" in outcome.err
 
 
-def test_a_run_that_is_beyond_its_pilot_does_not_go_back(project: Project) -> None:
+def test_a_run_past_its_pilot_does_not_return_to_it(project: Project) -> None:
     assert project.run("--pilot", "2", "--yes").code == 0
     outcome = project.run("--resume", "--pilot", "2")
     assert outcome.code == 2
@@ -165,7 +165,7 @@ def test_no_step_computes_statistics_of_a_pilot(project: Project) -> None:
     assert not [*project.run_root().glob("*/results/significance.json")]
 
 
-def test_a_lost_state_does_not_forget_the_pilot(project: Project) -> None:
+def test_a_run_that_lost_its_state_still_knows_its_pilot(project: Project) -> None:
     assert project.run("--pilot", "2").code == 5
     (project.run_root() / "run_state.json").write_text("{}")
     outcome = project.run("--resume")

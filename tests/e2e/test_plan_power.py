@@ -34,7 +34,7 @@ def values(project: Project, *words: str) -> dict[str, Any]:
     return found
 
 
-def test_a_new_run_says_what_it_can_show_and_what_that_is_assumed_of_the_scores(project: Project) -> None:
+def test_the_plan_of_a_new_run_shows_the_detectable_difference_and_its_assumptions(project: Project) -> None:
     lines = section(project, "--run_id", "r")
     assert lines[0].startswith("power at level 0.05: smallest detectable difference,")
     rows = [line for line in lines if line.startswith("  em ")]
@@ -43,7 +43,7 @@ def test_a_new_run_says_what_it_can_show_and_what_that_is_assumed_of_the_scores(
     assert max(map(len, lines)) <= WIDTH
 
 
-def test_programs_get_every_figure_with_what_it_rests_on(project: Project) -> None:
+def test_the_json_plan_has_every_figure_with_its_assumptions(project: Project) -> None:
     project.write_config({"stats": {"primary": ["em", "f1"], "alpha": 0.04}, "samples_per_item": 3, "temps": [0.7]})
     rows = values(project, "--run_id", "r", "--icc", "0.1", "--sd", "0.3")["endpoints"]
     assert [(row["metric"], row["alpha"], row["tests_in_family"], row["replicates"]) for row in rows] == [
@@ -57,13 +57,13 @@ def test_programs_get_every_figure_with_what_it_rests_on(project: Project) -> No
     assert [each["difference"] for each in graded["items_needed"]] == [0.01, 0.02, 0.03, 0.05]
 
 
-def test_too_few_passages_are_told_with_the_number_that_is_needed(project: Project) -> None:
+def test_too_few_passages_are_reported_with_the_number_needed(project: Project) -> None:
     project.write_config({"limit_items": 2})
     lines = section(project, "--run_id", "r")
     assert lines[3].split("4  ")[1] == "no p reaches 0.05 with 3 passages: needs 6"
 
 
-def test_power_of_the_assumptions_of_a_finished_run_is_what_its_report_calls_detectable(project: Project) -> None:
+def test_the_plan_from_a_finished_runs_figures_gives_the_detectable_difference_of_its_report(project: Project) -> None:
     rows = [{"id": f"c{n}", "question": f"Question {n}?", "answers": ["Paris", "1912"]} for n in range(60)]
     path = project.root / "config" / "closed.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -95,19 +95,19 @@ def test_power_of_the_assumptions_of_a_finished_run_is_what_its_report_calls_det
         (["--baseline", "0.95", "--discordance", "0.2"], "at most 0.1"),
     ],
 )
-def test_assumptions_that_cannot_be_are_refused(project: Project, words: list[str], message: str) -> None:
+def test_impossible_assumptions_are_refused(project: Project, words: list[str], message: str) -> None:
     outcome = project.call("plan", *words)
     assert outcome.code == 2
     assert message in outcome.err
 
 
-def test_a_margin_that_can_never_be_shown_is_noted_before_a_question_is_asked(project: Project) -> None:
+def test_a_margin_that_the_sample_cannot_show_is_noted_before_a_question_is_asked(project: Project) -> None:
     project.write_config({"stats": {"tost_margins": {"em": 0.05}}})
     said = project.call("plan", "--run_id", "r").prose
     assert "note: stats.tost_margins.em: 14 items cannot show a margin of 0.05, even if no answer changes" in said
 
 
-def test_what_is_scored_takes_the_place_of_assumptions_and_tells_no_effect(project: Project) -> None:
+def test_existing_scores_replace_assumptions_without_revealing_an_effect(project: Project) -> None:
     assert project.call("run", "--run_id", "r").code == 0
     found = values(project, "--run_id", "r")
     (scores_path,) = project.root.glob("experiments/run_r/*/results/per_item_scores.csv")
@@ -128,7 +128,7 @@ def test_what_is_scored_takes_the_place_of_assumptions_and_tells_no_effect(proje
     assert "from 14 items scored in this run" in project.call("plan", "--run_id", "r").prose
 
 
-def test_scores_of_another_prompt_tell_nothing(project: Project) -> None:
+def test_scores_of_another_prompt_are_not_used_for_power(project: Project) -> None:
     assert project.call("run", "--run_id", "r").code == 0
     (project.root / "config" / "treatment.txt").write_text("Say something else.\n")
     rows = values(project, "--run_id", "r")["endpoints"]
@@ -152,7 +152,7 @@ def test_a_gate_of_a_plan_is_written_as_in_compare(project: Project) -> None:
     assert "gate emm >= -0.01" in outcome.err
 
 
-def test_a_gate_is_not_judged_where_the_questions_are_not_there(project: Project) -> None:
+def test_a_gate_is_not_judged_without_the_questions(project: Project) -> None:
     (project.root / "config" / "closed.jsonl").unlink()
     outcome = project.call("plan", "--run_id", "r", "--gate", "em >= -0.01")
     assert outcome.code == 2
@@ -168,7 +168,7 @@ def exchanged(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
 
 
 @pytest.mark.usefixtures("asks")
-def test_a_pilot_ends_with_the_power_of_the_whole_run_from_its_scores_and_tells_no_effect(
+def test_a_pilot_ends_with_the_power_of_the_whole_run_and_reveals_no_effect(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:PaidProvider")

@@ -20,7 +20,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     return capsys.readouterr().out
 
 
-def test_so_many_questions_show_a_difference_and_each_usual_one_has_its_power_and_its_number(
+def test_power_shows_the_detectable_difference_and_power_and_sample_size_of_usual_differences(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     text = said(capsys, "--baseline", "0.7", "--discordance", "0.2", "--n", "500")
@@ -32,7 +32,7 @@ def test_so_many_questions_show_a_difference_and_each_usual_one_has_its_power_an
     assert max(len(line) for line in text.splitlines()[1:]) <= 80
 
 
-def test_a_difference_needs_so_many_questions_in_whole_passages(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_number_of_questions_for_a_difference_is_in_whole_passages(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(said(capsys, "--detect", "0.04", "--discordance", "0.2", "--clusters", "x4", "--json"))
     needed = {row["difference"]: row["n"] for row in found["questions_needed"]}
     assert needed[0.04] % 4 == 0
@@ -40,19 +40,21 @@ def test_a_difference_needs_so_many_questions_in_whole_passages(capsys: pytest.C
     assert "intraclass correlation of 0.1" in " ".join(found["assumed"])
 
 
-def test_a_baseline_alone_is_taken_as_independent_arms_and_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_baseline_without_discordance_assumes_independent_arms_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert "only one arm answers 32.0% of questions correctly, as if the arms were independent" in said(
         capsys, "--baseline", "0.8", "--n", "300"
     )
 
 
-def test_scores_on_a_scale_are_given_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_on_a_scale_are_given_in_their_own_units(capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, "--sd", "0.4", "--clusters", "50x4", "--replicates", "3")
     assert "200 questions can detect a difference of 0.0753 or more." in text
     assert "points" not in text
 
 
-def test_where_no_difference_is_large_enough_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_if_no_difference_is_large_enough_that_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot detect any difference with that power" in said(capsys, "--discordance", "0.02", "--n", "40")
 
 
@@ -86,7 +88,7 @@ def test_the_curve_is_drawn_into_a_new_file_and_never_over_one(
         (["--sd", "0.4", "--n", "5"], "no p-value reaches 0.05 with fewer than 6"),
     ],
 )
-def test_what_cannot_be_reckoned_with_is_refused_with_what_to_give(
+def test_unusable_assumptions_are_refused_with_what_to_give(
     capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(["power", *words]) == 2
@@ -104,7 +106,7 @@ def test_what_cannot_be_reckoned_with_is_refused_with_what_to_give(
         (["--baseline", "0.5", "--discordance", "1"], "give another --discordance"),
     ],
 )
-def test_where_no_answers_can_differ_that_is_said(
+def test_if_no_answers_can_differ_that_is_reported(
     capsys: pytest.CaptureFixture[str], size: list[str], assumed: list[str], remedy: str
 ) -> None:
     assert main(["power", *assumed, *size]) == 2
@@ -133,7 +135,7 @@ def test_a_level_and_a_power_lie_between_0_and_1(capsys: pytest.CaptureFixture[s
     st.sampled_from(["1", "3"]),
 )  # fmt: skip
 @settings(deadline=None, max_examples=40)
-def test_no_assumptions_at_the_ends_of_their_ranges_are_an_unexpected_error(
+def test_assumptions_at_the_ends_of_their_ranges_cause_no_unexpected_error(
     scores: tuple[str, float], size: tuple[str, str], alpha: float, power: float, replicates: str
 ) -> None:
     words = [scores[0], repr(scores[1]), *size, "--alpha", repr(alpha), "--power", repr(power)]

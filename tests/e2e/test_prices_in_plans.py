@@ -26,7 +26,7 @@ def tiered(project: Project) -> Project:
     return project
 
 
-def test_short_prompts_have_the_lower_price_before_anything_is_written(
+def test_the_plan_uses_the_lower_price_for_short_prompts_before_anything_is_written(
     tiered: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (line,) = planned(tiered)["prices"]

@@ -36,32 +36,32 @@ def follow(project: Project, words: list[str]) -> Outcome:
     return outcome
 
 
-def test_the_sheet_of_labels_is_read_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_reads_the_sheet_of_labels(elsewhere: Project) -> None:
     drawn = elsewhere.call("label", "r", *PLACE, "--out", "my labels.csv", "--trial_filter", "m1")
     assert drawn.code == 0, drawn.err
     assert "0 labels of 28" in follow(elsewhere, printed(drawn.out, "label")).out
 
 
-def test_the_page_of_labels_shows_the_command_as_it_is_to_be_typed() -> None:
+def test_the_label_page_shows_the_command_as_it_must_be_typed() -> None:
     command = "promptrial label r --read 'my labels.csv'"
     page = end_page(command, "my labels.csv", ["1"])
     assert shlex.split(html.unescape(page.partition("<code>")[2].partition("</code>")[0]))[-1] == "my labels.csv"
 
 
-def test_every_attempt_is_written_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_writes_every_attempt(elsewhere: Project) -> None:
     words = printed(elsewhere.call("costs", "r", *PLACE).out, "costs")
     assert words[-1] == "FILE"
     follow(elsewhere, [*words[:-1], "attempts.csv"])
 
 
-def test_trials_of_other_names_are_compared_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_compares_trials_with_different_names(elsewhere: Project) -> None:
     assert elsewhere.run("--prompt_sets", "other", *PLACE, run_id="b").code == 0
     outcome = elsewhere.call("compare", "r", "b", *PLACE)
     assert outcome.code == 2
     assert elsewhere.call(*printed(outcome.err, "compare")).code == 0
 
 
-def test_a_run_that_exists_is_restored_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_restores_beside_an_existing_run(elsewhere: Project) -> None:
     packed = elsewhere.root / "my archives" / "run r.tar.zst"
     follow(elsewhere, ["archive", "r", *PLACE, "--to", str(packed)])
     for flags in (PLACE, ("--to", "my runs")):
@@ -70,7 +70,7 @@ def test_a_run_that_exists_is_restored_by_the_command_that_is_printed(elsewhere:
         assert (elsewhere.root / "my runs" / f"run_new{len(flags[0])}").is_dir()
 
 
-def test_an_archive_in_the_place_of_a_run_is_unpacked_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_unpacks_an_archive_given_as_a_run(elsewhere: Project) -> None:
     packed = elsewhere.root / "my runs" / "archives" / "run_old.tar.zst"
     follow(elsewhere, ["archive", "r", *PLACE, "--to", str(packed)])
     outcome = elsewhere.run(*PLACE, "--reuse", "old", run_id="new")
@@ -80,13 +80,13 @@ def test_an_archive_in_the_place_of_a_run_is_unpacked_by_the_command_that_is_pri
     assert (elsewhere.root / "my runs" / "run_old").is_dir()
 
 
-def test_a_phase_before_a_run_is_put_right_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_corrects_a_phase_given_before_the_run(elsewhere: Project) -> None:
     outcome = elsewhere.call("explain", "score", "r", *PLACE)
     assert outcome.code == 2
     assert "score would be skipped" in follow(elsewhere, printed(outcome.err, "explain")).out
 
 
-def test_runs_are_listed_by_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_lists_the_runs(elsewhere: Project) -> None:
     assert elsewhere.run(*PLACE, run_id="b").code == 0
     seen = [
         elsewhere.call("costs", *PLACE).err.replace(")", ""),
@@ -104,12 +104,12 @@ def test_runs_are_listed_by_the_command_that_is_printed(elsewhere: Project) -> N
     follow(elsewhere, printed(gone.value.hint or "", "list"))
 
 
-def test_an_item_that_is_not_there_is_looked_for_with_the_command_that_is_printed(elsewhere: Project) -> None:
+def test_the_printed_command_searches_for_a_missing_item(elsewhere: Project) -> None:
     words = printed(elsewhere.call("show", "r", "nowhere", *PLACE).err.replace(" lists them", ""), "show")
     assert "14 items" in follow(elsewhere, words).out
 
 
-def test_a_file_of_scores_is_named_as_one_word(project: Project) -> None:
+def test_a_file_of_scores_is_quoted_as_one_word(project: Project) -> None:
     path = project.root / "my scores.csv"
     path.write_text("id,score\n1,0\n2,1\n")
     words = printed(project.call("analyze", str(path)).err, "analyze")

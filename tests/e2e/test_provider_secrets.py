@@ -96,7 +96,7 @@ def lab(tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> Lab:
     return Lab(root, server)
 
 
-def test_neither_a_key_nor_a_header_is_anywhere_on_the_disk(lab: Lab) -> None:
+def test_neither_a_key_nor_a_header_is_written_to_disk(lab: Lab) -> None:
     outcome = lab.project.run()
     assert outcome.code == 0, outcome.err
     assert lab.found(outcome.out, outcome.err) == []
@@ -121,7 +121,7 @@ def test_a_key_that_is_refused_is_in_no_message(
     assert lab.found(outcome.out, outcome.err) == []
 
 
-def test_a_new_value_of_a_header_is_no_change_of_the_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_value_of_a_header_is_not_a_change_of_the_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert lab.project.run("--to_step", "submit").code == 0
     monkeypatch.setenv("GATEWAY", "anewheadervalue24680")
     outcome = lab.project.run("--resume")
@@ -157,7 +157,7 @@ def test_how_a_server_is_reached_may_change_at_a_resume(lab: Lab, server: str) -
 @pytest.mark.parametrize("secret", ["MY_CREDENTIAL", "GATEWAY"])
 @pytest.mark.parametrize("display", ["plain", "json"])
 @pytest.mark.parametrize("trace", [None, "1"])
-def test_a_key_in_the_exception_of_a_scorer_is_nowhere(
+def test_a_key_in_the_exception_of_a_scorer_is_neither_shown_nor_written(
     lab: Lab, server: str, monkeypatch: pytest.MonkeyPatch, secret: str, display: str, trace: str | None
 ) -> None:
     if trace:
@@ -174,7 +174,7 @@ def test_a_key_in_the_exception_of_a_scorer_is_nowhere(
     assert any("with [redacted]" in text for text in texts[2:])
 
 
-def test_what_a_scorer_prints_is_shown_as_it_is_and_kept_nowhere(lab: Lab, server: str) -> None:
+def test_output_of_a_scorer_is_shown_unchanged_and_not_stored(lab: Lab, server: str) -> None:
     code = "import os\n\ndef told(answer: str) -> bool:\n    print(os.environ['MY_CREDENTIAL'])\n    return True\n"
     (lab.project.root / "config/measures.py").write_text(code)
     lab.configure(server, {"scorers": {"mine": {"type": "python", "file": "measures.py:told"}}})
@@ -185,7 +185,7 @@ def test_what_a_scorer_prints_is_shown_as_it_is_and_kept_nowhere(lab: Lab, serve
 
 
 @pytest.mark.parametrize("key", [KEY[:10] + "x9" * 8, "sk_" + "live4q7Xk2mP9vR4tY8nW"])
-def test_a_key_that_is_pasted_into_the_configuration_is_repeated_nowhere(lab: Lab, server: str, key: str) -> None:
+def test_a_key_pasted_into_the_configuration_is_never_repeated(lab: Lab, server: str, key: str) -> None:
     for entry in ({"key": key}, {"headers": {"X-Team": key}}):
         lab.configure(server, **entry)
         for verb in (("run", "--run_id", "r"), ("run", "--run_id", "r", "--dry_run"), ("plan",), ("models",)):
@@ -196,7 +196,7 @@ def test_a_key_that_is_pasted_into_the_configuration_is_repeated_nowhere(lab: La
     assert not [path for path in lab.project.root.rglob("*.yaml") if path != lab.project.config]
 
 
-def test_what_doctor_says_of_an_error_has_no_key_of_the_configuration(lab: Lab) -> None:
+def test_doctor_shows_an_error_without_keys_of_the_configuration(lab: Lab) -> None:
     load_config(lab.project.config, dict(os.environ))
     sight = Sight(
         RunDir(lab.project.root, "r"),
@@ -213,7 +213,7 @@ def test_what_doctor_says_of_an_error_has_no_key_of_the_configuration(lab: Lab) 
 
 
 @pytest.mark.parametrize("kind", [ValueError, UsageError])
-def test_a_page_of_view_that_says_what_went_wrong_has_no_key(lab: Lab, kind: type[Exception]) -> None:
+def test_an_error_page_of_view_contains_no_key(lab: Lab, kind: type[Exception]) -> None:
     def fail() -> Response:
         raise kind(f"no {KEY} and {HEADER}")
 

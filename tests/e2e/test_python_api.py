@@ -47,7 +47,7 @@ def test_effects_are_those_of_the_statistics(project: Project, finished: promptr
             assert row[name] == wanted[row["metric"]][name]
 
 
-def test_effects_are_in_the_units_of_the_scores_and_say_what_was_decided(project: Project) -> None:
+def test_effects_are_in_the_units_of_the_scores_with_their_decision(project: Project) -> None:
     write(project, NO_GOLD, {"scorers": NEEDS_NONE, "stats": {"primary": ["words"], "permutation_samples": 999}})
     run = promptrial.run(project.config, run_id="r", quiet=True)
     (row,) = (each for each in run.effects.arrow.to_pylist() if each["metric"] == "words")
@@ -64,7 +64,7 @@ def test_effects_are_in_the_units_of_the_scores_and_say_what_was_decided(project
     assert [each.strip() for each in table.split("|")][1].lower() == "words"
 
 
-def test_items_responses_and_scores_are_whole(project: Project, finished: promptrial.Run) -> None:
+def test_items_responses_and_scores_are_complete(project: Project, finished: promptrial.Run) -> None:
     results = next(project.run_root().glob("*/results"))
     assert len(finished.items) == 14
     assert len(finished.responses) == len(list(csv.DictReader((results / "predictions.csv").read_text().splitlines())))
@@ -72,7 +72,7 @@ def test_items_responses_and_scores_are_whole(project: Project, finished: prompt
     assert {"question", "gold", "outcome treatment vs control"} <= {*finished.items.arrow.column_names}
 
 
-def test_tables_go_to_pandas_to_polars_and_to_anything_that_takes_arrow(finished: promptrial.Run) -> None:
+def test_tables_convert_to_pandas_polars_and_arrow(finished: promptrial.Run) -> None:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
@@ -86,13 +86,13 @@ def test_tables_go_to_pandas_to_polars_and_to_anything_that_takes_arrow(finished
     assert as_polars["metric"].to_list() == [row["metric"] for row in rows]
 
 
-def test_a_notebook_shows_the_verdict_and_the_plot_and_no_tag_of_an_answer(finished: promptrial.Run) -> None:
+def test_a_notebook_shows_verdict_and_plot_and_escapes_tags_in_answers(finished: promptrial.Run) -> None:
     html = finished._repr_html_()
     assert "<svg" in html
     assert "<script" not in html
 
 
-def test_a_mapping_is_a_configuration_and_is_written_where_its_paths_start(
+def test_a_mapping_is_accepted_as_a_configuration_and_written_where_its_paths_start(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.root / "config")
@@ -113,7 +113,7 @@ def test_a_run_of_this_name_is_refused_without_resume(project: Project, finished
     assert promptrial.run(project.config, run_id="r", resume=True, quiet=True).verdict == finished.verdict
 
 
-def test_several_trials_are_named(project: Project) -> None:
+def test_a_run_of_several_trials_asks_for_the_name_of_one(project: Project) -> None:
     project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
     found = promptrial.run(project.config, run_id="r", quiet=True)
     assert len(found.trials) == 2
@@ -123,13 +123,13 @@ def test_several_trials_are_named(project: Project) -> None:
 
 
 @pytest.mark.parametrize("path", ["nowhere", "config"])
-def test_what_is_no_run_is_refused_in_a_sentence(project: Project, path: str) -> None:
+def test_a_folder_that_is_not_a_run_is_refused_in_one_sentence(project: Project, path: str) -> None:
     assert project.root.is_dir()
     with pytest.raises(UsageError, match="not the folder of a run"):
         promptrial.load_run(path)
 
 
-def test_an_unfinished_run_says_how_to_go_on(project: Project) -> None:
+def test_an_unfinished_run_says_how_to_continue(project: Project) -> None:
     project.given_run("--to_step", "parse")
     with pytest.raises(UsageError, match="is not finished") as found:
         promptrial.load_run(project.run_root())
@@ -150,9 +150,7 @@ def test_a_mapping_says_where_runs_are_kept_as_a_file_does(project: Project, mon
 
 
 @pytest.mark.parametrize("run_id", ["../x", "", "a/b", "r"])
-def test_a_mapping_that_is_refused_leaves_no_file_behind(
-    project: Project, monkeypatch: pytest.MonkeyPatch, run_id: str
-) -> None:
+def test_a_refused_mapping_leaves_no_file(project: Project, monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
     monkeypatch.chdir(project.root / "config")
     before = sorted(project.root.rglob("*"))
     tree = yaml.safe_load(project.config.read_text()) | {"no_such_key": 1}

@@ -52,7 +52,7 @@ def written(project: Project, name: str) -> Path:
     return project.config
 
 
-def test_every_case_is_known() -> None:
+def test_every_question_case_has_an_expectation() -> None:
     assert {path.name for path in CASES.iterdir()} == SCORERS.keys() | REFUSED
 
 

@@ -118,7 +118,7 @@ def told(project: Project, name: str, text: str = "") -> Path:
     return deaths
 
 
-def test_results_come_in_order_from_two_workers_of_which_one_is_killed_in_the_middle(tmp_path: Path) -> None:
+def test_results_come_in_order_although_one_of_two_workers_is_killed(tmp_path: Path) -> None:
     handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT), sys.excepthook
     numbers = [1, 2, 3, -4, 5, 6, 7, 8, 9]
     found = list(in_order(partial(Recorder, tmp_path), numbers, Workers(2, "ray"), nothing, no_warning))
@@ -130,12 +130,12 @@ def test_results_come_in_order_from_two_workers_of_which_one_is_killed_in_the_mi
     assert "ray" not in sys.modules
 
 
-def test_what_a_task_raises_is_raised_here() -> None:
+def test_an_exception_of_a_task_is_raised_in_the_caller() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2, "ray"), nothing, no_warning))
 
 
-def test_ray_of_this_machine_gets_no_key_and_listens_to_this_machine_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_local_ray_gets_no_key_and_listens_only_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", PRIVATE)
     monkeypatch.setenv("MY_SERVER", PRIVATE)
     tasks = [Path("/proc/self/environ")] * 3
@@ -189,7 +189,7 @@ def listening(numbers: set[int]) -> set[tuple[str, int]]:
     return found
 
 
-def test_a_stop_ends_ray_though_a_task_is_being_done() -> None:
+def test_a_stop_ends_ray_while_a_task_runs() -> None:
     asked = []
 
     def stop() -> None:
@@ -202,7 +202,7 @@ def test_a_stop_ends_ray_though_a_task_is_being_done() -> None:
         next(found)
 
 
-def test_the_process_that_speaks_to_ray_may_die(tmp_path: Path) -> None:
+def test_a_run_survives_the_death_of_the_ray_driver(tmp_path: Path) -> None:
     def tasks() -> Iterator[int]:
         yield from range(4)
         (driver,) = [number for number, command in processes().items() if "ray_driver import serve" in command]
@@ -240,14 +240,14 @@ def test_a_node_without_the_folder_or_with_another_version_is_named(
     assert f"has numpy {own['numpy']}, and this machine has 1.0" in str(raised.value)
 
 
-def test_a_library_that_workers_lack_is_said_and_its_tasks_are_done_here() -> None:
+def test_a_library_that_workers_lack_is_reported_and_its_tasks_run_locally() -> None:
     warnings: list[str] = []
     shared = in_order(OnlyHere(os.getpid(), "made"), range(4), Workers(2, "ray"), nothing, warnings.append)
     assert list(shared) == [*range(4)]
     assert warnings == ["a worker failed (ImportError: no library here): this process does its tasks itself"]
 
 
-def test_ray_that_other_machines_could_reach_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_cluster_reachable_from_other_machines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = {name: value for name, value in ray_workers._OF_THIS_MACHINE.items() if "CLUSTER" not in name}
     monkeypatch.setattr(ray_workers, "_OF_THIS_MACHINE", settings)
     with pytest.raises(PhaseFailedError, match=r"it is bound to \d+\.\d+\.\d+\.\d+, where other machines may reach it"):
@@ -269,7 +269,7 @@ def test_a_wrong_address_is_an_error_that_names_it(listens: bool, monkeypatch: p
     assert "--executor processes" in str(raised.value.hint)
 
 
-def test_two_workers_of_ray_write_the_bytes_of_one_process_though_one_dies(
+def test_two_ray_workers_write_the_same_bytes_as_one_process_although_one_dies(
     answered: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, services = opened_run(answered)
@@ -320,9 +320,7 @@ def cluster(*modules: str, cores: int = 1) -> Iterator[tuple[str, str]]:
         nodes.stdout.read()
 
 
-def test_a_node_of_two_that_is_killed_in_the_middle_loses_nothing(
-    answered: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_killing_one_of_two_nodes_loses_nothing(answered: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     of_cluster(monkeypatch)
     spec, services = opened_run(answered)
     results = answered.trial_folder() / "results"
@@ -353,7 +351,7 @@ def test_nodes_that_lack_the_program_are_an_error_that_says_so(tmp_path: Path, m
     assert re.search(r"node \d+\.\d+\.\d+\.\d+ cannot run promptrial as this machine does: ", str(raised.value))
 
 
-def test_a_cluster_without_a_core_is_an_error_and_no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_a_core_is_an_error_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     of_cluster(monkeypatch)
     with cluster(cores=0) as (address, _), pytest.raises(PhaseFailedError, match="has no CPU for tasks"):
         list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))
@@ -370,7 +368,7 @@ def program(project: Project, *flags: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill", "term", "int"])
-def test_a_run_that_is_killed_or_stopped_while_ray_works_ends_in_the_same_bytes(
+def test_a_run_killed_or_stopped_while_ray_works_resumes_to_the_same_bytes(
     answered: Project, number: signal.Signals
 ) -> None:
     results = answered.trial_folder() / "results"

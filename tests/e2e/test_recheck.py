@@ -44,7 +44,7 @@ def drift(project: Project) -> list[dict[str, Any]]:
     return found
 
 
-def test_so_many_items_of_the_control_are_asked_again_and_nothing_else(lent: Project) -> None:
+def test_recheck_asks_exactly_the_given_number_of_control_items_again(lent: Project) -> None:
     asked: list[str] = []
     fake_provider.BEFORE_ROW.append(lambda row: asked.append(row.custom_id))
     try:
@@ -61,7 +61,7 @@ def test_so_many_items_of_the_control_are_asked_again_and_nothing_else(lent: Pro
     assert {*asked} != {*written[:AGAIN]}, "drawn at random"
 
 
-def test_a_model_that_has_not_changed_shows_no_drift_and_how_much_could_be_missed(lent: Project) -> None:
+def test_an_unchanged_model_shows_no_drift_and_the_drift_that_could_be_missed(lent: Project) -> None:
     outcome = rechecked(lent)
     (row,) = drift(lent)
     assert (row["arm"], row["metric"], row["n_asked"], row["n_pairs"]) == ("control", "em", AGAIN, AGAIN)
@@ -73,9 +73,7 @@ def test_a_model_that_has_not_changed_shows_no_drift_and_how_much_could_be_misse
     assert "A change of up to 16.1 points cannot be ruled out." in outcome.prose
 
 
-def test_a_model_that_has_changed_is_warned_of_beside_the_verdict(
-    lent: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_model_causes_a_warning_beside_the_verdict(lent: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fake_provider, "_ANSWERS", ("Paris",))
     outcome = rechecked(lent, n=40)
     (row,) = drift(lent)
@@ -88,12 +86,12 @@ def test_a_model_that_has_changed_is_warned_of_beside_the_verdict(
     assert "Control drift" in (lent.run_root("new") / "report.html").read_text()
 
 
-def test_a_plan_counts_what_is_asked_again(lent: Project) -> None:
+def test_a_plan_counts_the_rechecked_items(lent: Project) -> None:
     flags = ("--run_id", "new", "--reuse", "old", "--recheck", str(AGAIN))
     assert "asks 20 new requests; 100 are already answered by other runs" in lent.call("plan", *flags).prose
 
 
-def test_older_scores_are_kept_so_that_the_other_run_may_go(lent: Project) -> None:
+def test_older_scores_are_kept_so_that_the_other_run_can_be_deleted(lent: Project) -> None:
     assert lent.run("--reuse", "old", "--recheck", "20", "--to_step", "submit", run_id="new").code == 0
     record = read_rechecked(lent.trial_folder("new") / "results")
     assert record is not None
@@ -105,7 +103,7 @@ def test_older_scores_are_kept_so_that_the_other_run_may_go(lent: Project) -> No
     assert lent.run("--resume", run_id="new").err.endswith("nothing was left to do\n")
 
 
-def test_the_same_items_are_asked_again_at_each_resume(lent: Project) -> None:
+def test_each_resume_rechecks_the_same_items(lent: Project) -> None:
     rechecked(lent)
     first = read_rechecked(lent.trial_folder("new") / "results")
     shutil.rmtree(lent.run_root("new"))
@@ -115,7 +113,7 @@ def test_the_same_items_are_asked_again_at_each_resume(lent: Project) -> None:
     assert len(drift(lent)) == 1
 
 
-def test_answers_to_other_requests_are_no_older_answers(lent: Project) -> None:
+def test_answers_to_different_requests_are_not_used_as_older_answers(lent: Project) -> None:
     (lent.config.parent / "control.txt").write_text("Another control.\n")
     rechecked(lent)
     assert drift(lent) == []
@@ -143,7 +141,7 @@ def test_a_run_without_scores_is_refused_before_anything_is_asked(lent: Project)
     assert not list((lent.trial_folder("new") / "results").glob("*/results*.jsonl"))
 
 
-def test_rechecking_goes_with_reuse(project: Project) -> None:
+def test_recheck_without_reuse_is_a_usage_error(project: Project) -> None:
     outcome = project.run("--recheck", "5")
     assert outcome.code == 2
     assert "--recheck goes with --reuse" in outcome.err

@@ -49,7 +49,9 @@ def data_of(project: Project, run_id: str = "r") -> dict[str, str]:
     ],
 )
 @pytest.mark.parametrize("damage", ["tear", "empty", "garble"])
-def test_whatever_is_damaged_is_kept_aside_and_made_anew(project: Project, artifact: str, damage: str) -> None:
+def test_any_damaged_file_is_kept_under_another_name_and_made_again(
+    project: Project, artifact: str, damage: str
+) -> None:
     project.given_run()
     before = data_of(project)
     path = project.run_root() / artifact
@@ -117,7 +119,7 @@ def change_fact(path: Path, fact: str, value: object, *, forget_digest: bool) ->
 
 @pytest.mark.parametrize("verb", ["run", "resume"])
 @pytest.mark.parametrize("left", ["models", "prompt_sets", "task_instructions"])
-def test_a_copy_of_the_configuration_that_is_cut_off_at_any_key_is_no_run_of_the_predecessor(
+def test_a_configuration_copy_truncated_at_any_key_is_not_taken_for_a_run_of_the_predecessor(
     project: Project, left: str, verb: str
 ) -> None:
     project.given_run()
@@ -131,7 +133,7 @@ def test_a_copy_of_the_configuration_that_is_cut_off_at_any_key_is_no_run_of_the
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int) -> None:
+def test_either_of_two_trials_can_lose_its_manifest_without_loss(project: Project, which: int) -> None:
     project.given_run("--prompt_sets", "main,other")
     before = data_of(project)
     fake_provider.CALLS.clear()
@@ -142,7 +144,7 @@ def test_of_two_trials_either_may_lose_its_manifest(project: Project, which: int
     assert data_of(project) == before
 
 
-def test_answers_are_not_read_by_questions_that_are_damaged(project: Project) -> None:
+def test_answers_are_not_parsed_with_damaged_questions(project: Project) -> None:
     project.given_run(run_id="whole")
     project.run("--to_step", "poll")
     questions = project.run_root() / "prepared/closed_book.jsonl"
@@ -156,14 +158,14 @@ def test_answers_are_not_read_by_questions_that_are_damaged(project: Project) ->
     assert (project.run_root() / predictions).read_bytes() == (project.run_root("whole") / predictions).read_bytes()
 
 
-def test_an_artifact_that_a_new_configuration_remakes_is_not_called_damaged(project: Project) -> None:
+def test_an_artifact_remade_for_a_new_configuration_is_not_called_damaged(project: Project) -> None:
     project.given_run()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     assert project.run("--resume", "--force").code == 0
     assert not list(project.run_root().glob(f"{RESULTS}/*.corrupt.*"))
 
 
-def test_a_damaged_line_of_the_journal_costs_nothing_that_the_other_lines_say(project: Project) -> None:
+def test_a_damaged_line_of_the_journal_does_not_affect_the_other_lines(project: Project) -> None:
     def die(_: object) -> None:
         if fake_provider.CALLS.total() == 9:
             raise KeyboardInterrupt
@@ -186,7 +188,9 @@ def test_a_damaged_line_of_the_journal_costs_nothing_that_the_other_lines_say(pr
     ).read_bytes()
 
 
-def test_too_little_room_is_said_before_a_phase_begins(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_disk_space_is_reported_before_a_phase_begins(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     project.given_run("--to_step", "build")
     monkeypatch.setattr(space, "_free", lambda _folder: 1_000_000)
     outcome = project.run("--resume")
@@ -227,7 +231,7 @@ def test_a_clock_that_is_set_back_changes_no_byte_of_data(project: Project, monk
             assert data_of(project)[path] == digest, path
 
 
-def test_the_last_checkpoint_follows_the_parts(project: Project) -> None:
+def test_the_last_checkpoint_is_updated_part_by_part(project: Project) -> None:
     seen = []
 
     def look(_: object) -> None:
@@ -257,7 +261,7 @@ def progress_of(project: Project, phase: str) -> object:
     return phases[phase]["progress"]
 
 
-def test_status_tells_the_progress_of_each_phase(project: Project) -> None:
+def test_status_shows_the_progress_of_each_phase(project: Project) -> None:
     project.given_run("--to_step", "build", "--prompt_sets", "main,other", "--no_sharing")
     assert progress_of(project, "submit") == {"done": 0, "total": 8, "unit": "parts"}
     seen = []
@@ -269,7 +273,7 @@ def test_status_tells_the_progress_of_each_phase(project: Project) -> None:
     assert progress_of(project, "score") == {"done": 0, "total": 2, "unit": "trials"}
 
 
-def test_a_process_that_has_not_shown_itself_is_called_stalled(project: Project) -> None:
+def test_a_process_without_a_recent_heartbeat_is_called_stalled(project: Project) -> None:
     seen = []
 
     def look(_: object) -> None:
@@ -306,7 +310,7 @@ def lose_every_record(project: Project, *others: str) -> None:
 
 
 @pytest.mark.parametrize("others", OTHERS, ids=" and ".join)
-def test_answers_whose_every_record_is_lost_say_themselves_what_was_asked(
+def test_answers_without_any_other_record_still_identify_their_requests(
     project: Project, others: tuple[str, ...]
 ) -> None:
     project.given_run()
@@ -333,7 +337,7 @@ def test_without_any_record_a_changed_prompt_is_asked_again_and_no_other(
 
 
 @pytest.mark.parametrize("lost", ["manifest", "every record"])
-def test_answers_of_another_model_are_never_taken_for_those_of_this_one(project: Project, lost: str) -> None:
+def test_answers_of_another_model_are_never_used(project: Project, lost: str) -> None:
     project.given_run()
     if lost == "manifest":
         next(project.run_root().glob("*/results/trial_manifest.json")).unlink()
@@ -348,7 +352,7 @@ def test_answers_of_another_model_are_never_taken_for_those_of_this_one(project:
     assert {name.split("-")[-4] for name in fake_provider.CALLS} == {"c", "t"}
 
 
-def test_the_digest_beside_answers_is_believed_only_if_it_is_one(project: Project) -> None:
+def test_the_digest_beside_answers_is_used_only_if_it_is_valid(project: Project) -> None:
     project.given_run()
     lose_every_record(project)
     for path in project.run_root().glob("*/results/*/asked.json"):

@@ -7,7 +7,7 @@ import json
 from tests.support.project import Project
 
 
-def test_repeated_questions_are_told_of_before_anything_is_asked(project: Project) -> None:
+def test_repeated_questions_are_reported_before_anything_is_asked(project: Project) -> None:
     rows = [{"id": f"{number}", "question": f"What of {number % 2}?", "answer": f"{number}"} for number in range(3)]
     (project.root / "config/mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     project.write_config({"datasets": {"mine": {"format": "custom", "path": "mine.jsonl"}}})

@@ -13,7 +13,7 @@ def finished(project: Project) -> Project:
     return project
 
 
-def test_the_page_is_the_one_of_the_run_to_the_byte_and_the_run_does_not_change(finished: Project) -> None:
+def test_the_page_has_the_same_bytes_as_that_of_the_run_and_the_run_is_unchanged(finished: Project) -> None:
     before = finished.snapshot()
     outcome = finished.call("report", "r", "--out", "mine.html")
     assert (outcome.code, outcome.out) == (0, "mine.html\n"), outcome.err
@@ -36,7 +36,7 @@ def test_without_texts_no_question_passage_answer_or_prompt_is_in_the_page(finis
     assert "Primary endpoints" in page
 
 
-def test_a_file_that_is_there_a_folder_that_is_not_and_the_run_itself_are_refused(finished: Project) -> None:
+def test_an_existing_file_a_missing_folder_and_the_run_itself_are_refused_as_targets(finished: Project) -> None:
     (finished.root / "there.html").write_text("mine")
     for out, said in (
         ("there.html", "there.html already exists"),

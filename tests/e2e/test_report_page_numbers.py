@@ -91,7 +91,7 @@ def cells(row: dict[str, str]) -> dict[str, str]:
     return {name: row[name] for name in ("Pairs", "Control", "Treatment", "Adjusted p")} | {"Difference": difference}
 
 
-def test_tables_of_effects_have_the_figures_of_the_document(made: Pages) -> None:
+def test_effect_tables_have_the_figures_of_the_document(made: Pages) -> None:
     primary = made.statistics["settings"]["primary"]
     for title, is_primary in (("Primary endpoints", True), ("Exploratory endpoints", False)):
         rows = [row for row in made.endpoints() if (row["metric"] in primary) == is_primary]
@@ -171,7 +171,7 @@ def test_power_curves_begin_with_the_detectable_differences_of_the_document(tmp_
     assert (details.parent / "power.svg").read_text().count("this run: ") == len(wanted)
 
 
-def test_distributions_are_drawn_from_the_scores_and_stand_in_a_table_too(made: Pages) -> None:
+def test_distributions_are_drawn_from_the_scores_and_repeated_in_a_table(made: Pages) -> None:
     (path,) = made.root.glob("*/results/per_item_scores.csv")
     rows = [*csv.DictReader(path.read_text().splitlines())]
     table = made.page.table("Distribution of Token F1")
@@ -192,7 +192,7 @@ def test_coverage_and_selective_accuracy_are_drawn_from_the_document(made: Pages
         assert f"{arm} answers {rate(coverage)} of the questions and gets {rate(accuracy)} of those right" in said
 
 
-def test_what_changed_counts_the_pairs_of_the_document(made: Pages) -> None:
+def test_the_changes_section_counts_the_pairs_of_the_document(made: Pages) -> None:
     links = {each.text.split(" ", 1)[1]: int(each.text.split()[0]) for each in made.page.root.every("a")
              if "outcome=" in each.attributes["href"]}  # fmt: skip
     (row,) = (row for row in made.endpoints() if row["metric"] == "em")
@@ -201,7 +201,7 @@ def test_what_changed_counts_the_pairs_of_the_document(made: Pages) -> None:
     assert links["both right"] + links["broken"] == pytest.approx(row["control"]["mean_paired"] * row["n_pairs"])
 
 
-def test_each_id_stands_once_and_each_link_within_the_page_leads_somewhere(made: Pages) -> None:
+def test_each_id_is_unique_and_each_link_within_the_page_has_a_target(made: Pages) -> None:
     names = ("h1", "h2", "section", "div", "title", "desc", "select", "input", "button", "span", "dialog")
     every = [each for name in names for each in made.page.root.every(name)]
     ids = [each.attributes["id"] for each in every if "id" in each.attributes]

@@ -85,7 +85,7 @@ def test_the_terminal_decides_how_wide_lines_are_and_how_much_the_table_holds() 
 
 
 @pytest.mark.usefixtures("finished")
-def test_colours_are_on_a_terminal_alone_and_never_where_they_are_not_wanted() -> None:
+def test_colours_are_used_only_on_a_terminal_and_can_be_turned_off() -> None:
     shown = at_a_terminal(80)
     assert "\x1b[33mWarning (clusters)" in shown
     plain = [at_a_terminal(80, NO_COLOR="1"), at_a_terminal(80, TERM="dumb"), in_a_pipe()]

@@ -48,7 +48,7 @@ def reused(hosted: HostedProject, run_id: str = "new") -> dict[str, int]:
     return found
 
 
-def test_a_prompt_edit_buys_its_arm_alone_and_ends_with_the_bytes_of_a_run_that_asked_everything(
+def test_editing_a_prompt_pays_only_for_its_arm_and_gives_the_bytes_of_a_full_run(
     hosted: HostedProject,
 ) -> None:
     done(hosted.run("--limit_items", "3", run_id="old"))
@@ -79,7 +79,7 @@ def test_a_prompt_edit_buys_its_arm_alone_and_ends_with_the_bytes_of_a_run_that_
     assert "were reused from" not in (hosted.results("whole").parent / "reports" / "details.md").read_text()
 
 
-def test_a_larger_sample_in_a_new_run_buys_the_new_items_alone_from_parts_that_were_cut_otherwise(
+def test_a_larger_sample_in_a_new_run_pays_only_for_new_items_even_with_other_part_sizes(
     hosted: HostedProject,
 ) -> None:
     done(hosted.run("--limit_items", "3", "--parts_per_dataset", "3", run_id="old"))
@@ -87,7 +87,7 @@ def test_a_larger_sample_in_a_new_run_buys_the_new_items_alone_from_parts_that_w
     assert reused(hosted) == {"old": 2 * 6}
 
 
-def test_a_run_that_needs_no_job_is_sealed_from_answers_of_two_runs_and_can_lend_them_on(
+def test_a_run_without_jobs_can_use_answers_of_two_runs_and_lend_them_to_a_third(
     hosted: HostedProject,
 ) -> None:
     done(hosted.run("--limit_items", "2", run_id="a"))
@@ -98,7 +98,7 @@ def test_a_run_that_needs_no_job_is_sealed_from_answers_of_two_runs_and_can_lend
     assert bought(hosted, "--limit_items", "4", "--reuse", "new", run_id="last") == 0
 
 
-def test_a_resume_remembers_and_takes_over_what_the_other_run_has_sealed_since(hosted: HostedProject) -> None:
+def test_a_resume_still_reuses_and_takes_answers_that_the_other_run_has_received_since(hosted: HostedProject) -> None:
     done(hosted.run("--limit_items", "2", "--arms", "control", run_id="old"))
     done(hosted.run("--limit_items", "2", "--reuse", "old", "--to_step", "build", run_id="new"))
     done(hosted.run("--limit_items", "2", run_id="other"))
@@ -119,7 +119,9 @@ def test_a_resume_remembers_and_takes_over_what_the_other_run_has_sealed_since(h
         ({"models": {"m1": {"id": "accounts/fireworks/models/large"}}}, "the model or its options are different"),
     ],
 )
-def test_answers_to_other_requests_are_never_taken(hosted: HostedProject, changes: dict[str, object], why: str) -> None:
+def test_answers_to_different_requests_are_never_reused(
+    hosted: HostedProject, changes: dict[str, object], why: str
+) -> None:
     done(hosted.run("--limit_items", "1", run_id="old"))
     config = _config(hosted) | changes
     hosted.project.write_config(config)
@@ -134,7 +136,7 @@ def _config(hosted: HostedProject) -> dict[str, object]:
     return loaded
 
 
-def test_answers_of_another_account_are_not_taken(hosted: HostedProject) -> None:
+def test_answers_of_another_account_are_not_reused(hosted: HostedProject) -> None:
     done(hosted.run("--limit_items", "1", run_id="old"))
     manifest = hosted.results("old") / "trial_manifest.json"
     manifest.write_text(manifest.read_text().replace('"account": "hosted"', '"account": "another"'))
@@ -144,14 +146,14 @@ def test_answers_of_another_account_are_not_taken(hosted: HostedProject) -> None
     assert "the engine or account is different (account: another there, hosted here)" in outcome.err
 
 
-def test_an_a_a_run_takes_each_stored_answer_for_the_arm_that_it_was_given_to_alone(hosted: HostedProject) -> None:
+def test_an_a_a_run_reuses_each_answer_only_for_the_arm_that_received_it(hosted: HostedProject) -> None:
     done(hosted.run("--limit_items", "2", "--arms", "control", run_id="old"))
     edit_prompt(hosted, "You are a careful assistant.\n")
     assert bought(hosted, "--limit_items", "2", "--reuse", "old") == 4
     assert reused(hosted) == {"old": 4}
 
 
-def test_replicates_take_the_answer_of_their_own_number(hosted: HostedProject) -> None:
+def test_each_replicate_reuses_the_answer_with_its_own_number(hosted: HostedProject) -> None:
     def ask(samples: int) -> None:
         hosted.project.write_config(_config(hosted) | {"temps": [0.7], "samples_per_item": samples})
 
@@ -164,7 +166,7 @@ def test_replicates_take_the_answer_of_their_own_number(hosted: HostedProject) -
     assert {row["custom_id"]: row["response_text"] for row in old}.items() <= answers.items()
 
 
-def test_trials_that_share_an_arm_take_its_answers_over_once(hosted: HostedProject) -> None:
+def test_trials_that_share_an_arm_reuse_its_answers_once(hosted: HostedProject) -> None:
     done(hosted.run("--limit_items", "2", "--arms", "control", run_id="old"))
     flags = ("--prompt_sets", "main,other", "--limit_items", "2", "--to_step", "report")
     assert bought(hosted, *flags, "--reuse", "old") == 2 * 4
@@ -203,9 +205,7 @@ def test_a_damaged_source_is_named_and_a_resume_without_it_asks_everything(hoste
     ("lost", "said"),
     [(".", "run old is no longer in experiments"), ("run_state.json", "run_old/run_state.json does not exist")],
 )
-def test_a_run_that_remembers_a_source_which_is_gone_says_how_to_go_on_without_it(
-    project: Project, lost: str, said: str
-) -> None:
+def test_a_run_whose_source_is_gone_says_how_to_continue_without_it(project: Project, lost: str, said: str) -> None:
     done(project.run("--limit_items", "2", run_id="old"))
     done(project.run("--limit_items", "2", "--reuse", "old", "--to_step", "build", run_id="new"))
     gone = project.run_root("old") / lost
@@ -218,7 +218,7 @@ def test_a_run_that_remembers_a_source_which_is_gone_says_how_to_go_on_without_i
     done(project.call("run", "--run_id", "new", "--resume", "--reuse", "none"))
 
 
-def test_a_source_that_is_named_and_lost_its_state_is_rebuilt_or_left_out(project: Project) -> None:
+def test_a_named_source_that_lost_its_state_is_rebuilt_or_left_out(project: Project) -> None:
     done(project.run("--limit_items", "2", run_id="old"))
     (project.run_root("old") / "run_state.json").unlink()
     outcome = project.run("--limit_items", "2", "--reuse", "old", run_id="new")
@@ -228,7 +228,7 @@ def test_a_source_that_is_named_and_lost_its_state_is_rebuilt_or_left_out(projec
     done(project.run("--limit_items", "2", "--reuse", "old", run_id="new"))
 
 
-def test_what_was_taken_over_stays_whole_in_an_archive_without_its_source(hosted: HostedProject) -> None:
+def test_reused_answers_stay_complete_in_an_archive_without_their_source(hosted: HostedProject) -> None:
     done(hosted.run("--limit_items", "1", run_id="old"))
     done(hosted.run("--limit_items", "1", "--reuse", "old", "--to_step", "report", run_id="new"))
     done(hosted.project.call("archive", "new"))
@@ -245,7 +245,7 @@ def test_what_was_taken_over_stays_whole_in_an_archive_without_its_source(hosted
 
 
 @pytest.mark.parametrize("with_its_state", [False, True])
-def test_a_run_whose_records_are_lost_still_knows_what_was_taken_over_and_buys_nothing_again(
+def test_a_run_that_lost_its_records_still_knows_its_reused_answers_and_pays_nothing_again(
     hosted: HostedProject, with_its_state: bool
 ) -> None:
     done(hosted.run("--limit_items", "2", run_id="old"))
@@ -270,7 +270,7 @@ def test_a_run_whose_records_are_lost_still_knows_what_was_taken_over_and_buys_n
 # --- parts without jobs -----------------------------------------------------------------------------------------------
 
 
-def test_what_is_computed_here_is_not_computed_again(project: Project) -> None:
+def test_answers_of_a_local_model_are_reused_and_not_computed_again(project: Project) -> None:
     done(project.run("--limit_items", "2", run_id="old"))
     fake_provider.CALLS.clear()
     (project.config.parent / "treatment.txt").write_text("Be brief.")
@@ -283,7 +283,7 @@ def test_what_is_computed_here_is_not_computed_again(project: Project) -> None:
         assert new.read_bytes() == whole.read_bytes(), name
 
 
-def test_live_requests_that_another_run_has_paid_for_are_not_sent(
+def test_live_requests_answered_in_another_run_are_not_sent(
     process: EmulatorClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     where = {"anthropic": {"type": "anthropic", "mode": "live", "base_url": process.url}}

@@ -22,7 +22,7 @@ def run(project: Project) -> Path:
     return project.run_root()
 
 
-def test_a_run_is_removed_with_its_size_said_and_nothing_else(project: Project, run: Path) -> None:
+def test_rm_removes_only_the_run_and_reports_its_size(project: Project, run: Path) -> None:
     project.given_run("--to_step", "build", run_id="other")
     files = [path for path in run.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
@@ -32,7 +32,7 @@ def test_a_run_is_removed_with_its_size_said_and_nothing_else(project: Project, 
     assert [path.name for path in run.parent.iterdir()] == ["run_other"]
 
 
-def test_a_variable_that_allows_to_spend_does_not_allow_to_remove(
+def test_a_variable_that_permits_spending_does_not_permit_removal(
     project: Project, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PROMPTRIAL_YES", "1")
@@ -44,7 +44,7 @@ def test_a_variable_that_allows_to_spend_does_not_allow_to_remove(
     assert run.exists()
 
 
-def test_a_link_is_removed_and_what_it_leads_to_is_not(project: Project, run: Path, tmp_path: Path) -> None:
+def test_removing_a_link_does_not_remove_its_target(project: Project, run: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "precious.txt").write_text("x")
@@ -85,7 +85,7 @@ def test_a_run_with_jobs_in_flight_is_not_removed(project: Project, monkeypatch:
     assert project.call("rm", "r", "--yes").code == 0
 
 
-def test_a_damaged_manifest_may_hide_jobs(project: Project) -> None:
+def test_a_run_with_a_damaged_manifest_is_not_removed_because_it_may_hide_jobs(project: Project) -> None:
     project.given_run("--to_step", "poll")
     (project.trial_folder() / "results/trial_manifest.json").write_text("{")
     outcome = project.call("rm", "r", "--yes")
@@ -110,7 +110,7 @@ def test_on_a_terminal_a_no_keeps_the_run_and_a_yes_removes_it(project: Project,
     assert not run.exists()
 
 
-def test_no_run_is_a_usage_error(project: Project) -> None:
+def test_rm_without_a_run_is_a_usage_error(project: Project) -> None:
     outcome = project.call("rm", "nope", "--yes")
     assert outcome.code == 2
     assert "no run nope in experiments" in outcome.err
@@ -129,7 +129,7 @@ def test_a_job_that_is_sent_while_the_question_is_open_keeps_the_run(
     assert (run / "run_state.json").exists()
 
 
-def test_a_run_that_is_gone_when_the_question_is_answered_is_said_and_not_made_again(
+def test_a_run_deleted_before_the_question_is_answered_is_reported_and_not_created_again(
     run: Path,
 ) -> None:
     clock = SystemClock()

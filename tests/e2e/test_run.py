@@ -91,7 +91,7 @@ def test_a_run_goes_from_questions_to_a_report(project: Project) -> None:
     assert str(Path("experiments") / "run_r") in outcome.out
 
 
-def test_a_finished_run_resumed_changes_no_byte_of_data_and_exits_0(project: Project) -> None:
+def test_resuming_a_finished_run_changes_no_byte_of_data_and_exits_0(project: Project) -> None:
     project.given_run()
     before = project.snapshot()
     outcome = project.run("--resume")
@@ -112,7 +112,7 @@ def test_the_same_configuration_gives_the_same_bytes_but_for_the_run_id(project:
 
 @pytest.mark.parametrize("damage", ["delete", "flip", "truncate"])
 @pytest.mark.parametrize(("artifact", "phase"), ARTIFACTS.items())
-def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
+def test_a_lost_artifact_reruns_exactly_the_phases_that_depend_on_it(
     project: Project, artifact: str, phase: str, damage: str
 ) -> None:
     project.given_run()
@@ -136,7 +136,7 @@ def test_a_lost_artifact_makes_exactly_what_depends_on_it_run_again(
     assert {path for path in data_files if before[path] != after.get(path)} == set()
 
 
-def test_only_the_damaged_part_is_asked_for_again(project: Project) -> None:
+def test_only_the_damaged_part_is_requested_again(project: Project) -> None:
     project.given_run()
     fake_provider.CALLS.clear()
     (project.run_root() / RESULTS / "t0_control_p002" / "results.jsonl").write_text("garbled\n")
@@ -426,7 +426,7 @@ def test_one_arm_alone_runs_to_a_report_without_effects(project: Project) -> Non
     assert "| both " not in page
 
 
-def test_answers_of_one_model_are_never_taken_for_those_of_another(project: Project) -> None:
+def test_answers_of_one_model_are_never_used_for_another(project: Project) -> None:
     project.given_run()
     project.write_config({"models": {"m1": {"id": "vendor/model-2"}}})
     assert project.run("--resume").code == 3
@@ -448,7 +448,7 @@ def test_a_changed_value_of_the_environment_is_drift(project: Project, monkeypat
     assert "model-2" not in outcome.err
 
 
-def test_a_plan_says_so_where_a_forced_change_would_make_requests_anew(project: Project) -> None:
+def test_a_forced_prompt_change_is_planned_and_asks_only_the_changed_arm_again(project: Project) -> None:
     project.given_run()
     (project.root / "config/treatment.txt").write_text("Something else.\n")
     assert planned(project)["poll"] == "execute"
@@ -457,7 +457,7 @@ def test_a_plan_says_so_where_a_forced_change_would_make_requests_anew(project: 
     assert len(fake_provider.CALLS) == 14, "the treatment arm alone"
 
 
-def test_a_trial_filter_given_twice_finds_nothing_left_and_claims_nothing_more(project: Project) -> None:
+def test_a_resume_with_a_trial_filter_does_not_mark_phases_of_other_trials_completed(project: Project) -> None:
     flags = ("--trial_filter", "m1-main")
     assert project.run("--prompt_sets", "main,other", *flags).code == 0
     assert project.run("--resume", *flags).code == 0
@@ -511,7 +511,9 @@ def state_of(project: Project) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("lost", [("run_state.json",), ("run_state.json", OWN_COPY)])
-def test_a_run_that_lost_its_state_goes_on_as_what_it_was_started_as(project: Project, lost: tuple[str, ...]) -> None:
+def test_a_run_that_lost_its_state_continues_with_its_starting_configuration(
+    project: Project, lost: tuple[str, ...]
+) -> None:
     project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
     flags = ("--prompt_sets", "main", "--limit_items", "2", "--max_concurrent_jobs", "3")
     assert project.run(*flags, "--to_step", "submit").code == 0
@@ -539,7 +541,7 @@ def test_a_plan_sees_a_run_that_lost_its_state_as_a_resume_does(project: Project
     assert "drifted" not in outcomes[0].out
 
 
-def test_beginning_a_run_that_lost_its_state_as_another_names_the_command_that_goes_on_with_it(
+def test_starting_a_run_without_its_state_under_another_configuration_names_the_command_to_resume(
     project: Project,
 ) -> None:
     project.given_run("--limit_items", "2")
@@ -555,7 +557,7 @@ def test_beginning_a_run_that_lost_its_state_as_another_names_the_command_that_g
 
 
 @pytest.mark.parametrize("damage", ["garble", "delete"])
-def test_a_run_of_which_nothing_says_what_it_is_does_not_become_another(project: Project, damage: str) -> None:
+def test_a_run_without_any_record_of_its_configuration_is_refused_and_unchanged(project: Project, damage: str) -> None:
     project.write_config({"sweep": {"prompt_sets": ["main", "other"]}})
     project.given_run("--prompt_sets", "main", "--to_step", "submit")
     lose(project, OWN_COPY, MANIFEST)
@@ -569,7 +571,7 @@ def test_a_run_of_which_nothing_says_what_it_is_does_not_become_another(project:
     assert not fake_provider.CALLS
 
 
-def test_what_the_configuration_names_is_found_though_the_state_and_the_file_are_lost(project: Project) -> None:
+def test_files_named_by_the_configuration_are_found_even_if_state_and_configuration_are_lost(project: Project) -> None:
     shutil.copytree(project.root / "config", project.root / "mine")
     assert project.run("--config", "mine/eval_config.yaml", "--limit_items", "2", "--to_step", "build").code == 0
     lose(project, "run_state.json", "prepared/manifest.json")
@@ -580,7 +582,7 @@ def test_what_the_configuration_names_is_found_though_the_state_and_the_file_are
     assert "was started with, mine/eval_config.yaml, does not exist; it resumes from its own copy" in outcome.err
 
 
-def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no_other_is_known(
+def test_a_run_without_a_recorded_configuration_path_resumes_from_its_own_copy(
     project: Project,
 ) -> None:
     project.given_run("--limit_items", "2", "--to_step", "build")
@@ -593,7 +595,7 @@ def test_what_the_configuration_names_is_looked_for_beside_the_default_one_if_no
 
 
 @pytest.mark.parametrize("until", ["submit", "report"])
-def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
+def test_a_state_that_was_only_rebuilt_still_refuses_a_changed_prompt(
     project: Project, monkeypatch: pytest.MonkeyPatch, until: str
 ) -> None:
     project.given_run("--to_step", until)
@@ -608,9 +610,7 @@ def test_a_state_that_was_made_anew_and_nothing_more_lets_no_change_pass(
 
 
 @pytest.mark.parametrize("lost", [("run_state.json",), ("run_state.json", MANIFEST)])
-def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
-    project: Project, lost: tuple[str, ...]
-) -> None:
+def test_a_forced_change_is_recorded_even_if_the_state_was_lost(project: Project, lost: tuple[str, ...]) -> None:
     project.given_run()
     before = state_of(project)["config_hash"]
     lose(project, *lost)
@@ -628,7 +628,7 @@ def test_a_change_that_was_forced_is_on_record_though_the_state_was_lost(
     assert state_of(project)["drift"] == [entry]
 
 
-def test_a_run_that_was_cut_off_as_it_began_and_lost_its_manifest_is_as_if_it_had_not_been(project: Project) -> None:
+def test_a_run_interrupted_at_its_start_without_state_and_manifest_can_be_started_again(project: Project) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Engine, "run", interrupt)
         assert project.run().code == 130
@@ -638,7 +638,7 @@ def test_a_run_that_was_cut_off_as_it_began_and_lost_its_manifest_is_as_if_it_ha
     assert "drift" not in state_of(project)
 
 
-def test_a_change_of_the_configuration_is_noticed_after_the_state_was_made_anew(project: Project) -> None:
+def test_a_change_of_the_configuration_is_noticed_after_the_state_was_rebuilt(project: Project) -> None:
     shutil.copytree(project.root / "config", project.root / "mine")
     assert project.run("--config", "mine/eval_config.yaml", "--to_step", "submit").code == 0
     lose(project, "run_state.json")
@@ -649,21 +649,21 @@ def test_a_change_of_the_configuration_is_noticed_after_the_state_was_made_anew(
     assert "prompt_sets.main.treatment.text" in outcome.err
 
 
-def test_steps_that_go_on_with_a_run_do_not_begin_one(project: Project) -> None:
+def test_a_later_step_does_not_start_a_new_run(project: Project) -> None:
     outcome = project.run("--only_step", "parse", run_id="typo")
     assert outcome.code == 3
     assert not (project.root / "experiments").exists()
 
 
 @pytest.mark.parametrize("lost", ["significance.json", "costs.json", "parse_report.json"])
-def test_a_step_alone_on_a_run_that_lost_something_is_no_traceback(project: Project, lost: str) -> None:
+def test_a_single_step_on_a_damaged_run_causes_no_traceback(project: Project, lost: str) -> None:
     project.given_run()
     (project.run_root() / RESULTS / lost).unlink()
     outcome = project.run("--only_step", "prepare")
     assert outcome.code == 0, outcome.err
 
 
-def test_an_engine_that_changed_half_way_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_changed_during_the_run_is_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.given_run("--to_step", "submit")
     monkeypatch.setattr(
         fake_provider.FakeProvider, "fingerprint", lambda _self, model: {"engine": "newer", "model": model.shown_id}
@@ -674,7 +674,7 @@ def test_an_engine_that_changed_half_way_is_refused(project: Project, monkeypatc
     assert not fake_provider.CALLS
 
 
-def test_a_failed_part_leaves_no_secret_in_the_state(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_part_writes_no_secret_into_the_state(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VENDOR_API_KEY", "sk-very-secret-value")
 
     def refuse(_: object) -> None:
@@ -693,7 +693,7 @@ def test_a_stale_sentinel_never_stops_a_first_run(project: Project) -> None:
     assert project.run().code == 0
 
 
-def test_stopping_a_run_that_does_not_run_or_does_not_exist_says_so(project: Project) -> None:
+def test_stopping_an_idle_or_missing_run_says_so(project: Project) -> None:
     project.given_run("--to_step", "build")
     outcome = project.call("stop", "--run_id", "r")
     assert (outcome.code, "not running" in outcome.out) == (0, True)
@@ -703,7 +703,7 @@ def test_stopping_a_run_that_does_not_run_or_does_not_exist_says_so(project: Pro
     assert "known runs: r" in outcome.err
 
 
-def test_status_tells_a_crashed_run_from_a_running_and_a_finished_one(project: Project) -> None:
+def test_status_distinguishes_crashed_running_and_finished_runs(project: Project) -> None:
     def word() -> str:
         answer: str = json.loads(project.call("status", "--run_id", "r", "--json").out)["status"]
         return answer
@@ -725,7 +725,7 @@ def test_status_tells_a_crashed_run_from_a_running_and_a_finished_one(project: P
     assert word() == "finished"
 
 
-def test_a_run_that_has_made_nothing_yet_takes_a_corrected_configuration(project: Project) -> None:
+def test_a_run_without_any_artifact_accepts_a_corrected_configuration(project: Project) -> None:
     broken = {"closed_set": {"format": "custom", "path": "missing.jsonl"}}
     project.write_config({"datasets": broken})
     assert project.run().code == 2
@@ -747,7 +747,7 @@ def test_a_resume_says_so_when_nothing_was_left_to_do_and_when_the_questions_hav
     assert "keeps its questions" in outcome.err
 
 
-def test_what_comes_after_the_answers_needs_no_key(project: Project) -> None:
+def test_phases_after_poll_need_no_key(project: Project) -> None:
     project.given_run("--to_step", "poll")
 
     def no_key(*_: object) -> None:

@@ -45,7 +45,9 @@ def report(project: Project, run_id: str) -> str:
     return re.sub(r" +", " ", path.read_text().replace("\\_", "_"))
 
 
-def test_without_a_choice_nothing_is_recorded_and_the_report_names_the_formats_rules(project: Project) -> None:
+def test_without_configured_rules_nothing_is_recorded_and_the_report_names_the_rules_of_the_format(
+    project: Project,
+) -> None:
     outcome = project.call("run", "--run_id", "r")
     assert outcome.code == 0, outcome.err
     assert not any("rules" in source for source in sources(project, "r").values())
@@ -72,7 +74,7 @@ def exact_matches(project: Project, dataset: str) -> float:
         return sum(float(row["em"]) for row in csv.DictReader(file) if row["dataset"] == dataset)
 
 
-def test_chosen_rules_are_reported_and_rescore_without_asking_again(project: Project) -> None:
+def test_chosen_rules_are_reported_and_score_again_without_asking(project: Project) -> None:
     rows = [{"id": f"c{n}", "question": f"Question {n}?", "answers": ["PARIS", "Year 1912"]} for n in range(8)]
     (project.root / "config" / "closed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert project.call("run", "--run_id", "r").code == 0
@@ -112,7 +114,9 @@ def test_unknown_rules_are_refused_with_file_and_line(project: Project) -> None:
 
 
 @pytest.mark.parametrize("command", [("run", "--run_id", "r", "--to_step", "prepare"), ("audit",)])
-def test_a_gold_that_reads_as_a_refusal_is_told_with_file_and_line(project: Project, command: tuple[str, ...]) -> None:
+def test_a_gold_that_reads_as_a_refusal_is_reported_with_file_and_line(
+    project: Project, command: tuple[str, ...]
+) -> None:
     rows = [{"id": "c1", "question": "Who?", "answers": ["I don't know."]}]
     (project.root / "config" / "closed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     outcome = project.call(*command)
@@ -122,7 +126,7 @@ def test_a_gold_that_reads_as_a_refusal_is_told_with_file_and_line(project: Proj
     assert "is_unanswerable" in said
 
 
-def test_a_question_file_that_cannot_be_read_fails_no_audit(project: Project) -> None:
+def test_an_unreadable_question_file_does_not_fail_an_audit(project: Project) -> None:
     (project.root / "config" / "closed.jsonl").write_text("{")
     outcome = project.call("audit")
     assert outcome.code == 0

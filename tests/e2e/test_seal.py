@@ -97,7 +97,7 @@ def report(project: Project) -> str:
     return project.details()
 
 
-def test_a_seal_is_one_file_whose_digest_the_usual_tool_checks(sealed: Project) -> None:
+def test_a_seal_is_one_file_whose_digest_sha256sum_checks(sealed: Project) -> None:
     root = sealed.run_root()
     plan = json.loads((root / "analysis_plan.json").read_bytes())
     assert plan["analysis"]["primary"] == ["em"]
@@ -133,7 +133,7 @@ def test_each_sealed_item_that_changes_afterwards_is_named(sealed: Project, name
     assert any(named in line for line in found), found
 
 
-def test_each_deviation_stands_in_the_reports_and_in_the_archive(sealed: Project) -> None:
+def test_each_deviation_is_named_in_the_reports_and_in_the_archive(sealed: Project) -> None:
     assert sealed.run("--resume").code == 0
     edited(stats={"alpha": 0.01}, scorers={"exact_match": {}, "length": {}})(sealed)
     assert sealed.run("--resume", "--force").code == 0
@@ -147,7 +147,7 @@ def test_each_deviation_stands_in_the_reports_and_in_the_archive(sealed: Project
     assert "analysis.alpha: sealed 0.05, now 0.01" in verified.out
 
 
-def test_what_was_changed_and_changed_back_is_named_too(sealed: Project) -> None:
+def test_a_change_that_was_reverted_is_named_too(sealed: Project) -> None:
     assert sealed.run("--resume").code == 0
     before = sealed.config.read_text()
     edited(stats={"alpha": 0.01})(sealed)
@@ -183,7 +183,7 @@ def test_a_corrected_gold_after_the_answers_is_a_deviation(sealed: Project) -> N
     assert any("corrected after sealing" in line for line in checked(sealed)["deviations"])
 
 
-def test_a_plan_that_was_written_again_is_not_the_sealed_one(sealed: Project) -> None:
+def test_a_rewritten_plan_is_not_the_sealed_one(sealed: Project) -> None:
     edited(stats={"alpha": 0.01})(sealed)
     assert sealed.run("--resume", "--force", "--to_step", "prepare").code == 0
     path = sealed.run_root() / "analysis_plan.json"
@@ -221,7 +221,7 @@ def test_a_plan_can_be_sealed_between_a_pilot_and_the_rest(project: Project) -> 
 
 
 @pytest.mark.usefixtures("asks")
-def test_a_plan_cannot_be_sealed_once_more_than_the_pilot_was_asked(project: Project) -> None:
+def test_a_plan_cannot_be_sealed_after_more_than_the_pilot_was_asked(project: Project) -> None:
     assert project.run("--pilot", "2", "--yes", "--to_step", "submit").code == 0
     assert project.run("--resume", "--yes", "--to_step", "costs").code == 0
     outcome = project.call("seal", "r")
@@ -229,7 +229,7 @@ def test_a_plan_cannot_be_sealed_once_more_than_the_pilot_was_asked(project: Pro
     assert "has already sent requests" in outcome.err
 
 
-def test_a_finished_run_whose_prompt_was_edited_since_is_refused_for_what_it_has_asked(project: Project) -> None:
+def test_sealing_a_finished_run_with_an_edited_prompt_is_refused_because_it_has_asked(project: Project) -> None:
     project.given_run()
     rewritten("treatment.txt", "Be accurate", "Be exact")(project)
     outcome = project.call("seal", "r")
@@ -238,7 +238,7 @@ def test_a_finished_run_whose_prompt_was_edited_since_is_refused_for_what_it_has
     assert "--force" not in outcome.err
 
 
-def test_a_configuration_that_the_run_does_not_go_by_yet_is_not_sealed(project: Project) -> None:
+def test_a_changed_configuration_must_be_prepared_before_it_is_sealed(project: Project) -> None:
     project.given_run("--to_step", "prepare")
     edited(limit_items=4)(project)
     outcome = project.call("seal", "r")
@@ -266,7 +266,7 @@ def test_a_changed_run_cannot_be_sealed_again(sealed: Project) -> None:
     assert "analysis.alpha: sealed 0.05, now 0.01" in outcome.err
 
 
-def test_a_run_without_a_seal_cannot_be_checked_and_its_archive_says_nothing_of_one(project: Project) -> None:
+def test_a_run_without_a_seal_cannot_be_checked_and_its_archive_mentions_none(project: Project) -> None:
     project.given_run()
     outcome = project.call("seal", "r", "--check")
     assert outcome.code == 2
@@ -276,7 +276,7 @@ def test_a_run_without_a_seal_cannot_be_checked_and_its_archive_says_nothing_of_
     assert "sealed" not in project.call("verify", "a.tar.zst").out
 
 
-def test_a_check_of_a_run_that_was_never_sealed_prints_the_command_that_can_be_given(project: Project) -> None:
+def test_checking_an_unsealed_run_prints_a_command_that_works(project: Project) -> None:
     project.given_run("--to_step", "prepare")
     assert "seal a run before any request is sent: promptrial seal r" in project.call("seal", "r", "--check").err
     assert project.run("--resume").code == 0
@@ -287,7 +287,7 @@ def test_a_check_of_a_run_that_was_never_sealed_prints_the_command_that_can_be_g
     assert "start another run, and seal it before it sends requests: promptrial run --run_id NAME" in refused.err
 
 
-def test_an_archive_of_a_run_that_is_as_sealed_says_so(sealed: Project) -> None:
+def test_an_archive_says_that_its_run_is_as_sealed(sealed: Project) -> None:
     assert sealed.run("--resume").code == 0
     assert sealed.call("archive", "r", "--to", "a.tar.zst").code == 0
     outcome = sealed.call("verify", "a.tar.zst")
@@ -319,7 +319,7 @@ def test_records_that_cannot_be_compared_are_named_by_their_paths_in_the_run(sea
     assert str(tmp_path) not in found.deviations[0]
 
 
-def test_a_change_of_a_sealed_run_is_refused_with_what_forcing_it_means(sealed: Project) -> None:
+def test_changing_a_sealed_run_is_refused_with_the_consequence_of_force(sealed: Project) -> None:
     assert sealed.run("--resume", "--to_step", "submit").code == 0
     edited(temps=[0.5])(sealed)
     refused = sealed.run("--resume")
@@ -337,7 +337,7 @@ def test_a_seal_survives_the_loss_of_the_state(sealed: Project) -> None:
     assert checked(sealed)["as_sealed"] is True
 
 
-def test_differences_name_keys_on_either_side_alone() -> None:
+def test_differences_name_keys_that_only_one_plan_has() -> None:
     def plan(**analysis: Any) -> AnalysisPlan:
         return AnalysisPlan(
             run_id="r", question="", sample={}, trials={}, scorers={}, analysis=analysis, exclusions={}, stopping=""

@@ -38,7 +38,7 @@ def test_without_an_item_every_item_has_a_line_and_one_for_each_answer(finished:
     assert lines[-1] == "Judged by: Exact match."
 
 
-def test_while_a_run_works_show_and_compare_say_to_wait(project: Project) -> None:
+def test_while_a_run_is_running_show_and_compare_say_to_wait(project: Project) -> None:
     project.given_run(run_id="a")
     seen: list[Outcome] = []
 
@@ -56,7 +56,7 @@ def test_while_a_run_works_show_and_compare_say_to_wait(project: Project) -> Non
     assert "promptrial run --run_id r --resume" in project.call("show", "r").err
 
 
-def test_filters_choose_by_what_changed_and_together_they_are_all(finished: Project) -> None:
+def test_filters_select_by_what_changed_and_together_cover_all_items(finished: Project) -> None:
     everything = items(finished)
     by_flag = {flag: items(finished, f"--{flag}") for flag in ("fixed", "broken", "missing")}
     for flag, found in by_flag.items():
@@ -85,7 +85,7 @@ def test_json_has_the_answers_and_scores_of_the_tables(finished: Project) -> Non
             assert set(found["scores"]) >= {"em", "f1"}
 
 
-def test_the_number_of_a_line_means_that_item_and_temperature_everywhere(project: Project) -> None:
+def test_a_line_number_means_the_same_item_and_temperature_everywhere(project: Project) -> None:
     project.write_config({"temps": [0.0, 0.7]})
     project.given_run()
     found = items(project)
@@ -115,7 +115,7 @@ def test_csv_has_a_row_for_each_answer(finished: Project) -> None:
     assert {row["arm"] for row in rows} == {"control", "treatment"}
 
 
-def test_no_cell_of_the_csv_is_a_formula(project: Project) -> None:
+def test_no_cell_of_the_csv_is_read_as_a_formula(project: Project) -> None:
     rows = [
         {"id": f"{start.strip()}{at}", "question": f"{start}SUM(1)?", "answers": [f"{start}1+1"]}
         for at, start in enumerate(FORMULA_STARTS)
@@ -151,7 +151,7 @@ def test_nothing_is_wider_than_the_terminal(finished: Project, monkeypatch: pyte
         assert max(map(len, out.splitlines())) <= int(columns)
 
 
-def test_unknown_names_are_answered_in_a_line_with_what_is_meant(finished: Project) -> None:
+def test_unknown_names_are_answered_in_one_line_with_the_nearest(finished: Project) -> None:
     wrong = finished.call("show", "r", "nonsense")
     assert wrong.code == 2
     assert "no item 'nonsense'" in wrong.err
@@ -168,7 +168,7 @@ def test_a_run_of_several_trials_asks_which(project: Project) -> None:
     assert len(items(project, "--trial_filter", "other")) == 14
 
 
-def test_a_run_that_is_not_scored_says_how_to_go_on(project: Project) -> None:
+def test_an_unscored_run_is_refused_with_the_command_to_continue_it(project: Project) -> None:
     project.given_run("--to_step", "parse")
     outcome = project.call("show", "r")
     assert outcome.code == 2
@@ -176,7 +176,7 @@ def test_a_run_that_is_not_scored_says_how_to_go_on(project: Project) -> None:
     assert "--resume" in outcome.err
 
 
-def test_looking_changes_nothing(finished: Project) -> None:
+def test_show_changes_nothing(finished: Project) -> None:
     before = finished.snapshot()
     assert finished.call("show", "r", "1").code == 0
     assert finished.snapshot() == before

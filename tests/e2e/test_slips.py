@@ -132,7 +132,7 @@ CONFIG: Final[list[tuple[dict[str, Any], str]]] = [
 ]
 
 
-def test_there_are_a_hundred_slips() -> None:
+def test_at_least_a_hundred_typos_are_tested() -> None:
     assert len(WORDS) + len(CONFIG) >= 100
 
 
@@ -149,12 +149,12 @@ def answer(project: Project, words: list[str]) -> str:
 
 
 @pytest.mark.parametrize("words", WORDS)
-def test_a_slip_on_the_command_line_is_answered_in_one_line(project: Project, words: str) -> None:
+def test_a_typo_on_the_command_line_is_answered_in_one_line(project: Project, words: str) -> None:
     assert WORDS[words] in answer(project, words.split())
 
 
 @pytest.mark.parametrize(("changes", "said"), CONFIG, ids=[str(next(iter(changes))) for changes, _ in CONFIG])
-def test_a_slip_in_the_configuration_is_answered_in_one_line(
+def test_a_typo_in_the_configuration_is_answered_in_one_line(
     project: Project, changes: dict[str, Any], said: str
 ) -> None:
     project.write_config(changes)
@@ -175,7 +175,7 @@ def test_a_slip_in_the_configuration_is_answered_in_one_line(
         ("rm a/b", "--run_id 'a/b': expected a letter or digit"),
     ],
 )
-def test_a_run_that_is_not_there_is_answered_with_the_nearest(project: Project, words: str, said: str) -> None:
+def test_a_missing_run_is_answered_with_the_nearest(project: Project, words: str, said: str) -> None:
     for name in ("baseline-1", "pilot"):
         (project.run_root(name) / "prepared").mkdir(parents=True)
     outcome = project.call(*words.split())
@@ -190,7 +190,7 @@ def test_a_run_that_is_not_there_is_answered_with_the_nearest(project: Project, 
         ("run --run_id pliot --resume", "did you mean 'pilot'?", "promptrial run --run_id pilot --resume"),
     ],
 )
-def test_a_resume_of_a_run_that_is_not_named_right_says_which_there_is(
+def test_a_resume_of_a_misspelt_run_names_the_existing_one(
     project: Project, words: str, said: str, next_command: str
 ) -> None:
     (project.root / "experiments/run_pilot").mkdir(parents=True)
@@ -200,14 +200,12 @@ def test_a_resume_of_a_run_that_is_not_named_right_says_which_there_is(
     assert f"  next: {next_command}" in outcome.err
 
 
-def test_a_variable_is_named_beside_the_flag_that_it_stands_for(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_names_the_variable_beside_its_flag(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROMPTRIAL_MODELS", "m1x")
     assert answer(project, [*RUN]).startswith("error: --models or PROMPTRIAL_MODELS: unknown model 'm1x'")
 
 
-def test_no_flag_of_any_verb_answers_a_wrong_value_with_a_name_of_the_program() -> None:
+def test_no_flag_answers_a_wrong_value_with_an_internal_name() -> None:
     for verb, action in _actions(build_parser(*COMMANDS)):
         for text in ("x?!", "", "1e999", "nan", "9" * 5000):
             if action.type is not None:

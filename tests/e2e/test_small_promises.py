@@ -18,7 +18,7 @@ from tests.support.project import Project
 
 
 @pytest.mark.parametrize("until", [None, "prepare", "build"])
-def test_a_typo_that_is_fixed_before_anything_was_asked_is_no_drift_and_damages_nothing(
+def test_a_typo_fixed_before_anything_was_asked_is_neither_drift_nor_damage(
     project: Project, until: str | None
 ) -> None:
     if until is None:  # it failed in its first step
@@ -40,7 +40,7 @@ def test_a_typo_that_is_fixed_before_anything_was_asked_is_no_drift_and_damages_
     assert "nothing was left to do" in project.run("--resume").err
 
 
-def test_a_correction_that_was_cut_short_is_no_damage_either(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_correction_is_not_damage_either(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptrial.engine import starting
 
     assert project.run("--to_step", "build").code == 0
@@ -56,13 +56,13 @@ def test_a_correction_that_was_cut_short_is_no_damage_either(project: Project, m
     assert not list(project.run_root().rglob("*.corrupt.*"))
 
 
-def test_once_anything_was_asked_the_same_change_is_drift(project: Project) -> None:
+def test_the_same_change_after_something_was_asked_is_drift(project: Project) -> None:
     project.given_run("--to_step", "submit")
     (project.root / "config/treatment.txt").write_text("Be accurate.\n")
     assert project.run("--resume").code == 3
 
 
-def test_a_damaged_copy_of_the_configuration_is_set_aside_also_before_anything_was_asked(project: Project) -> None:
+def test_a_damaged_configuration_copy_is_renamed_even_before_anything_was_asked(project: Project) -> None:
     project.given_run("--to_step", "build")
     (project.run_root() / "effective_config.yaml").write_text("[")
     assert project.run("--resume").code == 0
@@ -79,7 +79,7 @@ def test_a_prompt_that_no_trial_uses_may_be_deleted_between_start_and_resume(pro
     assert project.run("--resume").code == 2
 
 
-def test_a_new_run_still_names_every_prompt_that_is_not_there(project: Project) -> None:
+def test_a_new_run_still_names_every_missing_prompt(project: Project) -> None:
     (project.root / "config/other.txt").unlink()
     outcome = project.run()
     assert outcome.code == 2
@@ -96,9 +96,7 @@ def test_a_new_run_still_names_every_prompt_that_is_not_there(project: Project) 
         ("temps: [0.0, 01]", "YAML reads 01 in base 8, as 1"),
     ],
 )
-def test_a_number_that_yaml_reads_in_another_base_than_people_do_is_refused(
-    project: Project, line: str, said: str
-) -> None:
+def test_a_number_that_yaml_reads_in_an_unexpected_base_is_refused(project: Project, line: str, said: str) -> None:
     text = project.config.read_text()
     key = line.split(":", maxsplit=1)[0]
     text = "".join(each for each in text.splitlines(keepends=True) if not each.startswith(f"{key}:"))
@@ -110,7 +108,7 @@ def test_a_number_that_yaml_reads_in_another_base_than_people_do_is_refused(
 
 
 @pytest.mark.parametrize("line", ["seed: 0", "seed: 0x1F", "seed: 1_000", "seed: 0b11", "question: '010'"])
-def test_other_numbers_and_quoted_texts_are_what_they_look_like(project: Project, line: str) -> None:
+def test_other_numbers_and_quoted_texts_are_read_as_written(project: Project, line: str) -> None:
     project.config.write_text(f"{project.config.read_text()}{line}\n")
     assert project.call("plan").code == 0
 
@@ -122,7 +120,7 @@ class Frozen(FakeClock):
     """One second, for every run."""
 
 
-def test_runs_without_a_name_that_begin_in_one_second_have_names_of_their_own(
+def test_unnamed_runs_started_in_the_same_second_get_different_names(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_command, "SystemClock", Frozen)
@@ -134,9 +132,7 @@ def test_runs_without_a_name_that_begin_in_one_second_have_names_of_their_own(
     assert "run 20260101-000000-4 (new)" in project.call("plan").out
 
 
-def test_two_runs_that_take_one_name_at_the_same_moment_both_run(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_unnamed_runs_that_choose_the_same_name_both_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second has chosen the name before the first has begun: it then takes the next one."""
     from promptrial.engine import opening
 
@@ -153,7 +149,7 @@ def test_two_runs_that_take_one_name_at_the_same_moment_both_run(
     assert (project.root / "experiments/run_20260101-000000-2").is_dir()
 
 
-def test_a_name_that_was_given_is_never_changed(project: Project) -> None:
+def test_a_given_name_is_never_changed(project: Project) -> None:
     project.given_run("--to_step", "prepare")
     outcome = project.run("--json")
     assert (outcome.code, "run r already exists" in outcome.err) == (2, True)
@@ -162,7 +158,7 @@ def test_a_name_that_was_given_is_never_changed(project: Project) -> None:
 # --- what is said ---------------------------------------------------------------------------------------------------
 
 
-def test_nothing_was_left_to_do_is_said_only_of_a_run_that_is_done(project: Project) -> None:
+def test_only_a_finished_run_says_that_nothing_was_left_to_do(project: Project) -> None:
     project.given_run("--to_step", "score")
     outcome = project.run("--resume", "--only_step", "score")
     assert "nothing was left to do in the selected phases; not done: stats, costs, report" in outcome.err
@@ -186,7 +182,7 @@ def test_the_status_counts_answers_and_not_requests(project: Project) -> None:
     assert status["rows"] == status["expected_rows"] - 2
 
 
-def test_where_every_model_answers_on_this_machine_a_dry_run_is_a_run_like_any_other_and_says_so(
+def test_a_dry_run_with_only_local_models_is_a_normal_run_and_says_so(
     project: Project,
 ) -> None:
     """Its answers are a model's, so that no report may call them an emulator's."""

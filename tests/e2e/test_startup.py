@@ -60,7 +60,7 @@ def test_plan_and_status_import_nothing_heavy_before_and_within_a_run(tmp_path: 
     assert not modules_of("status", *flags) & {*HEAVY, "pydantic", "promptrial.model.values"}
 
 
-def test_a_command_ends_without_looking_through_what_it_holds(tmp_path: Path) -> None:
+def test_a_command_exits_without_a_final_garbage_collection(tmp_path: Path) -> None:
     code = (
         "import atexit, gc; from promptrial.cli.main import entry_point; "
         "atexit.register(lambda: print('frozen', gc.get_freeze_count() > 0)); "
@@ -93,7 +93,7 @@ def test_a_script_started_with_a_python_that_lacks_the_package_names_the_command
 
 
 @pytest.mark.parametrize("how", [["-m", "scripts.run_all"], ["scripts/run_all.py"], ["-m", "promptrial", "run"]])
-def test_the_same_program_starts_in_every_way(how: list[str]) -> None:
+def test_the_program_starts_the_same_way_from_every_entry_point(how: list[str]) -> None:
     outcome = subprocess.run(
         [sys.executable, *how, "--only_step", "nonsense"], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -15,7 +15,7 @@ from tests.support import fake_provider
 from tests.support.project import Project
 
 
-def test_a_stop_at_once_that_comes_while_a_soft_one_is_dealt_with_names_the_run_too(
+def test_an_immediate_stop_during_a_soft_stop_names_the_run_too(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sentinel = project.run_root() / "STOP_REQUESTED"
@@ -42,7 +42,7 @@ def test_a_plan_is_made_while_the_run_is_asked_to_stop(project: Project) -> None
     assert project.run("--resume", "--plan_only").code == 0
 
 
-def test_what_a_filter_left_out_is_no_crash(project: Project) -> None:
+def test_trials_left_out_by_a_filter_do_not_count_as_a_crash(project: Project) -> None:
     project.given_run("--prompt_sets", "main,other", "--trial_filter", "m1-main")
     assert json.loads(project.call("status", "r", "--json").out)["status"] == "incomplete"
     state = json.loads((project.run_root() / "run_state.json").read_text())

@@ -97,7 +97,7 @@ def test_the_script_in_an_archive_escapes_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("redirection", "why"), [(">&-", "is closed"), (">/dev/full", "No space left on device"), (">&- <&-", "is closed")]
 )
-def test_a_result_that_cannot_be_printed_is_one_sentence_and_exit_1(
+def test_an_unprintable_result_is_one_sentence_and_exit_1(
     tmp_path: Path, command: str, redirection: str, why: str
 ) -> None:
     ended = shell(f"$P {command} {redirection}", tmp_path)
@@ -108,14 +108,14 @@ def test_a_result_that_cannot_be_printed_is_one_sentence_and_exit_1(
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2>&- <&-"])
-def test_sentences_that_cannot_be_said_change_no_exit_code(tmp_path: Path, redirection: str) -> None:
+def test_messages_that_cannot_be_printed_do_not_change_the_exit_code(tmp_path: Path, redirection: str) -> None:
     ended = shell(f"$P list {redirection}", tmp_path)
     assert (ended.returncode, ended.stdout.split()[:2]) == (0, [b"0", b"runs"])
     assert shell(f"$P status --run_id none {redirection}", tmp_path).returncode == 2
     assert shell(f"$P --nonsense {redirection}", tmp_path).returncode == 2
 
 
-def test_a_run_with_all_streams_closed_writes_none_of_its_files_into_them(tmp_path: Path) -> None:
+def test_a_run_with_closed_streams_does_not_write_its_output_into_its_files(tmp_path: Path) -> None:
     flags = " ".join((*LONG_RUN, "--run_id", "r"))
     assert shell(f"$P {flags} >&- 2>&- <&-", tmp_path).returncode == 1
     state = json.loads((tmp_path / "experiments/run_r/run_state.json").read_bytes())
@@ -123,7 +123,7 @@ def test_a_run_with_all_streams_closed_writes_none_of_its_files_into_them(tmp_pa
     assert shell("$P status --run_id r", tmp_path).returncode == 0
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     ended = shell("set -o pipefail; $P --help | true", tmp_path)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
@@ -131,7 +131,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "env", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}]
 )
-def test_a_terminal_without_the_letters_is_written_to_with_escapes(tmp_path: Path, env: dict[str, str]) -> None:
+def test_characters_that_a_terminal_cannot_show_are_escaped(tmp_path: Path, env: dict[str, str]) -> None:
     ended = shell("mkdir é→ü && $P list --experiments_dir é→ü", tmp_path, **env)
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.isascii()
@@ -213,7 +213,7 @@ def test_a_signal_at_any_moment_of_a_quick_command_leaves_no_traceback(
         assert b"Exception ignored" not in err
 
 
-def test_a_signal_while_python_takes_itself_down_does_not_change_the_exit_code(tmp_path: Path) -> None:
+def test_a_signal_during_interpreter_shutdown_does_not_change_the_exit_code(tmp_path: Path) -> None:
     probe = """
 import os, signal
 from promptrial.runtime.interrupts import end_on_signals, keep_exit_code

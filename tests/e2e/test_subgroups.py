@@ -35,7 +35,7 @@ def columns(project: Project) -> list[str]:
         return next(csv.reader(file))
 
 
-def test_effects_by_a_column_stand_in_statistics_report_and_terminal(grouped: Project) -> None:
+def test_effects_by_a_column_are_in_statistics_report_and_terminal(grouped: Project) -> None:
     configure(grouped, subgroups=["category", "level"])
     outcome = grouped.run()
     assert outcome.code == 0, outcome.err
@@ -53,7 +53,7 @@ def test_effects_by_a_column_stand_in_statistics_report_and_terminal(grouped: Pr
     assert "nothing was left to do" in grouped.run("--resume").err
 
 
-def test_subgroups_that_change_after_a_run_score_again_and_ask_nothing(grouped: Project) -> None:
+def test_changing_subgroups_after_a_run_scores_again_without_asking(grouped: Project) -> None:
     configure(grouped)
     assert grouped.run().code == 0
     before = {path: digest for path, digest in grouped.snapshot().items() if "results.jsonl" in path}
@@ -124,7 +124,7 @@ def test_a_column_that_the_prepared_questions_lack_is_refused_on_a_resume(projec
     assert project.run(run_id="new").code == 0
 
 
-def test_a_gate_may_look_at_the_questions_of_one_value(grouped: Project) -> None:
+def test_a_gate_can_be_limited_to_the_questions_of_one_value(grouped: Project) -> None:
     for run_id in ("r", "s"):
         configure(grouped, subgroups="category")
         assert grouped.run(run_id=run_id).code == 0
@@ -148,7 +148,7 @@ FAILS = {"scorers": {"em": {"type": "exact_match"}, "own": {"type": "python", "f
         (FAILS, "own.py cannot be imported: ModuleNotFoundError"),
     ],
 )
-def test_a_change_of_what_is_scored_that_cannot_be_leaves_a_finished_run_as_it_was(
+def test_an_invalid_change_of_scoring_leaves_a_finished_run_unchanged(
     grouped: Project, changes: dict[str, Any], said: str
 ) -> None:
     (grouped.root / "config/own.py").write_text("import nowhere\n")

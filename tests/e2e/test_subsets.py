@@ -7,7 +7,7 @@ import json
 from tests.support.project import Project
 
 
-def test_each_two_data_sets_are_compared_or_say_why_not(project: Project) -> None:
+def test_each_pair_of_data_sets_is_compared_or_says_why_not(project: Project) -> None:
     rows = [{"id": f"s{number}", "question": f"Second {number}?", "answers": ["Paris"]} for number in range(20)]
     (project.root / "config/second.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     datasets = {

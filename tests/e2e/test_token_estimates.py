@@ -120,7 +120,9 @@ def proved(root: Path, name: str) -> Proof:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_estimates_hold_and_are_those_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_token_estimates_hold_and_equal_those_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     proof = proved(tmp_path, name)
     shown = table([proof])

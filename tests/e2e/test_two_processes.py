@@ -104,7 +104,7 @@ def wait_for_rows(folder: Path, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the run made no rows")
 
 
-def test_a_second_run_is_refused_at_once_and_names_the_process_that_holds_the_run(seen: Seen) -> None:
+def test_a_second_process_is_refused_quickly_and_names_the_holder(seen: Seen) -> None:
     assert seen.first_worked_on, "the second waited until the first had ended"
     assert seen.second.returncode == 4, seen.second.stderr
     assert f"pid {seen.pid} " in seen.second.stderr
@@ -113,7 +113,7 @@ def test_a_second_run_is_refused_at_once_and_names_the_process_that_holds_the_ru
     assert (seen.folder / "run_r/run.log").read_text().count('"event": "begin"') == 1
 
 
-def test_every_reader_of_the_status_sees_a_run_that_makes_sense(seen: Seen) -> None:
+def test_every_status_read_during_a_run_is_consistent(seen: Seen) -> None:
     words = []
     for reading, still_running in seen.readings:
         assert reading.returncode == 0, reading.stderr
@@ -127,7 +127,7 @@ def test_every_reader_of_the_status_sees_a_run_that_makes_sense(seen: Seen) -> N
     assert set(words) <= {"running", "finished"}
 
 
-def test_the_run_that_others_looked_at_ends_well_and_all_its_files_are_whole(seen: Seen) -> None:
+def test_a_run_read_by_others_succeeds_and_all_its_files_are_complete(seen: Seen) -> None:
     assert seen.code == 0, seen.said
     run = seen.folder / "run_r"
     state = records.load(run / "run_state.json", RunState)

@@ -35,7 +35,7 @@ def text_of(page: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", " ", re.sub(r"<(style|script)[^>]*>.*?</\1>", " ", page, flags=re.DOTALL)))
 
 
-def test_the_page_says_it_before_any_number_and_counts_no_question_that_was_never_asked(grown: Project) -> None:
+def test_an_unfinished_page_says_so_before_any_number_and_counts_only_asked_questions(grown: Project) -> None:
     outcome = grown.call("report", "r", "--out", "old.html")
     assert outcome.code == 0, outcome.err
     page = (grown.root / "old.html").read_text("utf-8")
@@ -47,7 +47,7 @@ def test_the_page_says_it_before_any_number_and_counts_no_question_that_was_neve
     assert page.index("<b>Unfinished:</b>") < page.index("<b>Sample grew:</b>")
 
 
-def test_python_says_it_in_the_verdict_and_has_the_items_that_were_scored(grown: Project) -> None:
+def test_the_python_api_says_unfinished_in_the_verdict_and_has_the_scored_items(grown: Project) -> None:
     found = promptrial.load_run(grown.run_root())
     assert found.verdict.sentences[0].startswith("Unfinished: ")
     assert found.verdict.warnings[0].line == f"Warning (unfinished): {SAID}."
@@ -55,14 +55,14 @@ def test_python_says_it_in_the_verdict_and_has_the_items_that_were_scored(grown:
     assert len(found.items) == 4
 
 
-def test_show_says_it_and_lists_the_items_that_were_scored(grown: Project) -> None:
+def test_show_says_unfinished_and_lists_the_scored_items(grown: Project) -> None:
     outcome = grown.call("show", "r")
     assert f"Warning (unfinished): {SAID}." in outcome.err
     assert "4 items." in outcome.out
     assert "no items that are missing" in grown.call("show", "r", "--missing").out
 
 
-def test_a_check_of_the_control_against_itself_says_it_before_its_figures(project: Project) -> None:
+def test_an_a_a_check_says_unfinished_before_its_figures(project: Project) -> None:
     project.write_config({"samples_per_item": 2, "temps": [0.7]})
     project.given_run("--limit_items", "2")
     before = project.call("aa", "r", "--splits", "10", "--json")
@@ -118,7 +118,7 @@ def test_view_offers_no_old_report_and_warns_above_the_items(project: Project) -
         assert seen.get("/run/r/report").status_code == 200
 
 
-def test_whatever_is_lacking_is_said_until_the_run_is_whole_again(project: Project) -> None:
+def test_missing_answers_are_reported_until_the_run_is_complete_again(project: Project) -> None:
     project.given_run("--limit_items", "2")
     assert not warned(project)
     for step, said in (("prepare", "8 of 8"), ("build", "8 of 24"), ("poll", "24 of 24"), ("score", "24 of 24")):
@@ -129,7 +129,7 @@ def test_whatever_is_lacking_is_said_until_the_run_is_whole_again(project: Proje
     assert not warned(project)
 
 
-def test_results_are_unfinished_from_the_moment_at_which_the_sample_grows_though_nothing_was_prepared(
+def test_results_count_as_unfinished_as_soon_as_the_sample_grows(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_: Any, **__: Any) -> None:
@@ -185,7 +185,7 @@ def test_each_report_on_disk_begins_by_saying_so_until_it_is_written_again(proje
     assert not [text for text in reports(project).values() if "A resume replaces this report" in text]
 
 
-def test_a_growth_that_was_interrupted_ends_with_the_bytes_of_one_that_was_not(project: Project) -> None:
+def test_an_interrupted_growth_ends_with_the_bytes_of_an_uninterrupted_one(project: Project) -> None:
     project.given_run("--limit_items", "2")
     shutil.copytree(project.root / "experiments", project.root / "kept")
     assert project.run("--resume", "--limit_items", "6").code == 0
@@ -239,7 +239,7 @@ def test_a_kill_while_reports_are_marked_leaves_none_unmarked_and_marks_none_twi
     assert not [text for text in reports(project).values() if "A resume replaces this report" in text]
 
 
-def test_a_report_that_is_lost_or_no_file_keeps_no_run_from_growing(project: Project) -> None:
+def test_a_missing_or_irregular_report_does_not_prevent_growth(project: Project) -> None:
     project.given_run("--limit_items", "2")
     (project.run_root() / "report.html").unlink()
     page = project.run_root() / "aggregate_report.md"

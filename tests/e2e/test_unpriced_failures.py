@@ -9,7 +9,7 @@ from tests.support.http_scripted import Reply, json_reply, scripted
 from tests.support.project import Project
 
 
-def test_what_unanswered_requests_to_a_model_without_a_price_have_cost_is_unknown(project: Project) -> None:
+def test_the_cost_of_unanswered_requests_to_an_unpriced_model_is_unknown(project: Project) -> None:
     with scripted() as server:
         server.on("GET", "/v1/models", json_reply({"data": [{"id": "small"}]}))
         server.on("POST", "/v1/chat/completions", Reply())  # it breaks off

@@ -18,7 +18,7 @@ FIELD = '`fields` wants gold.city, which the accepted answer \'{"town": "Bonn"}\
         ({"type": "json_schema", "fields": {"city": "gold.city"}}, '{"town": "Bonn"}', FIELD),
     ],
 )
-def test_they_are_refused_with_file_and_line(
+def test_unusable_golds_are_refused_with_file_and_line(
     project: Project, scorer: dict[str, object], gold: str, problem: str
 ) -> None:
     good = "Bonn" if scorer["type"] == "regex" else '{"city": "Bonn"}'

@@ -57,7 +57,7 @@ def named_once(hosted: HostedProject) -> None:
     assert all(key != name for key, name in accepted)
 
 
-def test_a_run_ends_and_its_resumes_have_nothing_to_do(hosted: HostedProject) -> None:
+def test_a_run_with_vendor_names_finishes_and_resumes_have_nothing_to_do(hosted: HostedProject) -> None:
     outcome = hosted.project.run()
     assert outcome.code == 0, outcome.err
     named_once(hosted)
@@ -81,7 +81,7 @@ def test_jobs_are_found_again_by_the_files_beside_the_results_if_their_record_is
 
 
 @only_searchable
-def test_without_these_files_they_are_searched_for_by_our_key(hosted: HostedProject) -> None:
+def test_without_the_files_beside_the_results_jobs_are_searched_for_by_our_key(hosted: HostedProject) -> None:
     assert hosted.run("--to_step", "poll").code == 0
     lose_manifest(hosted)
     for path in hosted.results().glob("*_job.json"):
@@ -117,7 +117,7 @@ def test_answers_of_an_earlier_job_that_no_record_names_are_searched_for_and_not
 
 
 @only_without_lookup
-def test_without_a_lookup_they_are_paid_for_again_only_with_leave(hosted: HostedProject) -> None:
+def test_without_a_lookup_lost_jobs_are_paid_for_again_only_with_permission(hosted: HostedProject) -> None:
     asked_twice(hosted)
     outcome = hosted.run("--resume", "--parts_per_dataset", "1")
     assert outcome.code == 1
@@ -129,7 +129,7 @@ def test_without_a_lookup_they_are_paid_for_again_only_with_leave(hosted: Hosted
 
 
 @only_without_lookup
-def test_a_lost_answer_parks_the_part_and_doctor_says_so(hosted: HostedProject) -> None:
+def test_a_lost_create_answer_parks_the_part_and_doctor_says_so(hosted: HostedProject) -> None:
     hosted.emulator.fault("F5", "create_job", variant="reset")
     for flags in ((), ("--resume",), ("--resume",)):
         assert hosted.run("--parts_per_dataset", "1", *flags).code == 1

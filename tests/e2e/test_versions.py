@@ -45,14 +45,14 @@ def finished(project: Project) -> Project:
     return project
 
 
-def test_receipts_hold_no_version_while_all_of_them_are_the_first(finished: Project) -> None:
+def test_receipts_record_no_version_while_all_are_the_first(finished: Project) -> None:
     assert {*inputs(finished, "parsed")} == {"plan", "prepare", "build", "poll"}
     assert {*inputs(finished, "scored")} == {"plan", "prepare", "build", "parse"}
     assert {*inputs(finished, "stats")} == {"plan", "prepare", "parse", "score"}
     assert {*inputs(finished, "costs")} == {"plan", "parse", "score"}
 
 
-def test_a_new_version_of_a_phase_makes_it_and_what_reads_it_run_again_and_nothing_else(
+def test_a_new_version_of_a_phase_reruns_only_it_and_its_dependents(
     finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -65,7 +65,7 @@ def test_a_new_version_of_a_phase_makes_it_and_what_reads_it_run_again_and_nothi
     assert "version" not in inputs(finished, "scored")
 
 
-def test_a_new_version_of_a_statistic_makes_the_statistics_run_again_and_nothing_else(
+def test_a_new_version_of_a_statistic_reruns_only_the_statistics(
     finished: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(registry, "STATISTIC_VERSIONS", {"bootstrap": 2})
@@ -85,7 +85,7 @@ def statistics() -> Iterator[dict[str, str]]:
     known.update(before)
 
 
-def test_a_statistic_that_is_added_or_taken_away_makes_the_statistics_run_again_and_nothing_else(
+def test_adding_or_removing_a_statistic_reruns_only_the_statistics(
     finished: Project, statistics: dict[str, str]
 ) -> None:
     wilcoxon = statistics.pop("wilcoxon")
@@ -152,7 +152,7 @@ def status(project: Project, phase: str) -> str:
     return str(phases[phase]["status"])
 
 
-def test_a_phase_that_an_older_run_did_not_have_has_not_begun_and_runs_when_it_is_resumed(finished: Project) -> None:
+def test_a_phase_unknown_to_an_older_run_has_not_started_and_runs_on_a_resume(finished: Project) -> None:
     forget(finished, "costs", "costs")
     assert status(finished, "costs") == "not_started"
     assert executed(finished) == {"costs", "report"}

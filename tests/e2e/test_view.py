@@ -108,7 +108,7 @@ def test_another_host_name_or_origin_is_refused_even_with_the_cookie(finished: P
         assert seen.browser.post(f"{base}/run/r/stop", headers=evil).status_code == 403
 
 
-def test_the_token_leaves_the_address_at_once_and_the_cookie_is_for_this_page_alone(finished: Project) -> None:
+def test_the_token_is_removed_from_the_address_and_the_cookie_is_http_only_and_same_site(finished: Project) -> None:
     with viewing(finished.root) as seen, httpx.Client(trust_env=False) as browser:
         answer = browser.get(seen.url)
         assert answer.status_code == 303
@@ -131,7 +131,7 @@ def test_stopping_is_refused_unless_it_is_allowed(finished: Project) -> None:
             assert answer.status_code == status
 
 
-def test_what_is_not_there_is_said_on_a_page(finished: Project) -> None:
+def test_a_missing_page_is_reported_on_a_page(finished: Project) -> None:
     with viewing(finished.root) as seen:
         for path in ("/run/nowhere", "/run/nowhere/items", "/run/..%2f..%2fetc/report"):
             answer = seen.get(path)
@@ -139,7 +139,7 @@ def test_what_is_not_there_is_said_on_a_page(finished: Project) -> None:
             assert "Traceback" not in answer.text
 
 
-def test_a_run_that_is_not_there_and_a_port_that_is_taken_are_refused_in_a_sentence(project: Project) -> None:
+def test_a_missing_run_and_a_port_in_use_are_refused_in_a_sentence(project: Project) -> None:
     assert project.call("view", "nowhere", "--no_open").code == 2
     (project.root / "experiments").mkdir()
     with viewing(project.root) as seen:
@@ -150,9 +150,7 @@ def test_a_run_that_is_not_there_and_a_port_that_is_taken_are_refused_in_a_sente
         assert "There are no runs" in seen.get("/").text
 
 
-def test_without_a_name_the_run_that_changed_last_is_opened_and_said(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_name_the_latest_run_is_opened_and_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptrial.runtime.stop.StopToken.wait", lambda _token, _seconds: True)
     for name in ("older", "newer"):
         project.run("--to_step", "prepare", run_id=name)
@@ -192,7 +190,7 @@ def test_the_list_holds_the_runs_that_are_named(finished: Project) -> None:
         assert 'href="/run/s"' not in seen.get("/?run=r").text
 
 
-def test_the_server_ends_at_once_and_without_an_error_while_a_page_is_followed(
+def test_the_server_stops_immediately_and_without_an_error_while_a_page_is_followed(
     finished: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     with viewing(finished.root) as seen:

@@ -112,7 +112,7 @@ def cookie_of(seen: Viewed) -> str:
     ["evil.example:PORT", "127.0.0.1.evil.example:PORT", "127.0.0.1", "127.0.0.1:1", "0.0.0.0:PORT",
      "localhost:PORT:PORT", "127.0.0.1:PORT@evil.example", "[::1", "", "LOCALHOST.:PORT", "2130706433:PORT"],
 )  # fmt: skip
-def test_a_name_that_leads_here_is_refused(seen: Viewed, host: str) -> None:
+def test_another_host_name_that_resolves_here_is_refused(seen: Viewed, host: str) -> None:
     request = f"GET / HTTP/1.1\r\nHost: {host.replace('PORT', str(seen.port))}\r\nCookie: {cookie_of(seen)}\r\n"
     status = raw(seen, request.encode()).split(b"\r\n")[0]
     assert status in {b"HTTP/1.1 403 ", b"HTTP/1.1 403 Forbidden", b"HTTP/1.1 400 Bad Request", b"HTTP/1.1 400 "}
@@ -128,7 +128,7 @@ def test_another_origin_is_refused_whatever_it_asks_for(seen: Viewed, origin: st
     assert seen.browser.request(method, seen.base + path, headers=headers).status_code == 403
 
 
-def test_two_hosts_or_two_cookies_do_not_let_anybody_in(seen: Viewed) -> None:
+def test_two_host_headers_or_two_cookies_give_no_access(seen: Viewed) -> None:
     own, evil = f"Host: 127.0.0.1:{seen.port}", "Host: evil.example"
     for hosts in (f"{own}\r\n{evil}", f"{evil}\r\n{own}"):
         assert b" 400 " in raw(seen, f"GET / HTTP/1.1\r\n{hosts}\r\nCookie: {cookie_of(seen)}\r\n".encode())
@@ -146,7 +146,7 @@ def test_a_cookie_of_another_server_on_this_machine_does_not_keep_its_owner_out(
 @pytest.mark.parametrize(
     "path", ["//evil.example/", "/%5c/evil.example", "/\\evil.example", "/%2f%2fevil.example", "/%0d%0aX: 1"]
 )
-def test_the_address_without_the_token_is_one_of_this_server(seen: Viewed, path: str) -> None:
+def test_the_redirect_that_drops_the_token_stays_on_this_server(seen: Viewed, path: str) -> None:
     token = seen.url.split("token=")[1]
     request = f"GET {path.replace(' ', '%20')}?token={token}&run=a&run=b HTTP/1.1\r\nHost: 127.0.0.1:{seen.port}\r\n"
     head = raw(seen, request.encode()).split(b"\r\n\r\n")[0].decode()
@@ -159,7 +159,7 @@ def test_the_address_without_the_token_is_one_of_this_server(seen: Viewed, path:
         assert token not in location
 
 
-def test_every_answer_keeps_its_address_and_its_content_to_itself(seen: Viewed) -> None:
+def test_every_answer_has_headers_that_protect_its_address_and_content(seen: Viewed) -> None:
     for path in ("/", "/run/r", "/run/r/report", "/run/r/items", "/compare", "/static/view.js", "/nowhere"):
         headers = seen.get(path).headers
         assert headers["referrer-policy"] == ("no-referrer" if path.endswith("report") else "same-origin"), path
@@ -180,12 +180,12 @@ def test_a_report_that_was_changed_is_not_shown(seen: Viewed, spoilt: Path) -> N
     assert f"--run_id {id_of(spoilt)} " in seen.get(f"/run/{id_of(spoilt)}/report").text, "how to make it again"
 
 
-def test_a_report_is_shown_whatever_became_of_the_files_beside_it(seen: Viewed, spoilt: Path) -> None:
+def test_a_report_is_shown_even_if_the_files_beside_it_changed(seen: Viewed, spoilt: Path) -> None:
     (spoilt / "aggregate_report.md").write_text("other words\n")
     assert seen.get(f"/run/{id_of(spoilt)}/report").status_code == 200
 
 
-def test_a_report_that_came_from_elsewhere_is_a_sandbox(seen: Viewed, spoilt: Path) -> None:
+def test_a_foreign_report_is_shown_in_a_sandbox(seen: Viewed, spoilt: Path) -> None:
     (spoilt / "multi_trial_manifest.json").unlink()
     (spoilt / "report.html").write_text("<script>fetch('/run/r/stop', {method: 'POST'})</script>")
     answer = seen.get(f"/run/{id_of(spoilt)}/report")
@@ -203,7 +203,7 @@ def test_a_report_that_came_from_elsewhere_is_a_sandbox(seen: Viewed, spoilt: Pa
     ["..", "../r", "..%2f..%2fprivate.txt", "%2e%2e", "r%00", "r%00/../x", "%00", "r/../../private", "r%0aX", ".", "-r",
      "run_r", "r" * 65, "R%C3%84", "r%5c..%5cx", "%252e%252e", "r;x", "~"],
 )  # fmt: skip
-def test_a_name_that_leads_elsewhere_is_no_run(seen: Viewed, run_id: str) -> None:
+def test_a_name_that_leads_out_of_the_folder_is_not_a_run(seen: Viewed, run_id: str) -> None:
     for page in ("", "/report", "/items"):
         answer = raw(seen, _request(seen, f"/run/{run_id}{page}"))
         assert b" 404 " in answer.split(b"\r\n")[0], (page, answer[:200])
@@ -217,7 +217,7 @@ def _request(seen: Viewed, path: str, method: str = "GET") -> bytes:
     return f"{head}{origin}".encode()
 
 
-def test_a_stop_of_what_is_no_run_is_a_page(seen: Viewed) -> None:
+def test_stopping_something_that_is_not_a_run_shows_an_error_page(seen: Viewed) -> None:
     for run_id in ("nowhere", "%2e%2e", "r%00"):
         assert b" 404 " in raw(seen, _request(seen, f"/run/{run_id}/stop", "POST")).split(b"\r\n")[0]
     assert not list(Path.cwd().rglob("STOP_REQUESTED"))
@@ -229,19 +229,19 @@ def test_a_stop_of_what_is_no_run_is_a_page(seen: Viewed) -> None:
      "outcome=__class__", "q=" + "%F0%9F%98%80" * 1000, "q=%00", "q=%ED%A0%80", "q=%5B(%5C",
      "q=%22", "&&&=&=x", "q=a&q=b", "%FF%FE=%FF"],
 )  # fmt: skip
-def test_values_that_make_no_sense_are_no_error(seen: Viewed, query: str) -> None:
+def test_invalid_query_values_cause_no_server_error(seen: Viewed, query: str) -> None:
     answer = seen.get(f"/run/r/items?{query}")
     assert answer.status_code == 200
     assert "\0" not in answer.text
 
 
-def test_an_address_that_is_very_long_is_refused_and_the_server_goes_on(seen: Viewed) -> None:
+def test_a_very_long_address_is_refused_and_the_server_continues(seen: Viewed) -> None:
     with suppress(ConnectionError):  # it may close the connection while there is more to come
         assert b" 200 " not in raw(seen, _request(seen, f"/run/r/items?q={'x' * 500_000}"))
     assert seen.get("/").status_code == 200
 
 
-def test_what_is_no_page_is_said_on_one(seen: Viewed) -> None:
+def test_an_unknown_address_is_reported_on_a_page(seen: Viewed) -> None:
     for path, method, status in (("/nowhere", "GET", 404), ("/static/app.py", "GET", 404), ("/run/r", "POST", 405),
                                  ("/static/%2e%2e/app.py", "GET", 404), ("/run/r/stop", "GET", 405)):  # fmt: skip
         answer = raw(seen, _request(seen, path, method))
@@ -261,20 +261,20 @@ def is_clear(seen: Viewed, run_id: str, said: str, pages: tuple[str, ...] = PAGE
     assert "/run/r" in seen.get("/").text
 
 
-def test_a_run_that_is_removed_while_it_is_open(seen: Viewed, spoilt: Path) -> None:
+def test_a_run_removed_while_it_is_open_is_reported_on_the_page(seen: Viewed, spoilt: Path) -> None:
     assert seen.get(f"/run/{id_of(spoilt)}/items").status_code == 200
     shutil.rmtree(spoilt)
     is_clear(seen, id_of(spoilt), f"no run {id_of(spoilt)} in")
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"schema_version": 1}', "\0" * 5000, "[" * 100_000])
-def test_a_state_that_is_half_written(seen: Viewed, spoilt: Path, text: str) -> None:
+def test_a_partly_written_state_is_reported_on_the_page(seen: Viewed, spoilt: Path, text: str) -> None:
     (spoilt / "run_state.json").write_text(text)
     is_clear(seen, id_of(spoilt), "run_state.json", ("", "/events"))
     assert "Traceback" not in seen.get(f"/run/{id_of(spoilt)}/items").text
 
 
-def test_a_run_of_a_newer_version(seen: Viewed, spoilt: Path) -> None:
+def test_a_run_of_a_newer_version_is_reported_on_the_page(seen: Viewed, spoilt: Path) -> None:
     state = spoilt / "run_state.json"
     state.write_text(json.dumps(json.loads(state.read_text()) | {"schema_version": 99}))
     is_clear(seen, id_of(spoilt), "made by a newer version of", ("", "/items", "/events"))
@@ -290,7 +290,7 @@ def test_a_run_of_a_newer_version(seen: Viewed, spoilt: Path) -> None:
         ("effective_config.yaml", "effective_config.yaml"),
     ],
 )
-def test_a_file_of_items_that_is_torn(seen: Viewed, spoilt: Path, name: str, said: str) -> None:
+def test_a_torn_file_of_items_is_reported_on_the_page(seen: Viewed, spoilt: Path, name: str, said: str) -> None:
     (path,) = spoilt.glob(name)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 - 3])
     is_clear(seen, id_of(spoilt), said, ("/items",))
@@ -305,13 +305,13 @@ def test_links_in_a_run_are_not_followed(seen: Viewed, project: Project, spoilt:
         assert PRIVATE not in stream_start(seen, f"/run/{id_of(spoilt)}{page}")
 
 
-def test_a_pipe_in_the_place_of_the_state(seen: Viewed, spoilt: Path) -> None:
+def test_a_pipe_in_place_of_the_state_is_reported_on_the_page(seen: Viewed, spoilt: Path) -> None:
     (spoilt / "run_state.json").unlink()
     os.mkfifo(spoilt / "run_state.json")
     is_clear(seen, id_of(spoilt), "a FIFO, not a regular file", ("", "/events"))
 
 
-def test_a_run_whose_folder_is_a_link_is_shown_as_the_other_commands_show_it(
+def test_a_run_whose_folder_is_a_link_is_shown_as_by_the_other_commands(
     seen: Viewed, project: Project, spoilt: Path, tmp_path: Path
 ) -> None:
     shutil.move(spoilt, tmp_path / "moved")
@@ -326,7 +326,7 @@ def test_a_run_whose_folder_is_a_link_is_shown_as_the_other_commands_show_it(
 # --- many, and slow ---------------------------------------------------------------------------------------------------
 
 
-def test_pages_that_are_followed_are_bounded_and_make_room_when_they_are_left(
+def test_followed_pages_are_limited_and_free_their_place_when_closed(
     seen: Viewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MOST_FOLLOWERS", 4)
@@ -357,7 +357,7 @@ def a_body_that_does_not_end(seen: Viewed) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [half_of_a_request, half_of_a_second_request, a_body_that_does_not_end])
-def test_connections_on_which_no_request_comes_to_its_end_are_closed(
+def test_connections_without_a_complete_request_are_closed(
     project: Project, monkeypatch: pytest.MonkeyPatch, sent: Callable[[Viewed], bytes]
 ) -> None:
     monkeypatch.setattr(server, "_NEXT_REQUEST_S", 0.2)
@@ -368,7 +368,7 @@ def test_connections_on_which_no_request_comes_to_its_end_are_closed(
         assert seen.get("/run/r").status_code == 200
 
 
-def test_an_answer_that_goes_on_is_not_cut_off_for_want_of_another_request(
+def test_a_long_answer_is_not_cut_off_because_no_other_request_follows(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_NEXT_REQUEST_S", 0.2)
@@ -382,7 +382,7 @@ def test_an_answer_that_goes_on_is_not_cut_off_for_want_of_another_request(
         assert came, received
 
 
-def test_whoever_is_refused_holds_no_connection(seen: Viewed) -> None:
+def test_a_refused_client_keeps_no_connection(seen: Viewed) -> None:
     with socket.create_connection(("127.0.0.1", seen.port), timeout=3) as stranger:
         stranger.sendall(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{seen.port}\r\n\r\n".encode())
         assert b" 403 " in b"".join(iter(lambda: stranger.recv(65536), b""))

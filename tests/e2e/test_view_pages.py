@@ -95,7 +95,7 @@ def test_a_comparison_has_the_sentences_tables_and_differences_that_compare_prin
     assert "Gates" not in page.titles
 
 
-def test_gates_are_decided_as_compare_decides_them(project: Project, seen: Viewed) -> None:
+def test_gates_are_decided_as_by_compare(project: Project, seen: Viewed) -> None:
     gates = "em >= -0.9; f1 >= 0.9"
     document = compared(project, "--gate", gates, "--arms", "treatment")
     page = page_of(seen.get("/compare?" + urlencode({"a": "a", "b": "b", "gate": gates, "arms": "treatment"})))
@@ -119,7 +119,7 @@ def test_gates_are_decided_as_compare_decides_them(project: Project, seen: Viewe
         ({"a": "a", "b": "b", "trial_a": "x", "trial_b": "y"}, ("a", "b", "--trial_a", "x", "--trial_b", "y")),
     ],
 )
-def test_runs_that_cannot_be_compared_get_the_sentence_of_compare(
+def test_runs_that_cannot_be_compared_are_refused_in_the_words_of_compare(
     project: Project, seen: Viewed, values: dict[str, str], flags: tuple[str, ...]
 ) -> None:
     outcome = project.call("compare", *flags)
@@ -130,7 +130,7 @@ def test_runs_that_cannot_be_compared_get_the_sentence_of_compare(
 
 
 @pytest.mark.parametrize("query", ["", "?a=a", "?a=a&b=b&trial_a=x"])
-def test_a_comparison_that_is_not_whole_says_what_it_needs(seen: Viewed, query: str) -> None:
+def test_an_incomplete_comparison_form_says_what_is_missing(seen: Viewed, query: str) -> None:
     answer = seen.get(f"/compare{query}")
     assert answer.status_code == 400
     assert ("give both" if "trial" in query else "choose two runs") in text_of(answer)
@@ -143,7 +143,7 @@ def copied(project: Project, run_id: str) -> Path:
     return folder
 
 
-def test_runs_that_differ_are_compared_with_force_alone(project: Project, seen: Viewed) -> None:
+def test_runs_that_differ_are_compared_only_with_force(project: Project, seen: Viewed) -> None:
     state = copied(project, "dry") / "run_state.json"
     state.write_text(json.dumps(json.loads(state.read_text()) | {"dry_run": True}))
     refused = seen.get("/compare?a=a&b=dry")
@@ -158,7 +158,7 @@ def test_runs_that_differ_are_compared_with_force_alone(project: Project, seen: 
 # --- items ------------------------------------------------------------------------------------------------------------
 
 
-def test_the_arm_that_is_chosen_tells_what_changed(project: Project, seen: Viewed) -> None:
+def test_the_chosen_arm_decides_what_counts_as_changed(project: Project, seen: Viewed) -> None:
     chips = {}
     for arm in ("treatment", "short"):
         shown = json.loads(project.call("show", "a", "--arm", arm, "--json").out)
@@ -170,7 +170,7 @@ def test_the_arm_that_is_chosen_tells_what_changed(project: Project, seen: Viewe
     assert chips["treatment"] != chips["short"]
 
 
-def test_each_item_has_a_page_of_its_own_that_a_link_leads_to(project: Project, seen: Viewed) -> None:
+def test_each_item_has_its_own_linked_page(project: Project, seen: Viewed) -> None:
     shown = json.loads(project.call("show", "a", "--json").out)
     links = [each.attributes["href"] for each in read_page(seen.get("/run/a/items?q=rust").text).root.every("a")]
     (link,) = [link for link in links if "item=" in link][:1]
@@ -215,14 +215,14 @@ def test_the_accepted_answer_is_marked_in_the_passage_and_tokens_are_named(proje
     assert f"{item['arms']['control']['answers'][0]['completion_tokens']} out" in page.root.text
 
 
-def test_answers_that_are_not_scored_yet_are_a_page_that_says_how_to_go_on(seen: Viewed) -> None:
+def test_unscored_answers_are_a_page_that_says_how_to_continue(seen: Viewed) -> None:
     answer = seen.get("/run/early/items")
     assert answer.status_code == 404
     assert "are not scored yet" in text_of(answer)
     assert "--run_id early" in text_of(answer)
 
 
-def test_items_are_read_again_once_their_scores_were_written_again(project: Project, seen: Viewed) -> None:
+def test_items_are_read_again_after_their_scores_change(project: Project, seen: Viewed) -> None:
     folder = copied(project, "again")
     scores = next(folder.glob("*/results/per_item_scores.parquet"))
     before = text_of(seen.get("/run/again/items"))

@@ -24,7 +24,7 @@ def both_show(run: Terminal, watch: Terminal, count: int) -> None:
         assert ours == theirs
 
 
-def test_a_watcher_agrees_with_the_run_through_a_stop_a_kill_and_a_resume(project: Project) -> None:
+def test_watch_agrees_with_the_run_through_a_stop_a_kill_and_a_resume(project: Project) -> None:
     allow_rows(project, 3)
     with at_a_terminal(project, "run", "--run_id", "r", "--to_step", "poll") as first:
         first.wait_until_on_screen("3 of 28")

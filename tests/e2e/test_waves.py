@@ -46,7 +46,7 @@ def without(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     return project
 
 
-def test_a_large_effect_stops_the_trial_and_the_other_waves_are_never_asked(large: Project) -> None:
+def test_a_large_effect_stops_the_trial_before_the_remaining_waves(large: Project) -> None:
     outcome = large.call("run", "--run_id", "r")
     assert outcome.code == 0, outcome.err
     (look,) = looks(large)
@@ -83,21 +83,19 @@ def named(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return named
 
 
-def test_however_many_pieces_a_part_is_read_in_each_of_its_requests_is_named_a_few_times_at_most(
-    without: Project, named: list[int]
-) -> None:
+def test_a_part_read_in_pieces_names_each_request_only_a_few_times(without: Project, named: list[int]) -> None:
     assert without.call("run", "--run_id", "r").code == 0
     assert sum(asked().values()) == 2 * 60
     read = 2 * (20 + 40 + 60) + 2 * 60  # at the looks after each wave, and by *parse*
     assert sum(named) == 2 * read  # once for the index of a part, and once piece by piece
 
 
-def test_a_part_that_is_read_whole_has_each_of_its_requests_named_once(project: Project, named: list[int]) -> None:
+def test_a_part_read_as_a_whole_names_each_request_once(project: Project, named: list[int]) -> None:
     assert project.run().code == 0
     assert sum(named) == sum(asked().values())
 
 
-def test_a_stopped_trial_has_nothing_left_obeys_its_record_and_cannot_be_changed(large: Project) -> None:
+def test_a_stopped_trial_is_finished_follows_its_record_and_cannot_be_changed(large: Project) -> None:
     large.call("run", "--run_id", "r")
     (first,) = looks(large)
     before = {path: data for path, data in files(large.run_root()).items() if path not in {"run.log", ".state.lock"}}
@@ -142,7 +140,7 @@ def test_without_an_effect_every_wave_is_asked_once(without: Project) -> None:
         assert one.read_bytes() == other.read_bytes(), name
 
 
-def test_a_plan_says_when_it_looks_and_how_much_is_asked_on_average(without: Project) -> None:
+def test_a_plan_shows_the_looks_and_the_average_sample(without: Project) -> None:
     configured(without, {"rule": "obrien_fleming", "looks": 3})
     said = without.call("plan", "--run_id", "new").prose
     assert "looks at em under the rule obrien_fleming: 3, after 20, 40, 60 of 60 questions" in said
@@ -160,7 +158,7 @@ def test_a_plan_says_when_it_looks_and_how_much_is_asked_on_average(without: Pro
     assert "prepared/waves.json" in sealed["sample"]["files"]
 
 
-def test_nothing_is_shown_before_the_looks_are_over(without: Project) -> None:
+def test_no_result_is_shown_before_the_looks_are_over(without: Project) -> None:
     """Only the steps up to submit were chosen, so that the second wave waits."""
     without.call("run", "--run_id", "r", "--to_step", "submit")
     outcome = without.call("run", "--run_id", "r", "--only_step", "poll")
@@ -183,7 +181,7 @@ def test_nothing_is_shown_before_the_looks_are_over(without: Project) -> None:
         assert row.estimate == 0 or not re.search(rf"(?<![\d:.]){figure}(?!\d)", shown), "no time of day either"
 
 
-def test_unblinding_ends_the_trial_at_its_last_look_and_is_named(without: Project) -> None:
+def test_unblinding_ends_the_trial_at_its_last_look_and_is_reported(without: Project) -> None:
     without.call("run", "--run_id", "r", "--to_step", "submit")
     without.call("run", "--run_id", "r", "--only_step", "poll")
     outcome = without.call("resume", "r", "--unblind")
@@ -200,7 +198,7 @@ def test_unblinding_ends_the_trial_at_its_last_look_and_is_named(without: Projec
     assert "it is not asked in waves" in plain.err
 
 
-def test_asking_for_more_after_a_stop_is_possible_and_named(large: Project) -> None:
+def test_continuing_after_an_early_stop_is_possible_and_reported(large: Project) -> None:
     large.call("run", "--run_id", "r")
     stopped = promptrial.load_run(large.run_root()).verdict
     assert "unfinished" not in {each.kind for each in stopped.warnings}, "a trial that its rule has ended is whole"

@@ -14,7 +14,7 @@ RULE = {"rule": "evalue", "looks": 3}
 
 
 @pytest.mark.slow
-def test_a_wave_is_bought_once_and_only_after_the_look_before_it(hosted: HostedProject) -> None:
+def test_a_wave_is_paid_for_once_and_only_after_the_previous_look(hosted: HostedProject) -> None:
     hosted.project.write_config(configuration({"stopping": RULE | {"futility": 0.6}}))
     assert hosted.run("--to_step", "submit").code == 0
     first = hosted.rows_bought()

@@ -142,7 +142,7 @@ def test_the_modules_of_data_that_the_page_names_are_in_the_wheel(wheel: Path) -
     assert [name for name in named if not any(each == name or each.startswith(f"{name}/") for each in held)] == []
 
 
-def test_the_licence_is_in_the_wheel_and_its_version_stands_in_one_place(wheel: Path) -> None:
+def test_the_licence_is_in_the_wheel_and_the_version_is_in_one_place(wheel: Path) -> None:
     held = contents(wheel)
     (licence,) = (name for name in held if name.endswith("LICENSE"))
     assert held[licence] == (ROOT / "LICENSE").read_bytes()
@@ -160,7 +160,9 @@ def test_the_changelog_begins_with_the_version_of_the_program() -> None:
     assert newest == __version__
 
 
-def test_in_an_empty_folder_it_shows_its_version_and_says_what_is_missing(installed: Path, tmp_path: Path) -> None:
+def test_in_an_empty_folder_the_program_shows_its_version_and_says_what_is_missing(
+    installed: Path, tmp_path: Path
+) -> None:
     shown = call(installed, tmp_path, "--version")
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith(str(installed)), "the wheel is what runs, not the checkout"
@@ -221,7 +223,7 @@ def test_the_demo_runs_a_trial_in_an_empty_folder_and_can_be_resumed(installed: 
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_try_and_init_lead_to_a_verdict_with_nothing_but_a_file_of_questions(installed: Path, tmp_path: Path) -> None:
+def test_try_and_init_reach_a_verdict_with_only_a_file_of_questions(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("question,answer\nWhich city is the capital of Peru?,Lima\n")
     prompts = ("--control", "You are a helpful assistant.", "--treatment", "Answer with one word.")
     tried = call(installed, tmp_path, "try", *prompts, "--questions", "q.csv", "--max_tokens", "4")

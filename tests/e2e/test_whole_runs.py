@@ -26,7 +26,7 @@ def ended(script: Any, effect: float, **figures: Any) -> Any:
     return script.Ended(task=script.Task("pocock", effect, 0), **{**usual, **figures})
 
 
-def test_runs_that_end_as_they_should_miss_no_target(whole_runs: Any) -> None:
+def test_runs_that_end_as_expected_miss_no_target(whole_runs: Any) -> None:
     lines, missed = whole_runs.shown([ended(whole_runs, effect) for effect in (0.1, 0.0) for _ in range(20)])
     assert missed == []
     assert "| 20 | pocock, 10 points: questions saved | 70% | |" in lines
@@ -42,7 +42,7 @@ def test_runs_that_end_as_they_should_miss_no_target(whole_runs: Any) -> None:
         (0.0, {"sign": 1}, "no difference: one is shown"),
     ],
 )
-def test_each_target_is_missed_by_runs_that_end_otherwise(
+def test_runs_that_end_differently_miss_each_target(
     whole_runs: Any, effect: float, wrong: dict[str, Any], what: str
 ) -> None:
     _, missed = whole_runs.shown([ended(whole_runs, effect, **(wrong if at < 5 else {})) for at in range(20)])
@@ -50,7 +50,7 @@ def test_each_target_is_missed_by_runs_that_end_otherwise(
     assert len(missed) == 1
 
 
-def test_an_arm_that_is_left_out_of_the_best_and_sets_of_three_are_missed_targets(whole_runs: Any) -> None:
+def test_omitting_an_arm_from_the_best_and_sets_of_three_misses_targets(whole_runs: Any) -> None:
     task = whole_runs.Task("", 0.25, 0)
     found = [whole_runs.Ended(task, ("cot", "plain", "wordy"), False, 0, True, 300, 1500)] * 10
     assert len(whole_runs.shown(found)[1]) == 2

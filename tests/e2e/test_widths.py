@@ -20,7 +20,7 @@ class _Terminal(io.StringIO):
         return True
 
 
-def test_nothing_is_wider_than_80_columns(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_output_is_wider_than_80_columns(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     words = "Answer in as few words as you can, and say so if you do not know the answer to the question. "
     (project.root / "config/treatment.txt").write_text((3 * words).strip())
     assert project.run().code == 0

@@ -91,7 +91,7 @@ def test_a_run_whose_scorers_need_no_gold_answer_is_complete(project: Project) -
     assert project.run("--resume").code == 0
 
 
-def test_items_without_a_gold_answer_are_left_out_of_scorers_that_need_one_where_that_is_asked_for(
+def test_items_without_a_gold_answer_are_left_out_of_scorers_that_need_one_if_configured(
     project: Project,
 ) -> None:
     pack = {"em": None, "f1": None, "abstain_rate": None, "false_answer_rate": None}
@@ -121,7 +121,7 @@ def test_a_function_that_asks_for_the_gold_answers_is_refused_before_anything_is
     assert not list(project.run_root().rglob("*.jsonl"))
 
 
-def test_a_class_of_ones_own_that_needs_a_gold_answer_is_refused_before_anything_is_scored(project: Project) -> None:
+def test_a_custom_class_that_needs_a_gold_answer_is_refused_before_anything_is_scored(project: Project) -> None:
     scorer = {"own": {"type": "python", "file": "own.py"}}
     write(project, MIXED, {"scorers": scorer})
     (project.root / "config/own.py").write_text(OWN)
