@@ -14,8 +14,8 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
     "another value": ("test_a_secret_of_the_environment_is_refused_wherever_it_could_be_sent",),
     "another host": (
         "test_a_key_goes_to_the_hosts_of_its_vendor_and_to_this_machine",
-        "test_any_other_host_has_to_be_trusted_by_name",
-        "test_plain_http_to_another_machine_is_refused_however_trusted_it_is",
+        "test_any_other_host_must_be_trusted_by_name",
+        "test_plain_http_to_another_machine_is_refused_even_if_trusted",
     ),
     "a redirect": (
         "test_a_redirect_is_not_followed_with_the_key",

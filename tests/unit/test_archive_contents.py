@@ -11,14 +11,14 @@ from promptrial.errors import PromptrialError
 from tests.support.archives import contents, make_run, write_tree
 
 
-def test_what_belongs_to_a_process_and_not_to_the_run_is_left_out(tmp_path: Path) -> None:
+def test_files_of_a_process_are_left_out_of_an_archive(tmp_path: Path) -> None:
     kept = {"run.log": b"x", "a/.state.lock": b"", "a/.emulator/b": b"", "a/tmp": b"", "STOP_REQUESTED.txt": b""}
     left_out = {".state.lock": b"", "STOP_REQUESTED": b"", ".emulator/files/x": b"", "a/.x.1.tmp": b"", "b.tmp/c": b""}
     run = make_run(tmp_path, kept | left_out)
     assert [path for path, _ in run_files(run.root)] == sorted(kept)
 
 
-def test_an_archive_begins_with_its_manifest_and_goes_on_in_order(tmp_path: Path) -> None:
+def test_an_archive_begins_with_its_manifest_and_continues_in_order(tmp_path: Path) -> None:
     manifest, files = contents(make_run(tmp_path))
     assert [file.path for file in files[:2]] == [MANIFEST, "archive_manifest.sha256"]
     paths = [file.path for file in files[2:]]
@@ -28,7 +28,7 @@ def test_an_archive_begins_with_its_manifest_and_goes_on_in_order(tmp_path: Path
         assert decode(source.read(), "here") == manifest
 
 
-def test_the_same_files_elsewhere_give_the_same_manifest(tmp_path: Path) -> None:
+def test_the_same_files_in_another_folder_give_the_same_manifest(tmp_path: Path) -> None:
     one, _ = contents(make_run(tmp_path / "one"))
     other, _ = contents(make_run(tmp_path / "other"))
     assert one == other

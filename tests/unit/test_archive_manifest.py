@@ -65,9 +65,7 @@ def test_a_manifest_of_a_newer_version_is_not_called_damaged() -> None:
         (lambda m: m | {"files": "none"}, "damaged"),
     ],
 )  # fmt: skip
-def test_a_manifest_that_cannot_be_believed_is_refused(
-    change: Callable[[dict[str, Any]], dict[str, Any]], why: str
-) -> None:
+def test_an_implausible_manifest_is_refused(change: Callable[[dict[str, Any]], dict[str, Any]], why: str) -> None:
     document = change(json.loads(encode(manifest())))
     with pytest.raises(CorruptRecordError, match=r"here: archive_manifest\.json") as caught:
         decode(json.dumps(document).encode(), "here")
@@ -75,7 +73,7 @@ def test_a_manifest_that_cannot_be_believed_is_refused(
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[" * 100_000, b"\xff", b'"text"'])
-def test_what_is_no_manifest_is_damaged_and_never_empty(data: bytes) -> None:
+def test_a_file_that_is_not_a_manifest_is_damaged_and_never_read_as_empty(data: bytes) -> None:
     with pytest.raises(CorruptRecordError, match="damaged"):
         decode(data, "here")
 
@@ -83,12 +81,12 @@ def test_what_is_no_manifest_is_damaged_and_never_empty(data: bytes) -> None:
 @pytest.mark.parametrize(
     "path", ["", "/", "/etc/x", "a/", "a//b", "./a", "a/../b", "..", "C:/x", "a\\b", "a\nb", "a\0", "\udce9"]
 )
-def test_a_path_that_leads_elsewhere_or_stands_for_another_on_some_system_has_a_problem(path: str) -> None:
+def test_a_path_that_is_unsafe_or_ambiguous_on_some_system_is_reported(path: str) -> None:
     assert path_problem(path)
 
 
 @pytest.mark.parametrize("path", ["a", ".hidden", "a/b.c/d e", "Où/日本", "...", "a..b", "-x", "~"])
-def test_an_ordinary_path_has_none(path: str) -> None:
+def test_an_ordinary_path_has_no_problem(path: str) -> None:
     assert path_problem(path) == ""
 
 
@@ -98,7 +96,7 @@ def test_files_that_differ_are_missing_or_are_extra_are_named_in_order() -> None
     assert [str(each) for each in differences(m, found, {})] == ["differs b", "extra bb", "missing c", "differs d"]
 
 
-def test_where_reading_stopped_the_next_file_is_what_is_damaged_and_the_rest_is_unreadable() -> None:
+def test_the_file_after_the_last_readable_one_is_damaged_and_the_rest_is_unreadable() -> None:
     m = manifest(ArchivedFile("a", 1, A), ArchivedFile("b", 1, B), ArchivedFile("c", 1, C))
     found = {"a": FileDigest(A, 1)}
     assert [str(each) for each in differences(m, found, {}, "it is cut off")] == [
@@ -112,7 +110,7 @@ def test_where_reading_stopped_the_next_file_is_what_is_damaged_and_the_rest_is_
 
 
 @pytest.mark.timeout(20)
-def test_the_work_grows_with_the_number_of_files_and_not_with_its_square() -> None:
+def test_the_work_grows_linearly_with_the_number_of_files() -> None:
     paths = [f"t/results/{number:06d}" for number in range(100_000)]
     listed = manifest(*(ArchivedFile(path, 1, A) for path in paths))
     assert decode(encode(listed), "here") == listed

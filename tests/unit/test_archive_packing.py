@@ -60,20 +60,20 @@ def test_the_same_files_give_the_same_bytes_without_times_owners_or_absolute_pat
             assert (info.mtime, info.uid, info.gid, info.uname, info.gname, info.mode) == (0, 0, 0, "", "", 0o644)
 
 
-def test_a_file_that_has_become_shorter_meanwhile_is_an_error(tmp_path: Path) -> None:
+def test_a_file_that_became_shorter_during_packing_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "b").write_bytes(b"byt")
     with pytest.raises(OSError, match="unexpected end of data"):
         packed([Content("b", 5, tmp_path / "b")])
 
 
-def test_an_archive_that_breaks_off_anywhere_is_refused() -> None:
+def test_an_archive_truncated_anywhere_is_refused() -> None:
     data = packed()
     for size in range(len(data)):
         with pytest.raises(CorruptRecordError, match="here: damaged"):
             unpacked(data[:size])
 
 
-def test_bytes_behind_the_end_are_refused() -> None:
+def test_bytes_after_the_end_are_refused() -> None:
     with pytest.raises(CorruptRecordError, match="after its end"):
         unpacked(packed() + b"x")
     with pytest.raises(CorruptRecordError, match="after its end"):
@@ -82,7 +82,7 @@ def test_bytes_behind_the_end_are_refused() -> None:
         unpacked(hostile(member("run_r/a"), end=b"more"))
 
 
-def test_a_flipped_bit_is_met_or_changes_no_content() -> None:
+def test_a_flipped_bit_is_detected_or_changes_no_content() -> None:
     data, whole, harmless = packed(), unpacked(packed()), 0
     for at in range(len(data)):
         for bit in range(8):
@@ -97,7 +97,7 @@ def test_a_flipped_bit_is_met_or_changes_no_content() -> None:
     assert harmless < len(data) / 8, "few bits are unused by the format, or only ask for more memory"
 
 
-def test_damage_names_the_member_that_it_is_in_and_leaves_those_before_it(tmp_path: Path) -> None:
+def test_damage_names_its_member_and_the_members_before_it_are_read(tmp_path: Path) -> None:
     files = {f"f{n}": bytes(str(n), "ascii") * 50 + bytes([n]) * 30 for n in range(20)}
     run = make_run(tmp_path, files)
     place = PackedFile(tmp_path / "x.tar.zst")
@@ -135,19 +135,19 @@ def test_damage_names_the_member_that_it_is_in_and_leaves_those_before_it(tmp_pa
         (b"no zstd at all, and long enough to look at", "here: damaged"),
     ],
 )
-def test_what_no_archive_may_hold_is_refused(data: bytes, why: str) -> None:
+def test_members_that_no_archive_may_hold_are_refused(data: bytes, why: str) -> None:
     with pytest.raises(CorruptRecordError, match=why):
         unpacked(data)
 
 
-def test_a_header_that_claims_to_be_vast_is_refused_before_it_is_read() -> None:
+def test_a_header_that_claims_a_huge_size_is_refused_before_it_is_read() -> None:
     info = member("././@PaxHeader", kind=tarfile.XHDTYPE)
     info.size = 1 << 40
     with pytest.raises(CorruptRecordError, match="headers are too large"):
         unpacked(zstandard.compress(info.tobuf(tarfile.GNU_FORMAT)))
 
 
-def test_what_tar_itself_unpacks_is_the_tree(tmp_path: Path) -> None:
+def test_tar_unpacks_the_same_tree(tmp_path: Path) -> None:
     write_tree(tmp_path / "in", {"a/b": b"1", "c": b""})
     data = packed([Content("a/b", 1, tmp_path / "in/a/b"), Content("c", 0, tmp_path / "in/c")])
     plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data)).read()
@@ -156,13 +156,13 @@ def test_what_tar_itself_unpacks_is_the_tree(tmp_path: Path) -> None:
     assert read_tree(tmp_path / "out/run_r") == read_tree(tmp_path / "in")
 
 
-def test_an_archive_that_unpacks_to_far_more_than_its_size_is_left_early(tmp_path: Path) -> None:
+def test_an_archive_that_decompresses_to_far_more_than_its_size_is_refused_early(tmp_path: Path) -> None:
     (tmp_path / "x.tar.zst").write_bytes(expanding_archive())
     (difference,) = verify(PackedFile(tmp_path / "x.tar.zst")).differences
     assert str(difference) == "differs zeros (damaged: it unpacks to more than 1,000 times its size)"
 
 
-def test_a_file_is_not_read_beyond_the_size_that_the_manifest_has(tmp_path: Path) -> None:
+def test_a_file_is_not_read_beyond_the_size_in_the_manifest(tmp_path: Path) -> None:
     read: list[int] = []
 
     class Watched(PackedFile):
@@ -187,6 +187,6 @@ def test_a_file_is_not_read_beyond_the_size_that_the_manifest_has(tmp_path: Path
     assert sum(read) < 4 << 20
 
 
-def test_a_name_that_stands_twice_is_refused() -> None:
+def test_a_duplicate_name_is_refused() -> None:
     with pytest.raises(CorruptRecordError, match="appears twice"):
         unpacked(hostile(member("run_r/a"), member("run_r/a")))

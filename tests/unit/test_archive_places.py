@@ -17,14 +17,14 @@ from tests.support.archives import contents, make_run, put, read_tree
 KEYS = {"AWS_ACCESS_KEY_ID": "the-key-id", "AWS_SECRET_ACCESS_KEY": "the-secret-key"}
 
 
-def test_the_name_says_what_kind_of_place_it_is(tmp_path: Path) -> None:
+def test_the_name_decides_the_kind_of_place(tmp_path: Path) -> None:
     assert isinstance(place_to_write(str(tmp_path / "x.tar.zst"), {}), PackedFile)
     assert isinstance(place_to_write(f"file://{tmp_path}/x.tar.zst", {}), PackedFile)
     assert isinstance(place_to_write(str(tmp_path / "x.zip"), {}), LocalFolder)
     assert place_to_write("memory://kinds/x", {}).shown == "memory://kinds/x"
 
 
-def test_what_is_read_is_what_is_there(tmp_path: Path) -> None:
+def test_reading_follows_the_kind_of_file_and_not_its_name(tmp_path: Path) -> None:
     (tmp_path / "folder.tar.zst").mkdir()
     (tmp_path / "renamed").write_bytes(b"x")
     assert isinstance(place_to_read(str(tmp_path / "folder.tar.zst"), {}), LocalFolder)
@@ -34,7 +34,7 @@ def test_what_is_read_is_what_is_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["x", "x.tar.zst"])
-def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_not_an_archive_is_reported_as_such(tmp_path: Path, kind: str) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "file").write_bytes(b"x")
     (tmp_path / "x.tar.zst").write_bytes(b"nothing of the kind")
@@ -43,7 +43,7 @@ def test_what_is_no_archive_is_said_to_be_none(tmp_path: Path, kind: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["nowhere://bucket/x", "s3://", "memory://"])
-def test_an_address_that_leads_nowhere_is_bad_usage(url: str) -> None:
+def test_an_unusable_address_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageError):
         place_to_write(url, {})
 
@@ -76,7 +76,7 @@ def test_a_folder_needs_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not verify(place).differences
 
 
-def test_a_folder_with_something_in_it_is_taken_and_an_empty_one_is_not(tmp_path: Path) -> None:
+def test_a_folder_counts_as_occupied_only_if_it_is_not_empty(tmp_path: Path) -> None:
     place = LocalFolder(tmp_path / "x")
     assert not place.occupied([])
     place.path.mkdir()
@@ -96,7 +96,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["x", "x.tar.zst"])
-def test_what_a_killed_write_left_is_swept_away_by_the_next(tmp_path: Path, name: str) -> None:
+def test_the_next_write_removes_the_leftovers_of_a_killed_one(tmp_path: Path, name: str) -> None:
     run = make_run(tmp_path / "exp")
     (tmp_path / "out" / f".{name}.1.tmp").mkdir(parents=True)
     (tmp_path / "out" / f".{name}.2.tmp").write_bytes(b"half")
@@ -105,7 +105,7 @@ def test_what_a_killed_write_left_is_swept_away_by_the_next(tmp_path: Path, name
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [".other.3.tmp", name]
 
 
-def test_a_tree_of_objects_without_its_manifest_is_no_archive_and_may_be_gone_on_with(tmp_path: Path) -> None:
+def test_a_tree_of_objects_without_a_manifest_is_not_an_archive_and_can_be_continued(tmp_path: Path) -> None:
     run, place = make_run(tmp_path), place_to_write("memory://unfinished/x", {})
     manifest, (head, *rest) = contents(run)
     paths = [content.path for content in (head, *rest)]
@@ -126,12 +126,12 @@ def test_a_tree_that_is_withdrawn_leaves_no_object(tmp_path: Path) -> None:
     assert not place.occupied([])
 
 
-def test_a_name_of_a_longer_address_is_not_part_of_the_tree(tmp_path: Path) -> None:
+def test_an_object_whose_address_only_shares_a_prefix_is_not_part_of_the_tree(tmp_path: Path) -> None:
     put(place_to_write("memory://beside/x2", {}), make_run(tmp_path))
     assert not place_to_write("memory://beside/x", {}).occupied([])
 
 
-def test_neither_keys_nor_passwords_stand_in_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_contain_neither_keys_nor_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: str) -> None:
         raise RuntimeError(f"denied {path} for the-key-id with the-secret-key")
 

@@ -39,7 +39,7 @@ def without_lock(root: Path) -> dict[str, bytes]:
     return {path: data for path, data in read_tree(root).items() if path != ".state.lock"}
 
 
-def test_a_run_is_restored_without_what_was_the_archive_s_own(tmp_path: Path, kept: PackedFile) -> None:
+def test_a_run_is_restored_without_the_files_of_the_archive_itself(tmp_path: Path, kept: PackedFile) -> None:
     restored = restore(kept, tmp_path / "new", None, CLOCK)
     assert restored.run.root == tmp_path / "new/run_r"
     assert without_lock(restored.run.root) == FILES
@@ -48,7 +48,7 @@ def test_a_run_is_restored_without_what_was_the_archive_s_own(tmp_path: Path, ke
         pass  # nobody holds it any more
 
 
-def test_a_run_that_exists_is_never_written_over(tmp_path: Path, kept: PackedFile) -> None:
+def test_an_existing_run_is_never_overwritten(tmp_path: Path, kept: PackedFile) -> None:
     (tmp_path / "new/run_r").mkdir(parents=True)
     with pytest.raises(UsageError, match="already exists"):
         restore(kept, tmp_path / "new", None, CLOCK)
@@ -57,7 +57,7 @@ def test_a_run_that_exists_is_never_written_over(tmp_path: Path, kept: PackedFil
 
 
 @pytest.mark.parametrize("run_id", ["../x", "", ".hidden", "a/b"])
-def test_an_id_that_is_none_is_refused_also_from_the_archive(tmp_path: Path, run_id: str) -> None:
+def test_an_invalid_run_id_is_refused_even_from_the_archive(tmp_path: Path, run_id: str) -> None:
     run = make_run(tmp_path / "old")
     manifest, (_, _, *rest) = contents(run)
     named = ArchiveManifest(
@@ -127,7 +127,7 @@ def test_an_archive_that_changes_after_it_was_verified_is_not_restored(
     assert list((tmp_path / "new").iterdir()) == []
 
 
-def test_too_little_room_is_said_before_anything_is_unpacked(
+def test_too_little_disk_space_is_reported_before_anything_is_unpacked(
     tmp_path: Path, kept: PackedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Usage(NamedTuple):
@@ -148,7 +148,7 @@ def test_a_second_process_that_restores_the_same_run_is_refused(tmp_path: Path, 
     assert without_lock(restore(kept, tmp_path / "new", None, CLOCK).run.root) == FILES
 
 
-def test_what_a_killed_restore_left_is_not_part_of_the_run(tmp_path: Path, kept: PackedFile) -> None:
+def test_leftovers_of_a_killed_restore_are_not_part_of_the_run(tmp_path: Path, kept: PackedFile) -> None:
     (tmp_path / "new/.run_r.tmp/half").mkdir(parents=True)
     (tmp_path / "new/.run_r.tmp/half/file").write_bytes(b"x")
     (tmp_path / "new/.run_r.tmp/link").symlink_to(tmp_path)
@@ -204,7 +204,7 @@ def test_a_tree_of_objects_is_restored_too(tmp_path: Path) -> None:
     assert without_lock(restore(place, tmp_path / "new", None, CLOCK).run.root) == FILES
 
 
-def test_a_manifest_cannot_ask_for_more_than_a_file_has(tmp_path: Path) -> None:
+def test_a_manifest_cannot_claim_more_than_a_file_has(tmp_path: Path) -> None:
     file = ArchivedFile("x", 3, "0" * 64)
     member = Member("x", iter([b"ab", b"cd"]))
     with pytest.raises(CorruptRecordError, match="x has changed"):

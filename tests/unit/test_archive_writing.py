@@ -63,7 +63,7 @@ def test_the_run_keeps_every_byte(tmp_path: Path, run: RunDir) -> None:
     ["exp/run_r", "exp/run_r/x", "exp/run_r/deep/x.tar.zst", "exp/archives/../run_r/x", "link/x", "file:exp/run_r/x",
      "exp/run_other/x", "exp/run_other/x.tar.zst", "exp/run_new", "exp/link/run_new"],
 )  # fmt: skip
-def test_a_place_that_is_in_a_run_or_would_be_taken_for_one_is_refused(
+def test_a_place_inside_a_run_or_that_looks_like_one_is_refused(
     tmp_path: Path, run: RunDir, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -85,7 +85,7 @@ def test_a_place_beside_the_runs_is_not_refused(tmp_path: Path, run: RunDir, whe
 
 
 @pytest.mark.parametrize("where", ["x", "x.tar.zst", "memory://kept/x", "memory://kept/x.tar.zst"])
-def test_the_same_run_at_the_same_place_is_nothing_to_do_and_another_is_refused(
+def test_archiving_the_same_run_again_does_nothing_and_another_run_is_refused(
     tmp_path: Path, run: RunDir, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -103,7 +103,7 @@ def test_the_same_run_at_the_same_place_is_nothing_to_do_and_another_is_refused(
     assert not verify(place).differences
 
 
-def test_a_log_with_another_beginning_is_a_change(tmp_path: Path, run: RunDir) -> None:
+def test_a_log_with_a_different_beginning_is_a_change(tmp_path: Path, run: RunDir) -> None:
     place = PackedFile(tmp_path / "x.tar.zst")
     archive(run, place)
     run.log_path.write_bytes(b"zero\ntwo\nthree\n")
@@ -111,7 +111,7 @@ def test_a_log_with_another_beginning_is_a_change(tmp_path: Path, run: RunDir) -
         archive(run, place)
 
 
-def test_what_is_there_and_is_no_archive_or_another_run_s_is_left_alone(tmp_path: Path, run: RunDir) -> None:
+def test_an_existing_file_that_is_not_this_runs_archive_is_left_alone(tmp_path: Path, run: RunDir) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x/own").write_bytes(b"mine")
     (tmp_path / "x.tar.zst").write_bytes(b"mine")
@@ -150,7 +150,7 @@ def flip(path: Path, at: int = -40) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("name", ["x", "x.tar.zst"])
-def test_what_does_not_read_back_as_it_was_written_loses_its_name(tmp_path: Path, run: RunDir, name: str) -> None:
+def test_an_archive_that_does_not_read_back_is_renamed(tmp_path: Path, run: RunDir, name: str) -> None:
     spoil = flip(tmp_path / "x/run.log", 0) if name == "x" else flip(tmp_path / name)
     place = Spoiled(place_to_write(str(tmp_path / name), {}), lambda: None, spoil)
     with pytest.raises(CorruptRecordError, match=r"does not match what was written .* renamed to"):
@@ -171,15 +171,13 @@ def test_objects_that_do_not_read_back_are_removed(run: RunDir) -> None:
     assert not fsspec.filesystem("memory").find("/spoiled/x")
 
 
-def test_a_file_that_changes_between_its_digest_and_its_copy_is_found_out(tmp_path: Path, run: RunDir) -> None:
+def test_a_file_that_changes_between_its_digest_and_its_copy_is_detected(tmp_path: Path, run: RunDir) -> None:
     place = LocalFolder(tmp_path / "x")
     with pytest.raises(CorruptRecordError, match=r"differs run\.log"):
         archive(run, Spoiled(place, flip(run.log_path, 0), lambda: None))
 
 
-def test_a_sentinel_that_comes_meanwhile_stops_the_work_and_one_from_before_does_not(
-    tmp_path: Path, run: RunDir
-) -> None:
+def test_a_new_stop_sentinel_stops_the_work_and_an_old_one_does_not(tmp_path: Path, run: RunDir) -> None:
     place = LocalFolder(tmp_path / "out/x")
     run.sentinel_path.write_bytes(b"stop\n")
     with pytest.raises(StopRequested) as caught:

@@ -15,7 +15,7 @@ print(taken(["-c", "import time; held = b'x' * 500_000_000; time.sleep(0.2)"]).m
 """
 
 
-def test_a_small_process_that_a_large_one_starts_is_small() -> None:
+def test_a_small_child_of_a_large_process_is_measured_as_small() -> None:
     done = subprocess.run([sys.executable, "-c", LARGE], cwd=BENCHMARKS, capture_output=True, text=True, check=True)
     small, large = map(float, done.stdout.split())
     assert small < 100

@@ -80,7 +80,7 @@ ROWS: dict[str, Callable[[], Iterator[Any]]] = {
 """Benchmark -> the rows that it makes of made-up figures."""
 
 
-def test_each_target_is_a_row_of_its_benchmark_and_of_no_other() -> None:
+def test_each_target_is_a_row_of_exactly_its_benchmark() -> None:
     measured = {row.work: name for name, rows in ROWS.items() for row in rows() if row.target}
     assert measured == {work: target.benchmark for work, target in load("targets").TARGETS.items()}
 
@@ -116,7 +116,7 @@ def test_the_rows_of_a_benchmark_are_written_and_read_again_in_one_shape(
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_every_benchmark_of_the_table_writes_json_if_it_is_asked_to(name: str) -> None:
+def test_every_benchmark_of_the_table_can_write_json(name: str) -> None:
     assert "add_json_flag(parser)" in (BENCHMARKS / name).read_text()
 
 
@@ -136,17 +136,17 @@ def test_a_row_is_judged_by_its_target(work: str, figure: float, ratio: float | 
     assert load("targets").row(work, figure, "s", MACHINE, ratio=ratio).met is met
 
 
-def test_work_that_was_not_done_as_it_must_be_misses_its_target_at_any_speed() -> None:
+def test_wrong_work_misses_its_target_at_any_speed() -> None:
     (_, two) = load("bench_embedded").rows_of({1: 1.0, 2: 2.0}, MACHINE, same=False)
     assert two.met is False
 
 
-def test_a_target_of_a_ratio_needs_one() -> None:
+def test_a_target_for_a_ratio_needs_a_ratio_in_its_row() -> None:
     with pytest.raises(ValueError, match="--help: its target is a ratio"):
         load("targets").row("--help", 0.1, "s", MACHINE)
 
 
-def test_of_two_files_with_the_same_work_the_later_one_counts_and_what_is_missing_is_said(
+def test_the_later_of_two_files_with_the_same_work_counts_and_missing_work_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     targets = load("targets")

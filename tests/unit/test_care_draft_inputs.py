@@ -37,7 +37,7 @@ def test_a_path_that_exists_is_a_file_whatever_its_name(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["Be brief.", "Answer.", "Read B.txt, then answer.", "x" * 5000, "two\nlines.txt",
                                   "Say yes/no.", "はい/いいえで答えてください。"])  # fmt: skip
-def test_anything_else_is_the_text_itself(text: str) -> None:
+def test_any_other_prompt_argument_is_the_text_itself(text: str) -> None:
     assert prompt_given("--control", text) == text
 
 
@@ -54,14 +54,14 @@ def test_anything_else_is_the_text_itself(text: str) -> None:
         ("caf\udce9", "--control: not valid Unicode text: it holds bytes that are not UTF-8"),
     ],
 )
-def test_what_can_be_no_prompt_is_an_error_that_says_so(text: str, message: str) -> None:
+def test_an_impossible_prompt_is_an_error_that_says_so(text: str, message: str) -> None:
     with pytest.raises(PromptrialError) as caught:
         prompt_given("--control", text)
     assert caught.value.message == message
     assert caught.value.exit_code == 2
 
 
-def test_questions_that_are_not_there_are_an_error() -> None:
+def test_missing_questions_are_an_error() -> None:
     with pytest.raises(UsageError, match=r"--questions none\.csv: there is no such file"):
         questions_given(Path("none.csv"))
     with pytest.raises(UsageError, match="--questions folder: is not a file"):
@@ -99,7 +99,7 @@ def test_the_part_before_the_first_slash_is_a_provider(text: str, model: DraftMo
         ("azure/gpt-4o", "azure needs the address of its server: add --base_url https://"),
     ],
 )
-def test_another_model_is_an_error_that_lists_what_there_is(text: str, said: str) -> None:
+def test_an_unknown_model_is_an_error_that_lists_the_known_ones(text: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         model_named(text)
     assert caught.value.message.startswith(f"--model {text}: {said}")
@@ -107,13 +107,13 @@ def test_another_model_is_an_error_that_lists_what_there_is(text: str, said: str
     assert "GGUF" in caught.value.hint
 
 
-def test_what_is_said_of_the_server_can_be_typed_again() -> None:
+def test_flags_about_the_server_can_be_typed_again() -> None:
     flags = typed("A.txt", "b c.txt")
     flags.base_url, flags.mode = "http://127.0.0.1:8113/v1", "live"
     assert words_again(flags, limited=False).endswith("--base_url http://127.0.0.1:8113/v1 --mode live")
 
 
-def test_a_server_may_be_said_to_be_elsewhere_or_to_be_asked_live() -> None:
+def test_flags_can_set_the_address_of_a_server_or_ask_it_live() -> None:
     address = {"base_url": "https://me.openai.azure.com/openai/v1", "mode": "live"}
     found = model_named("azure/gpt-4o", address)
     assert found == DraftModel("gpt-4o", "gpt-4o", "azure", server=tuple(address.items()))
@@ -121,7 +121,7 @@ def test_a_server_may_be_said_to_be_elsewhere_or_to_be_asked_live() -> None:
         model_named(None, {"base_url": "http://127.0.0.1:8113/v1"})
 
 
-def test_each_variable_that_a_model_needs_and_that_is_not_set_is_named() -> None:
+def test_each_unset_variable_that_a_model_needs_is_named() -> None:
     assert variables_needed(DraftModel("m", "m"), {}) == []
     assert variables_needed(DraftModel("m", "m", "llamacpp"), {}) == []
     assert variables_needed(DraftModel("m", "m", "groq"), {"GROQ_API_KEY": "x"}) == []
@@ -144,7 +144,7 @@ def test_one_prompt_is_the_treatment_and_several_have_names() -> None:
     }  # fmt: skip
 
 
-def test_a_prompt_that_is_not_given_is_what_stands_in_for_it() -> None:
+def test_an_omitted_prompt_gets_its_default() -> None:
     missing = {"control": "one", "treatment": "two"}
     assert prompts(typed(None), missing) == missing
     assert prompts(typed(None, "a=x y"), missing) == {"control": "one", "a": "x y"}
@@ -159,7 +159,7 @@ def test_a_prompt_that_is_not_given_is_what_stands_in_for_it() -> None:
         (("a=none.txt",), "--treatment: there is no file none.txt"),
     ],
 )
-def test_treatments_that_cannot_be_told_apart_are_an_error(treatments: tuple[str, ...], message: str) -> None:
+def test_identical_treatments_are_an_error(treatments: tuple[str, ...], message: str) -> None:
     with pytest.raises(UsageError) as caught:
         prompts(typed("A.txt", *treatments), {})
     assert caught.value.message == message
@@ -210,7 +210,7 @@ def test_an_encoding_is_one_that_python_has() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "${HOME}"])
-def test_a_separator_is_a_text_that_stands_for_itself(text: str) -> None:
+def test_a_separator_is_used_literally(text: str) -> None:
     assert separator_given("; ") == "; "
     with pytest.raises(UsageError, match="no separator"):
         separator_given(text)
@@ -225,7 +225,7 @@ def test_a_trial_of_some_of_the_questions_is_typed_again_with_their_number() -> 
     assert top(typed(None)) == {}
 
 
-def test_what_says_how_to_read_questions_needs_some() -> None:
+def test_flags_about_reading_questions_need_questions() -> None:
     args = typed(None)
     args.columns, args.encoding, args.separator = "question=Frage", "cp1252", ";"
     assert dataset(args) == {"columns": {"question": "Frage"}, "encoding": "cp1252", "separator": ";"}
@@ -255,5 +255,5 @@ def test_what_says_how_to_read_questions_needs_some() -> None:
         ("rename the column", "rename the column"),
     ],
 )  # fmt: skip
-def test_a_hint_names_the_flags_in_place_of_a_configuration_that_is_not_there_yet(hint: str, shown: str) -> None:
+def test_a_hint_names_the_flags_while_there_is_no_configuration(hint: str, shown: str) -> None:
     assert with_flags(DataError("wrong", hint=hint)).hint == shown

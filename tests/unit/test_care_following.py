@@ -22,7 +22,7 @@ def line(text: str, level: str = "info") -> str:
     return json.dumps({"at": "2026-01-31T09:30:00Z", "event": "x", "level": level, "text": text}) + "\n"
 
 
-def test_a_run_that_is_not_there_yet_is_looked_at_again_later(project: Project) -> None:
+def test_a_run_that_does_not_exist_yet_is_read_again_later(project: Project) -> None:
     follower = Follower(RunDir(Path("experiments"), "r"), FakeClock())
     assert follower.look() is None
     project.run("--to_step", "poll")
@@ -31,7 +31,7 @@ def test_a_run_that_is_not_there_yet_is_looked_at_again_later(project: Project) 
     assert (found.phase, found.answers, found.expected, found.status.parts) == ("parse", 28, 28, {"downloaded": 4})
 
 
-def test_a_dry_run_is_told_by_its_state(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dry_run_is_recognised_by_its_state(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:PaidProvider")
     project.run("--to_step", "build", "--dry_run")
     found = Follower(RunDir(Path("experiments"), "r"), FakeClock()).look()
@@ -46,7 +46,7 @@ def test_parts_without_a_record_are_pending(project: Project) -> None:
     assert (found.phase, found.status.parts) == ("submit", {"pending": 4})
 
 
-def test_a_state_that_cannot_be_read_leaves_the_last_look(project: Project) -> None:
+def test_an_unreadable_state_keeps_the_last_reading(project: Project) -> None:
     project.run("--to_step", "build")
     follower = Follower(RunDir(Path("experiments"), "r"), FakeClock())
     before = follower.look()
@@ -56,7 +56,7 @@ def test_a_state_that_cannot_be_read_leaves_the_last_look(project: Project) -> N
     assert "run_state.json" in follower.problem
 
 
-def test_a_problem_is_forgotten_when_the_files_can_be_read_again(project: Project) -> None:
+def test_a_problem_disappears_when_the_files_can_be_read_again(project: Project) -> None:
     follower = Follower(RunDir(Path("experiments"), "r"), FakeClock())
     follower.look()
     assert "holds no run" in follower.problem
@@ -65,7 +65,7 @@ def test_a_problem_is_forgotten_when_the_files_can_be_read_again(project: Projec
     assert follower.problem == ""
 
 
-def test_after_a_look_that_took_long_the_next_one_waits_twenty_times_as_long() -> None:
+def test_after_a_slow_reading_the_next_one_waits_twenty_times_as_long() -> None:
     class SlowClock(FakeClock):
         def monotonic(self) -> float:
             self.advance(0.5)
@@ -76,7 +76,7 @@ def test_after_a_look_that_took_long_the_next_one_waits_twenty_times_as_long() -
     assert follower.pause_s == 10.0
 
 
-def test_speed_is_taken_over_the_last_minute(project: Project) -> None:
+def test_speed_is_measured_over_the_last_minute(project: Project) -> None:
     project.run("--to_step", "build")
     clock = FakeClock()
     follower = Follower(RunDir(Path("experiments"), "r"), clock)
@@ -86,7 +86,7 @@ def test_speed_is_taken_over_the_last_minute(project: Project) -> None:
     assert len(follower._looks) == 61
 
 
-def test_the_log_begins_with_its_last_sentences_and_goes_on_with_new_ones(tmp_path: Path) -> None:
+def test_the_log_starts_with_its_last_sentences_and_continues_with_new_ones(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     tail = LogTail(log, first=2)
     assert tail.new() == []
@@ -100,7 +100,7 @@ def test_the_log_begins_with_its_last_sentences_and_goes_on_with_new_ones(tmp_pa
     assert tail.new() == ["e"]
 
 
-def test_a_log_whose_torn_end_was_cut_off_is_followed_on(tmp_path: Path) -> None:
+def test_a_log_whose_torn_end_was_removed_is_still_followed(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     log.write_text(line("a") + '{"torn')
     tail = LogTail(log)
@@ -112,7 +112,7 @@ def test_a_log_whose_torn_end_was_cut_off_is_followed_on(tmp_path: Path) -> None
     assert tail.new()[-1:] == ["b"]
 
 
-def test_a_log_of_anything_is_read_without_an_error(tmp_path: Path) -> None:
+def test_a_log_with_arbitrary_bytes_is_read_without_an_error(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     log.write_bytes(b"\xff\xfe\n[1]\n{}\n" + b"[" * 5000 + b'\n{"level": "info", "text": 3}\n{"level": ["info"]}\n')
     assert LogTail(log).new() == []
@@ -125,7 +125,7 @@ def test_the_last_sentences_of_a_log_have_their_times(tmp_path: Path) -> None:
     assert last_said(log, 2) == [Said("2026-01-31T09:30:00Z", "b"), Said("2026-01-31T09:30:00Z", "c")]
 
 
-def test_of_a_flood_only_the_end_is_read(tmp_path: Path) -> None:
+def test_only_the_end_of_a_large_addition_to_the_log_is_read(tmp_path: Path) -> None:
     log = tmp_path / "run.log"
     tail = LogTail(log)
     log.write_text("")
@@ -136,7 +136,7 @@ def test_of_a_flood_only_the_end_is_read(tmp_path: Path) -> None:
     assert found[-1] == "last"
 
 
-def test_a_run_that_was_removed_is_no_run_to_watch_any_more(project: Project) -> None:
+def test_a_removed_run_can_no_longer_be_watched(project: Project) -> None:
     run = RunDir(Path("experiments"), "r")
     project.run("--to_step", "build")
     require_there(run)

@@ -27,7 +27,7 @@ def run_of(experiments: Path, run_id: str, updated_at: str | None, *completed: s
     return state
 
 
-def test_a_folder_that_is_not_there_has_no_runs(tmp_path: Path) -> None:
+def test_a_missing_folder_has_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "nowhere", FakeClock()).runs == ()
 
 
@@ -50,13 +50,13 @@ def test_a_checkpoint_counts_as_an_update(tmp_path: Path) -> None:
     assert list_runs(tmp_path, FakeClock(NOON)).runs[0].age_s == 1.0
 
 
-def test_a_time_that_cannot_be_read_is_no_time(tmp_path: Path) -> None:
+def test_an_unreadable_time_counts_as_missing(tmp_path: Path) -> None:
     run_of(tmp_path, "r", "yesterday", "prepare")
     (run,) = list_runs(tmp_path, FakeClock(NOON)).runs
     assert (run.updated_at, run.age_s) == (None, None)
 
 
-def test_migrated_and_dry_runs_are_said_to_be(tmp_path: Path) -> None:
+def test_migrated_and_dry_runs_are_marked_as_such(tmp_path: Path) -> None:
     for name in ("migrated", "dry_run"):
         state = run_of(tmp_path, name, "2026-03-01T10:00:00.000000Z", "prepare")
         setattr(state, name, True)
@@ -65,7 +65,7 @@ def test_migrated_and_dry_runs_are_said_to_be(tmp_path: Path) -> None:
     assert found == {"migrated": (True, False), "dry_run": (False, True)}
 
 
-def test_a_run_whose_lock_is_a_link_hides_no_other(tmp_path: Path) -> None:
+def test_a_run_whose_lock_is_a_link_does_not_hide_other_runs(tmp_path: Path) -> None:
     for name in ("good", "bad"):
         run_of(tmp_path, name, "2026-03-01T10:00:00.000000Z", "prepare")
     (tmp_path / "run_bad/.state.lock").unlink(missing_ok=True)

@@ -129,13 +129,13 @@ class TestAnswers:
         assert {"parameter_precedence", "delete_input", "results_after_cancel", "reuse_after_delete"} <= found.keys()
 
     @pytest.mark.parametrize("vendor", MODELS)
-    def test_no_more_rows_are_sent_than_are_announced_and_no_answer_is_kept(self, lab: Lab, vendor: str) -> None:
+    def test_the_probe_sends_no_more_rows_than_announced_and_keeps_no_answer(self, lab: Lab, vendor: str) -> None:
         found = lab.probe(vendor)
         assert "Answer with the one word" not in str(found)
         assert 0 < lab.bought() <= lab.plan(vendor).rows
 
     @pytest.mark.parametrize("vendor", MODELS)
-    def test_each_answer_names_the_calls_that_it_rests_on(self, lab: Lab, vendor: str) -> None:
+    def test_each_finding_names_the_calls_it_is_based_on(self, lab: Lab, vendor: str) -> None:
         lab.probe(vendor)
         for answer in json.loads((lab.project.root / f"{vendor}.json").read_text())["answers"]:
             assert answer["calls"], answer["name"]
@@ -143,7 +143,7 @@ class TestAnswers:
 
 
 class TestFaults:
-    def test_a_batch_of_a_deleted_file_is_followed_and_cleaned_up_too(
+    def test_a_batch_whose_file_was_deleted_is_followed_and_cleaned_up_too(
         self, lab: Lab, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         call, kept = Desk.call, list[str]()
@@ -161,7 +161,7 @@ class TestFaults:
         assert [file["id"] for file in state["files"]] in ([], [kept[0].rpartition("/")[2]])
 
     @pytest.mark.parametrize("vendor", ["openai", "anthropic"])
-    def test_a_person_who_has_had_enough_leaves_nothing_at_work(
+    def test_an_interrupted_probe_leaves_no_running_job(
         self, lab: Lab, monkeypatch: pytest.MonkeyPatch, vendor: str
     ) -> None:
         def interrupted(*_: object) -> None:
@@ -185,7 +185,7 @@ class TestFaults:
             assert [file for file in files if file["purpose"] == "batch"] == []
 
     @pytest.mark.parametrize("vendor", MODELS)
-    def test_a_wrong_key_ends_it_at_the_first_call(self, lab: Lab, vendor: str) -> None:
+    def test_a_wrong_key_ends_the_probe_at_the_first_call(self, lab: Lab, vendor: str) -> None:
         wrong = {f"{vendor.upper()}_API_KEY": "sk-" + "wrongsecret"}
         with pytest.raises(PermanentError, match="could not start") as caught:
             lab.probe(vendor, wrong)
@@ -194,14 +194,14 @@ class TestFaults:
         assert lab.bought() == 0
 
     @pytest.mark.parametrize(("vendor", "nth"), [("openai", 6), ("anthropic", 6)])
-    def test_a_create_without_an_answer_is_told_and_not_repeated(self, lab: Lab, vendor: str, nth: int) -> None:
+    def test_an_unanswered_create_is_reported_and_not_repeated(self, lab: Lab, vendor: str, nth: int) -> None:
         lab.emulator.fault("F5", "create_batch", api=vendor, nth=nth)
         found = lab.probe(vendor)
         assert "it may have succeeded" in found["error_rows"]
         assert lab.emulator.fired() == [1]
         assert found["one_row"]
 
-    def test_a_vendor_that_never_ends_is_left_after_the_deadline(self, tmp_path: Path) -> None:
+    def test_a_batch_that_never_ends_is_abandoned_after_the_deadline(self, tmp_path: Path) -> None:
         (tmp_path / "lab").mkdir()
         with EmulatorServer(tmp_path / "state", EmulatorSettings(key=KEY, clock="manual")) as server:
             lab = lab_at(tmp_path / "lab", server.url)
@@ -209,19 +209,19 @@ class TestFaults:
             lab.emulator.close()
         assert found["one_row"] == "not ended: in_progress"
 
-    def test_odd_bodies_are_told_and_not_believed(self, lab: Lab) -> None:
+    def test_malformed_bodies_are_reported_and_not_trusted(self, lab: Lab) -> None:
         lab.emulator.fault("F6", "list_batches", api="openai")
         assert lab.probe("openai")["list_order"]
 
 
 class TestPlanning:
-    def test_it_says_how_much_is_sent_where_with_which_key_and_what_that_costs(self, lab: Lab) -> None:
+    def test_the_probe_announces_what_it_sends_where_with_which_key_and_at_what_cost(self, lab: Lab) -> None:
         text = str(lab.plan("openai"))
         assert text.startswith("this sends at most 11 short requests to gpt-4o-mini at 127.0.0.1:")
         assert text.endswith("with the key of OPENAI_API_KEY, about 0.00057 USD")
         assert "at an unknown price" in str(lab.plan("anthropic"))
 
-    def test_a_preset_needs_no_configuration_and_a_model(self) -> None:
+    def test_a_preset_needs_a_model_but_no_configuration(self) -> None:
         assert plan_probe(None, "openai", "gpt-4o-mini", ENV).model.id == "gpt-4o-mini"
         assert plan_probe(None, "openai", "gpt-4o-mini", ENV).usd is None
         listed = plan_probe(None, "openai", "gpt-4o-mini", ENV, "2026-11-29T09:00:00.000000Z")
@@ -231,7 +231,7 @@ class TestPlanning:
             plan_probe(None, "openai", None, ENV)
         assert "--model" in str(caught.value.hint)
 
-    def test_a_provider_that_is_not_there_or_has_no_batches_is_refused(self) -> None:
+    def test_an_unknown_provider_or_one_without_batches_is_refused(self) -> None:
         with pytest.raises(UsageError, match="did you mean 'openai'"):
             plan_probe(None, "opnai", "m", ENV)
         with pytest.raises(UsageError, match="has no batches") as caught:
@@ -241,7 +241,7 @@ class TestPlanning:
         )
         assert "ollama" in known_instances({})
 
-    def test_without_a_key_nothing_begins(self) -> None:
+    def test_without_a_key_the_probe_does_not_start(self) -> None:
         with pytest.raises(ConfigError, match="OPENAI_API_KEY"):
             plan_probe(None, "openai", "m", {})
 
@@ -256,14 +256,14 @@ class TestCommand:
     def run(self, lab: Lab, *flags: str) -> Outcome:
         return lab.project.call("doctor", "--probe", "my_anthropic", *flags)
 
-    def test_without_a_terminal_it_needs_leave_and_sends_nothing(self, lab: Lab) -> None:
+    def test_without_a_terminal_and_permission_the_probe_sends_nothing(self, lab: Lab) -> None:
         outcome = self.run(lab)
         assert outcome.code == 2
         assert "at most 10 short requests" in outcome.err
         assert "--yes" in outcome.err
         assert lab.emulator.ledger() == []
 
-    def test_it_prints_what_it_finds_and_keeps_it_beside_the_runs(
+    def test_the_probe_prints_its_findings_and_saves_them_beside_the_runs(
         self, lab: Lab, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("promptrial.cli.probe.SystemClock", FakeClock)
@@ -274,7 +274,7 @@ class TestCommand:
         assert "In which order are batches listed?\n    newest first" in outcome.out
         assert KEY not in outcome.out + outcome.err + path.read_text()
 
-    def test_a_file_that_exists_is_never_written_over(self, lab: Lab, tmp_path: Path) -> None:
+    def test_an_existing_file_is_never_overwritten(self, lab: Lab, tmp_path: Path) -> None:
         kept = tmp_path / "kept.json"
         kept.write_text("mine")
         outcome = self.run(lab, "--yes", "--out", str(kept))
@@ -303,10 +303,10 @@ class TestCommand:
         (["a"], "1 of the 2 just made are listed"),
     ],
 )
-def test_the_order_of_a_list_is_told_from_what_was_just_made(listed: list[Any], found: str) -> None:
+def test_the_order_of_a_list_is_determined_from_just_created_batches(listed: list[Any], found: str) -> None:
     assert order_found(["a", "b"], listed) == found
 
 
-def test_the_page_of_doctor_names_what_is_asked() -> None:
+def test_the_page_of_doctor_names_every_question_of_the_probe() -> None:
     page = (Path(__file__).parents[2] / "docs/doctor.md").read_text()
     assert "doctor --probe" in page

@@ -29,13 +29,13 @@ def test_words_that_differ_are_marked_in_answers_of_60_000_characters_and_the_ma
     assert 'id="marks" type="checkbox" checked' in html
 
 
-def test_a_list_of_items_cuts_what_is_longer_than_it_shows() -> None:
+def test_a_list_of_items_truncates_long_texts() -> None:
     html = shown(ItemsQuery(), "a " * 20_000, "b " * 20_000)
     assert "more characters]" in html
     assert "<ins>" not in html
 
 
-def test_the_reason_of_a_judge_is_folded_escaped_and_cut_like_any_text() -> None:
+def test_the_reason_of_a_judge_is_folded_escaped_and_truncated_like_any_text() -> None:
     hostile = "</pre><script>alert(1)</script>\u202e" + "x" * 20_000
     said = (Judgement("quality", (), "1", hostile), Judgement("better", ("terse", "control"), "A", "It is short."))
     html = shown(ItemsQuery(), "Paris", "Lyon", said)

@@ -93,13 +93,13 @@ class _Today(FakeClock):
         return SystemClock().now()
 
 
-def test_a_month_that_cannot_be_counted_is_said_and_the_rest_is_shown(project: Project) -> None:
+def test_an_uncountable_month_is_reported_and_the_rest_is_shown(project: Project) -> None:
     page = texts(replace(looked(project), month=MonthSpending("2026-01", None, "run x cannot be counted")))
     assert "In 2026-01 run x cannot be counted" in page
     assert "Phases" in page
 
 
-def test_without_a_cap_none_is_named(project: Project) -> None:
+def test_without_a_cap_no_cap_is_shown(project: Project) -> None:
     seen = looked(project)
     state = msgspec.structs.replace(seen.status.state, caps=msgspec.UNSET)
     look = replace(seen.look, status=replace(seen.status, state=state))
@@ -131,7 +131,7 @@ def test_the_page_says_what_the_panel_says_in_the_same_words(project: Project) -
     assert [headline] == [f"run s: {each.text}" for each in spans if each.attributes.get("class") == "lead"]
 
 
-def test_jobs_in_flight_are_listed_and_of_very_many_the_first(project: Project) -> None:
+def test_jobs_in_flight_are_listed_up_to_a_maximum(project: Project) -> None:
     seen = looked(project, "s")
     line = msgspec.structs.replace(
         seen.ledger.lines[0], fate="in_flight", job="job-<1>", status="running", began="2026-01-31T09:30:00Z", rows=7
@@ -144,7 +144,7 @@ def test_jobs_in_flight_are_listed_and_of_very_many_the_first(project: Project) 
     assert "Jobs in flight" not in texts(seen)
 
 
-def test_what_may_be_billed_yet_is_named_and_fills_the_bar(project: Project) -> None:
+def test_the_amount_that_may_still_be_billed_is_named_and_fills_the_bar(project: Project) -> None:
     seen = looked(project, "s")
     (first, *_) = seen.ledger.lines
     line = msgspec.structs.replace(first, usd=msgspec.structs.replace(first.usd, spent=Decimal(1), held=Decimal(2)))
@@ -159,7 +159,7 @@ def test_what_may_be_billed_yet_is_named_and_fills_the_bar(project: Project) -> 
     ("word", "stop", "resume"),
     [("running", True, False), ("stopping", False, False), ("stopped", False, True), ("finished", False, False)],
 )
-def test_a_run_can_be_stopped_while_it_works_and_how_to_resume_it_is_said_otherwise(
+def test_a_running_run_can_be_stopped_and_otherwise_the_resume_command_is_shown(
     project: Project, word: str, stop: bool, resume: bool
 ) -> None:
     seen = working(looked(project, "s"), word)
@@ -168,7 +168,7 @@ def test_a_run_can_be_stopped_while_it_works_and_how_to_resume_it_is_said_otherw
     assert ("promptrial run --run_id s" in texts(seen)) == resume
 
 
-def test_how_long_a_phase_took_is_shown_once_it_is_completed(project: Project) -> None:
+def test_the_duration_of_a_phase_is_shown_once_it_is_completed(project: Project) -> None:
     seen = looked(project)
     at = {"started_at": "2026-01-31T09:30:00Z", "updated_at": "2026-01-31T09:31:05Z"}
     for phase, took in (
@@ -186,7 +186,7 @@ def test_how_long_a_phase_took_is_shown_once_it_is_completed(project: Project) -
         assert [cell.text for cell in row.every("td")][4] == took
 
 
-def test_whatever_the_log_says_is_text(project: Project) -> None:
+def test_log_lines_are_shown_as_text(project: Project) -> None:
     seen = replace(looked(project), said=[Said("2026-01-31T09:30:00Z", "<script>\u202e\0 & " + "x" * 1_000_000)])
     page = live_html(seen)
     assert "<script>" not in page
@@ -211,7 +211,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[RunDir]:
     return found
 
 
-def test_files_are_looked_at_once_a_second_for_all_who_watch(project: Project, counted: list[RunDir]) -> None:
+def test_files_are_read_once_a_second_for_all_watchers(project: Project, counted: list[RunDir]) -> None:
     clock = FakeClock()
     watched = RunWatch(RunDir(project.root / "experiments", "r"), clock)
     for _ in range(10):
@@ -222,7 +222,7 @@ def test_files_are_looked_at_once_a_second_for_all_who_watch(project: Project, c
     assert len(counted) == 2
 
 
-def test_a_slow_look_is_followed_by_a_long_rest(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_reading_is_followed_by_a_long_pause(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, looks, plain = FakeClock(), list[float](), accounts.read_ledger
 
     def slow(run: RunDir) -> object:
@@ -238,7 +238,7 @@ def test_a_slow_look_is_followed_by_a_long_rest(project: Project, monkeypatch: p
     assert looks == [0.0, 40.0]
 
 
-def test_what_cannot_be_read_now_is_raised_to_all_and_read_again_later(project: Project, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_to_all_watchers_and_read_again_later(project: Project, tmp_path: Path) -> None:
     run, clock = RunDir(tmp_path, "r"), FakeClock()
     run.root.mkdir()
     run.state_path.write_text("{")

@@ -31,7 +31,7 @@ def dotenv(text: str | bytes) -> None:
     Path(".env").write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-def test_a_typed_flag_wins_over_the_environment_which_wins_over_dotenv_which_wins_over_the_default(
+def test_flag_environment_dotenv_and_default_take_precedence_in_this_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert (parse().log_level, parse().resume, parse().limit_items) == ("info", False, None)
@@ -42,7 +42,7 @@ def test_a_typed_flag_wins_over_the_environment_which_wins_over_dotenv_which_win
     assert parse("--limit-items", "3").limit_items == 3
 
 
-def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("LIMIT_ITEMS", "LOG_LEVEL", "RUN_ID", "CONDITION", "RESUME"):
         monkeypatch.setenv(f"PROMPTRIAL_{name}", "")
     args = parse()
@@ -59,7 +59,7 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ("TEMPS", "hot", "expected numbers separated by commas, got 'hot'"),
     ],
 )
-def test_a_wrong_variable_is_blamed_by_its_name(
+def test_an_error_in_a_variable_names_the_variable(
     name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dotenv(f"PROMPTRIAL_{name}={value}\n")
@@ -90,7 +90,7 @@ def test_two_typed_flags_that_exclude_each_other_are_refused() -> None:
         overrides(parse("--lines_per_part", "5", "--parts_per_dataset", "2"))
 
 
-def test_arms_are_named_by_one_flag_or_by_its_alias() -> None:
+def test_arms_can_be_named_by_the_flag_or_its_alias() -> None:
     assert overrides(parse("--arms", "control, short")) == {("conditions",): ["control", "short"]}
     assert overrides(parse("--condition", "short")) == {("conditions",): ["short"]}
     assert overrides(parse("--condition", "both")) == {("conditions",): None}
@@ -98,7 +98,7 @@ def test_arms_are_named_by_one_flag_or_by_its_alias() -> None:
         overrides(parse("--arms", "control", "--condition", "control"))
 
 
-def test_a_needed_flag_may_come_from_the_environment(
+def test_a_required_flag_can_come_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parser = Parser()
@@ -111,13 +111,13 @@ def test_a_needed_flag_may_come_from_the_environment(
     assert parser.parse_args([]).run_id == "r1"
 
 
-def test_a_dotenv_that_is_no_utf8_is_named() -> None:
+def test_a_dotenv_that_is_not_utf8_is_named() -> None:
     dotenv(b"NAME=caf\xe9\n")
     with pytest.raises(ConfigError, match=r"\.env: cannot read this file: .*utf-8"):
         parse()
 
 
-def test_a_line_of_a_dotenv_that_sets_nothing_is_named_and_not_repeated() -> None:
+def test_an_invalid_line_of_a_dotenv_is_named_by_number_and_not_repeated() -> None:
     dotenv("# keys\nA='x\ny'\nVENDOR_KEY hunter2\n")
     with pytest.raises(ConfigError, match=r"\.env:4: expected NAME=VALUE") as caught:
         parse()
@@ -132,7 +132,7 @@ def test_a_line_of_a_dotenv_that_sets_nothing_is_named_and_not_repeated() -> Non
         ("PROMPTRIAL_LIMT_ITEMS", "PROMPTRIAL_LIMIT_ITEMS"),
     ],
 )
-def test_a_misspelt_variable_is_refused_for_it_would_limit_nothing(
+def test_a_misspelt_variable_is_refused_because_it_would_have_no_effect(
     monkeypatch: pytest.MonkeyPatch, source: str, variable: str, meant: str
 ) -> None:
     if source == ".env:":
@@ -144,7 +144,7 @@ def test_a_misspelt_variable_is_refused_for_it_would_limit_nothing(
 
 
 @pytest.mark.parametrize("variable", ["PROMPTRIAL_CACHE", "PROMPTRIAL_TEMP", "PROMPTRIAL_OURS", "LIMT_ITEMS"])
-def test_a_variable_of_another_command_or_of_somebody_else_is_none_of_this_one(
+def test_variables_of_other_commands_and_programs_are_ignored(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     without = parse()
@@ -161,14 +161,14 @@ def test_help_needs_no_dotenv(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class TestWhereRunsAreKept:
-    def test_a_flag_wins_over_the_file_which_wins_over_the_default(self) -> None:
+    def test_flag_file_and_default_take_precedence_in_this_order(self) -> None:
         assert experiments_dir(parse()) == Path("experiments")
         Path("config").mkdir()
         Path("config/eval_config.yaml").write_text("paths: {experiments_dir: from-file}\n")
         assert experiments_dir(parse()) == Path("from-file")
         assert experiments_dir(parse("--experiments_dir", "typed")) == Path("typed")
 
-    def test_the_file_that_is_named_counts_with_its_variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_named_configuration_is_read_with_its_variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
         Path("other.yaml").write_text("paths: {experiments_dir: '${WHERE}/runs'}\n")
         monkeypatch.setenv("WHERE", "there")
         assert experiments_dir(parse("--config", "other.yaml")) == Path("there/runs")
@@ -179,12 +179,12 @@ class TestWhereRunsAreKept:
         "text", ["", "paths:\n", "paths: 3\n", "paths: {experiments_dir: 3}\n", "a: b: c\n", "\xff", "paths: {x: y}\n",
                  "paths: {experiments_dir: '${NOT_SET}'}\n"],
     )  # fmt: skip
-    def test_a_file_that_does_not_say_leaves_the_default(self, text: str) -> None:
+    def test_a_configuration_without_the_key_leaves_the_default(self, text: str) -> None:
         Path("other.yaml").write_bytes(text.encode("latin-1"))
         assert experiments_dir(parse("--config", "other.yaml")) == Path("experiments")
 
 
-def test_a_folder_stands_for_the_configuration_in_it(tmp_path: Path) -> None:
+def test_a_folder_means_the_configuration_in_it(tmp_path: Path) -> None:
     (tmp_path / "proj").mkdir()
     assert parse("--config", "proj").config == Path("proj")
     (tmp_path / "proj/eval_config.yaml").write_text("")
@@ -223,7 +223,7 @@ def test_help_fits_80_columns_and_shows_each_flag_in_one_spelling(
     assert not re.search(r"^ .*--\w+-\w", shown, re.MULTILINE)
 
 
-def test_no_verb_and_the_word_help_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_verb_or_the_word_help_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     for words, code, shown in (([], 2, "VERB"), (["help"], 0, "exit codes:"), (["help", "try"], 0, "--questions")):
         with pytest.raises(SystemExit) as ended:
             main(words)
@@ -252,7 +252,7 @@ def test_only_commands_that_save_something_say_that_flags_are_saved_with_the_run
         ("show h --json 1 --arm 1", {"run_id": "h", "item": "1", "arm": "1", "json": True}),
     ],
 )
-def test_words_may_stand_before_between_and_after_flags(line: str, found: dict[str, object]) -> None:
+def test_arguments_can_come_before_between_and_after_flags(line: str, found: dict[str, object]) -> None:
     verb, *_ = line.split()
     args = vars(build_parser(verb).parse_args(line.split()))
     assert found.items() <= args.items()
@@ -266,7 +266,7 @@ def test_words_may_stand_before_between_and_after_flags(line: str, found: dict[s
         ("explain s1 --experiments_dir ex score build", "unrecognized arguments: build"),
     ],
 )
-def test_a_word_too_many_is_named(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_extra_argument_is_named(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     verb, *_ = line.split()
     with pytest.raises(SystemExit):
         build_parser(verb).parse_args(line.split())

@@ -49,7 +49,7 @@ def look(
     return Look(at=at, status=status, tokens=tokens, spending=costs or spent("0.5"))
 
 
-def test_the_panel_says_all_that_is_known() -> None:
+def test_the_panel_shows_all_known_facts() -> None:
     shown = panel_lines("r", look(), Speed(2.0, 310.0, 15.0), "poll: 10 of 40", 80)
     assert shown == [
         "run r: running",
@@ -68,7 +68,7 @@ def test_a_dry_run_is_marked_beside_its_costs() -> None:
     assert shown[0] == "run r: running (dry run: costs nothing)"
 
 
-def test_a_cap_stands_beside_what_was_spent() -> None:
+def test_the_cap_is_shown_beside_the_amount_spent() -> None:
     seen = look()
     seen.status.state.caps = SpendingCaps(max_usd=10)
     assert spent_text(seen) == "0.50 of at most 10.00 USD, about 2.00 in total"
@@ -81,7 +81,7 @@ def test_a_run_that_has_spent_nothing_yet_shows_its_cap() -> None:
     assert spent_text(seen) == "nothing yet of at most 10.00 USD"
 
 
-def test_a_run_that_nobody_works_on_has_no_speed_and_comes_to_nothing_more() -> None:
+def test_an_idle_run_has_no_speed_and_no_predicted_cost() -> None:
     stopped = replace(look(), status=replace(look().status, word="stopped"))
     assert [fact.name for fact in live_facts(stopped, Speed(2.0, 310.0, 15.0))] == [
         "phase",
@@ -92,7 +92,7 @@ def test_a_run_that_nobody_works_on_has_no_speed_and_comes_to_nothing_more() -> 
     assert spent_text(stopped) == "0.50 USD"
 
 
-def test_what_it_comes_to_in_all_is_left_out_once_all_is_answered() -> None:
+def test_the_predicted_total_cost_is_left_out_once_everything_is_answered() -> None:
     assert spent_text(look(answers=40)) == "0.50 USD"
 
 
@@ -102,7 +102,7 @@ def test_a_run_that_stopped_at_its_cap_says_so() -> None:
     assert standing(replace(seen, status=replace(seen.status, word="stopped"))) == "stopped at its cost cap"
 
 
-def test_every_line_but_the_first_and_the_count_is_a_fact_that_a_page_shows_too() -> None:
+def test_every_line_except_the_first_and_the_count_is_a_fact_that_a_page_shows_too() -> None:
     speed = Speed(2.0, 310.0, 15.0)
     facts = dict(live_facts(look(), speed))
     assert [*facts] == ["phase", "answers", "parts", "speed", "left", "spent"]
@@ -110,7 +110,7 @@ def test_every_line_but_the_first_and_the_count_is_a_fact_that_a_page_shows_too(
         assert line.endswith(text)
 
 
-def test_files_that_cannot_be_read_are_named_below_what_was_seen_last() -> None:
+def test_unreadable_files_are_named_below_the_last_known_facts() -> None:
     shown = panel_lines("r", look(), Speed(), "", 80, "run_state.json is damaged\n  next: x")
     assert shown[-1] == "files    run_state.json is damaged   next: x"
 
@@ -121,11 +121,11 @@ def test_jobs_in_flight_are_counted_by_provider() -> None:
     assert "jobs     3 jobs at fireworks, 1 job at openai" in panel_lines("r", waits, Speed(), "", 80)
 
 
-def test_before_there_are_files_the_panel_says_what_this_process_does() -> None:
+def test_before_files_exist_the_panel_shows_what_this_process_does() -> None:
     assert panel_lines("r", None, Speed(), "prepare: 1 of 2", 80) == ["run r: starting", "now      prepare: 1 of 2"]
 
 
-def test_what_is_not_known_has_no_line() -> None:
+def test_unknown_facts_have_no_line() -> None:
     shown = panel_lines("r", look(answers=None, phase=None, costs=spending([])), Speed(), "", 80)
     assert [line.split()[0] for line in shown] == ["run", "[9/9]", "parts"]
 
@@ -142,28 +142,28 @@ def test_what_is_not_known_has_no_line() -> None:
         (spent(None), None),
     ],
 )
-def test_costs_are_said_where_every_request_has_a_price(costs: ArmSpending, line: str | None) -> None:
+def test_costs_are_shown_if_every_request_has_a_price(costs: ArmSpending, line: str | None) -> None:
     shown = [each for each in panel_lines("r", look(costs=costs), Speed(), "", 100) if each.startswith("spent")]
     assert shown == ([] if line is None else [line])
 
 
-def test_the_rest_is_taken_to_cost_as_much_as_what_was_answered() -> None:
+def test_remaining_requests_are_assumed_to_cost_as_much_as_answered_ones() -> None:
     assert projected_usd(look(answers=10)) == pytest.approx(2.0)
     assert projected_usd(look(answers=80)) == pytest.approx(0.5), "never less than what was spent"
     assert projected_usd(look(answers=0)) is None
 
 
-def test_speed_is_what_came_between_two_looks() -> None:
+def test_speed_is_the_number_of_answers_between_two_readings() -> None:
     speed = speed_between(look(10.0, answers=6, tokens=100), look(15.0, answers=16, tokens=600))
     assert speed == Speed(requests=2.0, tokens=100.0, left_s=12.0)
 
 
 @pytest.mark.parametrize("last", [look(10.0, answers=20), look(15.0, answers=10), look(15.0, answers=None)])
-def test_without_time_or_answers_between_two_looks_no_speed_is_known(last: Look) -> None:
+def test_without_time_or_answers_between_two_readings_no_speed_is_known(last: Look) -> None:
     assert speed_between(look(10.0, answers=10), last) == Speed()
 
 
-def test_only_while_answers_are_collected_is_it_known_how_long_that_takes() -> None:
+def test_the_remaining_time_is_shown_only_while_answers_are_collected() -> None:
     assert speed_between(look(0.0, answers=1, phase="score"), look(9.0, phase="score")).left_s is None
 
 
@@ -174,7 +174,7 @@ def test_no_line_is_wider_than_the_terminal(text: str, answers: int, width: int)
     assert not any(unicodedata.category(letter) == "Cc" for line in lines for letter in line)
 
 
-def test_what_is_cut_off_is_marked() -> None:
+def test_truncated_text_is_marked() -> None:
     assert (cropped("collecting", 10), cropped("collecting", 9), cropped("abc", 2)) == ("collecting", "collec...", "..")
 
 

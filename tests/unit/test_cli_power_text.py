@@ -35,26 +35,26 @@ def rows(found: list[str]) -> list[str]:
     return [line for line in found[3:] if line[26:].lstrip()[:1].isdigit()]
 
 
-def test_contrasts_that_can_show_the_same_are_one_row_that_counts_them() -> None:
+def test_contrasts_with_the_same_power_are_one_row_with_their_count() -> None:
     found = lines(endpoint(), endpoint(contrast="short vs control"), endpoint(contrast="long vs control"))
     assert found[0] == "power at level 0.0167 (Holm over 3 tests): smallest detectable difference,"
     assert [row.split("400")[0].strip() for row in rows(found)] == ["em (3 arms)"]
 
 
-def test_trials_that_can_show_the_same_are_one_row_too() -> None:
+def test_trials_with_the_same_power_are_one_row_too() -> None:
     each = [power_rows([endpoint(trial=name)], 0.05, Assumed()) for name in ("a", "b")]
     (row,) = rows(power_lines(PlannedPower((*each[0], *each[1]))))
     assert row.split("400")[0].strip() == "em (2 trials)"
 
 
-def test_where_there_are_too_many_rows_the_larger_correlation_stands_for_both_and_the_rest_is_counted() -> None:
+def test_with_too_many_rows_only_the_larger_correlation_is_shown_and_the_rest_is_counted() -> None:
     names = ("one", "two", "three", "four", "five", "six")
     found = lines(*(endpoint(replace(SHARED, metric=name)) for name in names))
     assert [row.split()[:3] for row in rows(found)] == [[name, "icc", "0.2"] for name in names[:4]]
     assert "  and 2 more: see --json" in found
 
 
-def test_what_is_assumed_is_said_once_and_in_the_figures_that_were_stated() -> None:
+def test_assumptions_are_listed_once_with_the_stated_figures() -> None:
     stated = Assumed(discordance=0.1, sd=0.3, icc=(0.15,), within=0.25)
     many = replace(endpoint(GRADED), temp=0.7, replicates=4)
     assert lines(endpoint(SHARED), many, assumed=stated)[-1] == (
@@ -63,7 +63,7 @@ def test_what_is_assumed_is_said_once_and_in_the_figures_that_were_stated() -> N
     )
 
 
-def test_scores_are_told_with_how_many_there_are_and_how_sure_that_is() -> None:
+def test_existing_scores_are_described_with_their_number_and_precision() -> None:
     found = Estimated(pairs=50, answered=1.0, sd=0.4, discordance=0.18, baseline=0.6, icc=0.3)
     binary, graded = (replace(endpoint(scores), estimated=found) for scores in (SHARED, GRADED))
     none = replace(endpoint(), estimated=replace(found, discordance=0.0582, icc=None, at_most=True), temp=0.7)
@@ -74,13 +74,13 @@ def test_scores_are_told_with_how_many_there_are_and_how_sure_that_is() -> None:
     assert lines(none)[-1] == "  em, from 50 items scored in this run: at most 5.8% differ"
 
 
-def test_a_reason_takes_the_place_of_figures() -> None:
+def test_a_reason_replaces_missing_figures() -> None:
     found = lines(endpoint(replace(SINGLE, scale=None)), endpoint(replace(SHARED, sizes=(50,) * 4)))
     assert found[3].endswith("400  its scale is known once its code has run")
     assert found[4].endswith("200  no p reaches 0.025 with 4 passages: needs 7")
 
 
-def test_questions_that_are_not_here_are_named() -> None:
+def test_missing_questions_are_named() -> None:
     assert power_lines(PlannedPower(absent=("nq", "squad"))) == [
         "power: not known until the questions of nq, squad are downloaded from the hub"
     ]
@@ -105,7 +105,7 @@ def share(answer, golds):
         ({"type": "python", "file": "own.py"}, None, 3),
     ],
 )
-def test_what_a_scorer_says_of_its_scores_is_known_without_running_it(
+def test_the_declared_scale_of_a_scorer_is_known_without_running_it(
     tmp_path: Path, entry: dict[str, object], scale: str | None, items: int
 ) -> None:
     (tmp_path / "own.py").write_text(CODE + "raise SystemExit('it was run')\n")

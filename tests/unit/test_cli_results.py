@@ -30,7 +30,7 @@ def test_a_run_without_results_says_first_that_it_is_unfinished(*, dry: bool, fi
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])
-def test_lines_are_no_wider_than_the_terminal_even_where_a_path_is(width: int) -> None:
+def test_lines_are_no_wider_than_the_terminal_except_for_a_path(width: int) -> None:
     folder = Path("experiments") / ("long-" * 12)
     lines = text(shown(folder, TrialResult(facts(), document(), costs()), width=width)).splitlines()
     of_trial = lines[: next(at for at, line in enumerate(lines) if line.startswith("Run folder: "))]
@@ -39,13 +39,13 @@ def test_lines_are_no_wider_than_the_terminal_even_where_a_path_is(width: int) -
     assert report.endswith("reports/report.md")
 
 
-def test_a_path_is_given_within_its_trial_where_the_name_of_the_trial_is_long() -> None:
+def test_a_path_is_shown_relative_to_its_trial_if_the_trial_name_is_long() -> None:
     trial = replace(facts().trial, slug="model-" + "long_" * 9 + "-tp1-tk50-mx32-32")
     of_trial = text(shown(Path("e"), TrialResult(replace(facts(), trial=trial), document(), costs()), width=80))
     assert "\nReport: .../reports/report.md\nAnswers: .../results/predictions.csv\n" in of_trial
 
 
-def test_better_and_worse_are_coloured_in_sentence_and_table_and_nothing_else_of_a_table_is() -> None:
+def test_only_better_and_worse_are_coloured_in_sentence_and_table() -> None:
     pieces = shown(Path("e"), TrialResult(facts(), document(endpoint()), costs()))
     assert [piece for piece, colour in pieces if colour == "good"][-1] == "better"
     lost = shown(Path("e"), TrialResult(facts(), document(endpoint(control=0.45, treatment=0.3)), costs()))
@@ -60,7 +60,7 @@ def test_a_dry_run_has_no_colour_of_better_or_worse() -> None:
     assert "better" in text(pieces)
 
 
-def test_what_must_not_be_relied_on_is_a_warning_in_sentence_and_table_and_no_win() -> None:
+def test_an_unreliable_result_is_shown_as_a_warning_and_not_as_a_win() -> None:
     lost = AttritionTest(
         n_planned_control=200, n_planned_treatment=200, n_missing_control=0, n_missing_treatment=98, difference=0.49,
         p=0.0001, p_method="mcnemar", differs=True, reason=None,
@@ -71,7 +71,7 @@ def test_what_must_not_be_relied_on_is_a_warning_in_sentence_and_table_and_no_wi
     assert next(colour for piece, colour in pieces if piece.startswith("Do not rely")) == "warning"
 
 
-def test_what_a_prompt_is_called_cannot_break_a_line() -> None:
+def test_the_name_of_a_prompt_cannot_break_a_line() -> None:
     named = replace(facts(), prompt_names={"control": "a\nb.txt", "treatment": "c\x1b[31m.txt"})
     pieces = shown(Path("e"), TrialResult(named, document(endpoint()), costs()))
     assert "\x1b" not in text(pieces)

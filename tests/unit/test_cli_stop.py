@@ -41,7 +41,9 @@ class Now(FakeClock):
 
 
 @pytest.mark.parametrize(("flags", "text"), [((), SOFTLY), (("--now",), DETACH)])
-def test_a_held_run_is_asked_whatever_number_its_process_has(run: RunDir, flags: tuple[str, ...], text: bytes) -> None:
+def test_a_held_run_gets_the_stop_request_whatever_its_process_id(
+    run: RunDir, flags: tuple[str, ...], text: bytes
+) -> None:
     with RunLock(run.lock_path, since="now"):
         name = json.loads(run.lock_path.read_text()) | {"pid": DEAD}  # as a container sees a process outside
         run.lock_path.write_text(json.dumps(name))
@@ -52,14 +54,14 @@ def test_a_held_run_is_asked_whatever_number_its_process_has(run: RunDir, flags:
 
 
 @pytest.mark.parametrize("pid", [os.getpid(), DEAD], ids=["own", "dead"])
-def test_a_run_that_nobody_holds_is_not_asked(run: RunDir, pid: int) -> None:
+def test_a_run_that_no_process_holds_gets_no_stop_request(run: RunDir, pid: int) -> None:
     run.lock_path.write_text(json.dumps({"pid": pid, "host": os.uname().nodename, "since": "then"}))
     outcome = call(run)
     assert (outcome.code, "is not running" in outcome.out) == (0, True)
     assert not run.sentinel_path.exists()
 
 
-def test_where_locks_cannot_be_asked_a_silent_holder_is_asked_too_and_the_doubt_is_said(
+def test_without_file_locks_a_silent_holder_is_asked_too_and_the_doubt_is_reported(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock, "_HAS_FLOCK", False)
@@ -71,7 +73,7 @@ def test_where_locks_cannot_be_asked_a_silent_holder_is_asked_too_and_the_doubt_
     assert run.sentinel_path.exists()
 
 
-def test_a_process_that_starts_while_it_is_asked_does_not_take_the_request_for_an_old_one(
+def test_a_process_that_starts_during_a_stop_request_does_not_treat_it_as_stale(
     run: RunDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It removes what was left for an earlier process, then writes its name: asked before that, it is asked again."""
@@ -94,7 +96,7 @@ def test_a_process_that_starts_while_it_is_asked_does_not_take_the_request_for_a
     held.__exit__(None, None, None)
 
 
-def test_a_process_without_a_name_is_asked_all_the_time_it_takes(run: RunDir) -> None:
+def test_a_process_without_a_name_is_asked_for_the_whole_wait(run: RunDir) -> None:
     with RunLock(run.lock_path, since="now"):
         run.lock_path.write_bytes(b"")
         clock = Now()
@@ -105,7 +107,7 @@ def test_a_process_without_a_name_is_asked_all_the_time_it_takes(run: RunDir) ->
     assert run.sentinel_path.exists()
 
 
-def test_waiting_ends_when_nobody_holds_the_lock(run: RunDir) -> None:
+def test_waiting_ends_when_no_process_holds_the_lock(run: RunDir) -> None:
     held = RunLock(run.lock_path, since="now")
     held.__enter__()
 
@@ -122,7 +124,7 @@ def test_waiting_ends_when_nobody_holds_the_lock(run: RunDir) -> None:
     assert 3 <= clock.monotonic() < 4
 
 
-def test_waiting_ends_when_another_process_holds_the_run_since(run: RunDir) -> None:
+def test_waiting_ends_when_another_process_has_taken_the_run(run: RunDir) -> None:
     clock = Now()
     with RunLock(run.lock_path, since="first"):
         asked = ask_to_stop(run, SOFTLY, clock)

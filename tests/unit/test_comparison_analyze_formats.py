@@ -106,7 +106,7 @@ def test_documents_that_differ_under_one_number_are_not_compared(tmp_path: Path)
     assert any("1 item of one name differ" in each.text for each in found.verdict.warnings)
 
 
-def test_which_metric_is_better_higher_stands_in_the_results_beside_the_samples(tmp_path: Path) -> None:
+def test_the_results_beside_the_samples_say_which_metrics_are_better_higher(tmp_path: Path) -> None:
     for model, scores in (("base", BASE * 8), ("new", NEW * 8)):
         lm_eval_samples(tmp_path / model, scores)
         (tmp_path / model / "results_2025-01-02T03-04-05.678901.json").write_text(
@@ -115,7 +115,7 @@ def test_which_metric_is_better_higher_stands_in_the_results_beside_the_samples(
     assert analysed(tmp_path).document.verdict.findings[0].state == "better"
 
 
-def test_nan_as_python_writes_it_is_a_missing_score(tmp_path: Path) -> None:
+def test_pythons_nan_is_a_missing_score(tmp_path: Path) -> None:
     lm_eval_samples(tmp_path / "base", [float("nan"), *BASE[1:]])
     lm_eval_samples(tmp_path / "new", [*NEW[:-1], float("inf")])
     found = analysed(tmp_path).document
@@ -125,13 +125,13 @@ def test_nan_as_python_writes_it_is_a_missing_score(tmp_path: Path) -> None:
     ]
 
 
-def test_lists_among_the_metrics_are_counted_and_not_read(tmp_path: Path) -> None:
+def test_metrics_that_are_lists_are_counted_and_not_read(tmp_path: Path) -> None:
     for model, scores in (("base", BASE), ("new", NEW)):
         lm_eval_samples(tmp_path / model, scores, metrics=["acc", "f1"], f1=[0, 1])
     assert "values of f1 that are no single number, not read: 16" in analysed(tmp_path).document.notes
 
 
-def test_a_field_of_the_document_may_be_the_cluster(tmp_path: Path) -> None:
+def test_a_field_of_the_document_can_be_the_cluster(tmp_path: Path) -> None:
     for model, scores in (("base", BASE), ("new", NEW)):
         lm_eval_samples(tmp_path / model, scores)
     assert primary(analysed(tmp_path, columns=Columns(cluster="passage")).document).n_clusters == 3
@@ -139,7 +139,7 @@ def test_a_field_of_the_document_may_be_the_cluster(tmp_path: Path) -> None:
     assert "did you mean 'passage'?" in said
 
 
-def test_folders_of_one_model_are_told_apart_by_their_arguments(tmp_path: Path) -> None:
+def test_folders_of_the_same_model_are_distinguished_by_their_arguments(tmp_path: Path) -> None:
     for argument, scores in (("before", BASE), ("after", NEW)):
         lm_eval_samples(tmp_path / argument / "org__model", scores)
     found = analysed(tmp_path / "before", tmp_path / "after").document
@@ -171,7 +171,7 @@ def test_logs_of_inspect_are_read_as_json_and_as_archives(tmp_path: Path) -> Non
     assert found.measures[0].declared.direction == "higher"
 
 
-def test_an_archive_in_zstandard_is_read(tmp_path: Path) -> None:
+def test_an_archive_compressed_with_zstandard_is_read(tmp_path: Path) -> None:
     def members(model: str, letters: list[str]) -> dict[str, bytes]:
         header = {**EVAL_HEADER, "eval": {"task": "arith", "model": model}}
         samples = inspect_samples(letters)
@@ -184,7 +184,7 @@ def test_an_archive_in_zstandard_is_read(tmp_path: Path) -> None:
     assert "is damaged" in refusal(DataError, lambda: analysed(base, new))
 
 
-def test_an_unfinished_log_is_read_from_its_journal_and_said(tmp_path: Path) -> None:
+def test_an_unfinished_log_is_read_from_its_journal_and_reported(tmp_path: Path) -> None:
     base = inspect_zip(tmp_path / "base.eval", inspect_samples(LETTERS_BASE))
     new = inspect_zip(tmp_path / "new.eval", inspect_samples(LETTERS_NEW), "m/new", finished=False)
     header = json.dumps({**EVAL_HEADER, "status": "started", "eval": {"task": "arith", "model": "m/new"}})
@@ -196,7 +196,7 @@ def test_an_unfinished_log_is_read_from_its_journal_and_said(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("was_scored", [True, False])
-def test_epochs_are_replicates_and_failed_samples_missing(tmp_path: Path, was_scored: bool) -> None:
+def test_epochs_are_replicates_and_failed_samples_are_missing(tmp_path: Path, was_scored: bool) -> None:
     samples = inspect_samples(LETTERS_BASE, epochs=2)
     samples[0]["error"] = {"message": "no answer"}
     if not was_scored:
@@ -211,7 +211,7 @@ def test_epochs_are_replicates_and_failed_samples_missing(tmp_path: Path, was_sc
     assert "samples that failed, missing: 1" in analyzed.document.notes
 
 
-def test_values_that_are_objects_are_one_measure_a_key(tmp_path: Path) -> None:
+def test_values_that_are_objects_give_one_measure_per_key(tmp_path: Path) -> None:
     for name, letters in (("base", LETTERS_BASE), ("new", LETTERS_NEW)):
         samples = inspect_samples([{"right": letter, "note": "text"} for letter in letters])
         inspect_json(tmp_path / f"{name}.json", samples, f"m/{name}")
@@ -251,7 +251,7 @@ def test_providers_are_arms_where_there_is_one_prompt_and_pairs_where_there_are_
     assert len(found.verdict.findings) == 2
 
 
-def test_two_prompts_of_one_label_are_two_arms(tmp_path: Path) -> None:
+def test_two_prompts_with_one_label_are_two_arms(tmp_path: Path) -> None:
     path = promptfoo_output(tmp_path / "out.json", [*results("a", "p", BASE), *results("a", "p", NEW)])
     output = json.loads(path.read_text())
     for row in output["results"]["results"][8:]:
@@ -262,7 +262,7 @@ def test_two_prompts_of_one_label_are_two_arms(tmp_path: Path) -> None:
     assert means(found) == (3 / 8, 6 / 8)
 
 
-def test_a_request_that_failed_is_missing_and_not_wrong(tmp_path: Path) -> None:
+def test_a_failed_request_is_missing_and_not_wrong(tmp_path: Path) -> None:
     path = promptfoo_output(tmp_path / "out.json", [*results("a", "p", BASE), *results("b", "p", NEW)])
     output = json.loads(path.read_text())
     output["results"]["results"][1] |= {"failureReason": 2, "error": "429"}
@@ -272,14 +272,14 @@ def test_a_request_that_failed_is_missing_and_not_wrong(tmp_path: Path) -> None:
     assert "tests whose request failed, missing: 1" in found.notes
 
 
-def test_scores_of_promptfoo_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
+def test_promptfoo_scores_that_are_not_numbers_are_counted(tmp_path: Path) -> None:
     rows = [*results("a", "p", BASE), *results("b", "p", NEW)]
     found = analysed(promptfoo_output(tmp_path / "out.json", rows, score={}, namedScores={"tone": [1]})).document
     assert [each.declared.label for each in found.measures] == ["pass"]
     assert "scores of tone that are no numbers, not read: 16" in found.notes
 
 
-def test_an_archive_without_a_header_is_no_log(tmp_path: Path) -> None:
+def test_an_archive_without_a_header_is_not_a_log(tmp_path: Path) -> None:
     path = tmp_path / "log.eval"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("header.json.bak", "{}")
@@ -292,7 +292,7 @@ def test_repeated_tests_are_replicates(tmp_path: Path) -> None:
     assert (len(analyzed.table.item_keys), set(analyzed.table.n_samples.tolist())) == (1, {8})
 
 
-def test_promptfoos_lines_are_read_as_its_document_is(tmp_path: Path) -> None:
+def test_promptfoo_lines_are_read_like_its_document(tmp_path: Path) -> None:
     rows = [*results("a", "p", BASE), *results("b", "p", NEW)]
     document = json.loads(promptfoo_output(tmp_path / "out.json", rows).read_text())
     lines = write_json_lines(tmp_path / "out.jsonl", document["results"]["results"])
@@ -343,7 +343,9 @@ def test_the_page_shows_questions_and_answers_where_logs_have_them(tmp_path: Pat
     assert (item["q"], item["g"], item["a"][0][0][0], item["a"][1][0][0]) == ("q0", ["A"], "base says", "new says")
 
 
-def test_texts_are_left_out_unless_asked_for_cut_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_are_shown_only_on_request_and_are_truncated_and_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, scores in (("base", BASE), ("new", NEW)):
         lm_eval_samples(tmp_path / name, scores, filtered_resps=["x" * 3000])
     (item, *_) = shown(analysed(tmp_path))
@@ -371,7 +373,7 @@ def test_runs_of_helm_are_compared_scenario_by_scenario(tmp_path: Path) -> None:
     assert "instances that HELM perturbed, passed over: 24" in found.notes
 
 
-def test_texts_of_helm_stand_beside_its_scores(tmp_path: Path) -> None:
+def test_texts_of_helm_are_shown_beside_its_scores(tmp_path: Path) -> None:
     for model, scores in (("org/base", BASE), ("org/new", NEW)):
         path = helm_run(tmp_path, model, scores)
         state = {

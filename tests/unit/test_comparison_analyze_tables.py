@@ -92,21 +92,21 @@ def test_columns_of_other_names_are_mapped_by_flags(tmp_path: Path) -> None:
     assert answers.groups == ["x"]
 
 
-def test_a_wrong_name_of_a_column_gives_the_near_one(tmp_path: Path) -> None:
+def test_a_wrong_column_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "t.csv", LONG)
     said = refusal(UsageError, lambda: read(path, columns=Columns(scores=("scor",))))
     assert "--score scor: there is no column 'scor'; did you mean 'score'?; there are: item, arm, score" in said
     assert "did you mean 'item'" in refusal(UsageError, lambda: read(path, columns=Columns(item="itme")))
 
 
-def test_a_wide_table_has_a_column_an_arm(tmp_path: Path) -> None:
+def test_a_wide_table_has_one_column_per_arm(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "t.csv", (("id", "base", "new", "note"), ("a", 0, 1, "x"), ("b", 1, 1, "y")))
     notes = ReadingNotes()
     assert by_arm(read(path, notes=notes)) == EXPECTED
     assert "t.csv: each of the columns base, new is an arm" in notes.lines
 
 
-def test_a_wide_table_may_hold_an_object_of_scores_an_arm(tmp_path: Path) -> None:
+def test_a_wide_table_can_hold_one_object_of_scores_per_arm(tmp_path: Path) -> None:
     rows = [{"item": "a", "base": {"acc": 0, "f1": 0.5}, "new": {"acc": 1, "f1": 0.75}},
             {"item": "b", "base": {"acc": 1, "f1": 0.5}, "new": {"acc": 1, "f1": None}}]  # fmt: skip
     path = tmp_path / "t.jsonl"
@@ -123,7 +123,7 @@ def test_two_files_of_one_arm_each_are_named_after_their_files_or_by_hand(tmp_pa
     assert [*by_arm(read(f"old={base}", f"gpt 5={new}"))] == ["old", "gpt 5"]
 
 
-def test_a_file_alone_that_names_no_arm_is_refused(tmp_path: Path) -> None:
+def test_a_single_file_without_arms_is_refused(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "t.csv", (("item", "score"), ("a", 0), ("b", 1)))
     said = refusal(UsageError, lambda: read(path))
     assert "there is no column of arms" in said
@@ -135,7 +135,7 @@ def test_a_table_without_an_item_column_is_not_paired_by_its_order(tmp_path: Pat
     assert "--item COLUMN" in refusal(UsageError, lambda: read(path))
 
 
-def test_files_of_one_name_are_told_apart_by_what_differs_in_their_paths(tmp_path: Path) -> None:
+def test_files_with_the_same_name_are_distinguished_by_their_paths(tmp_path: Path) -> None:
     paths = []
     for folder, score in (("base", 0), ("new", 1)):
         (tmp_path / folder / "logs").mkdir(parents=True)
@@ -178,7 +178,7 @@ def repeated(path: Path, scores: Sequence[tuple[str, str, object]]) -> ScoreTabl
     return score_table(answers, chosen_arms(answers.arms, (), None), {"score": "m"})[0]
 
 
-def test_an_item_with_fewer_answers_than_another_lacks_none(tmp_path: Path) -> None:
+def test_an_item_with_fewer_answers_than_another_has_no_missing_answer(tmp_path: Path) -> None:
     """As of a log that was extended by a second epoch for some of its items."""
     scores = [
         ("q0", "base", 1),
@@ -197,7 +197,7 @@ def test_an_item_with_fewer_answers_than_another_lacks_none(tmp_path: Path) -> N
     assert row.scale == "graded", "the mean of three answers is not 0 or 1"
 
 
-def test_an_item_without_any_answer_in_an_arm_lacks_as_many_as_are_usual_there(tmp_path: Path) -> None:
+def test_an_item_without_answers_in_an_arm_misses_the_usual_number_of_that_arm(tmp_path: Path) -> None:
     base = [("q0", "base", 1)] * 5 + [(f"q{n}", "base", 1) for n in (1, 1, 2, 2)]
     table = repeated(tmp_path / "t.csv", [*base, *((f"q{n}", "new", 1) for n in range(4)), ("q3", "new", "")])
     assert planned_by_arm(table) == [[5, 2, 2, 2], [1, 1, 1, 2]]
@@ -206,7 +206,7 @@ def test_an_item_without_any_answer_in_an_arm_lacks_as_many_as_are_usual_there(t
     assert row.attrition.missing_of_planned == ((2, 11), (1, 5))
 
 
-def test_duplicates_are_refused_averaged_or_the_first_counts(tmp_path: Path) -> None:
+def test_duplicates_are_refused_averaged_or_reduced_to_the_first(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "t.csv", (*LONG, ("a", "base", "1")))
     said = refusal(DataError, lambda: read(path))
     assert "t.csv:6: item 'a' has a second score of score in the arm 'base'; the first is at" in said
@@ -224,7 +224,7 @@ def test_an_item_has_one_cluster(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "12%", "0,5", "one", "1_000", "[1]", "9" * 500])
-def test_a_cell_that_is_no_score_is_refused_with_its_place(tmp_path: Path, cell: str) -> None:
+def test_a_cell_that_is_not_a_score_is_refused_with_its_place(tmp_path: Path, cell: str) -> None:
     path = csv_file(tmp_path / "t.csv", (*LONG[:-1], ("b", "new", cell)))
     said = refusal(DataError, lambda: read(path))
     assert f"{path}:5: column 'score' holds" in said
@@ -232,7 +232,7 @@ def test_a_cell_that_is_no_score_is_refused_with_its_place(tmp_path: Path, cell:
 
 
 @pytest.mark.parametrize("cell", ["", "NaN", "null", "inf", "-Infinity", "1e999"])
-def test_nothing_and_what_is_not_finite_is_missing(tmp_path: Path, cell: str) -> None:
+def test_empty_and_non_finite_cells_are_missing(tmp_path: Path, cell: str) -> None:
     path = csv_file(tmp_path / "t.csv", (*LONG[:-1], ("b", "new", cell)))
     assert np.isnan(by_arm(read(path))["new"]["b"])
 
@@ -250,13 +250,13 @@ def test_a_score_that_cannot_be_squared_is_refused(tmp_path: Path) -> None:
     assert "t.csv:5: the score 1e+300 of score is too large" in refusal(DataError, lambda: read(path))
 
 
-def test_bytes_that_are_no_text_are_refused_with_their_line(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused_with_their_line(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_bytes(b'{"item": "a", "arm": "base", "score": 1}\n{"item": "\xff", "arm": "new", "score": 1}\n')
     assert "t.jsonl:2: not UTF-8" in refusal(DataError, lambda: read(path))
 
 
-def test_a_huge_number_is_no_finite_score(tmp_path: Path) -> None:
+def test_a_huge_number_is_not_a_finite_score(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text('{"item": "a", "arm": "base", "score": 1}\n{"item": "a", "arm": "new", "score": 1e400}\n')
     assert "t.jsonl:2:" in refusal(DataError, lambda: read(path))
@@ -280,7 +280,7 @@ def test_texts_of_any_length_take_no_more_memory_than_a_line(tmp_path: Path) -> 
 # --- archives and folders from outside ------------------------------------------------------------------------------
 
 
-def test_a_member_that_grows_without_end_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_that_decompresses_endlessly_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptrial.comparison.elsewhere.formats.inspect_logs._MOST_HEADER", 1 << 20)
     path = tmp_path / "bomb.eval"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -288,7 +288,7 @@ def test_a_member_that_grows_without_end_is_not_read(tmp_path: Path, monkeypatch
     assert "'header.json' is larger than 1 MiB once decompressed" in refusal(DataError, lambda: read(path))
 
 
-def test_nothing_of_an_archive_is_written_whatever_its_members_are_called(tmp_path: Path) -> None:
+def test_no_member_of_an_archive_is_written_whatever_its_name(tmp_path: Path) -> None:
     path = tmp_path / "log.eval"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("../../outside.json", "{}")
@@ -313,7 +313,7 @@ def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
     assert "links in folders, not followed: 1" in notes.lines
 
 
-def test_a_file_that_is_not_there_gives_the_near_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_answered_with_the_nearest(tmp_path: Path) -> None:
     csv_file(tmp_path / "scores.csv", LONG)
     assert "did you mean 'scores.csv'?" in refusal(UsageError, lambda: read(tmp_path / "score.csv"))
     (tmp_path / "empty").mkdir()
@@ -330,13 +330,13 @@ def test_arms_are_called_control_and_treatment_or_by_names_of_their_own() -> Non
     assert more.arms == ("control", "org_new_model", "org_new_model_2", "treatment_arm", "arm_7b")
 
 
-def test_an_arm_that_is_not_there_gives_the_near_one() -> None:
+def test_a_missing_arm_is_answered_with_the_nearest() -> None:
     said = refusal(UsageError, lambda: chosen_arms(["base", "new"], (), "bass"))
     assert said.startswith("there is no arm 'bass'; did you mean 'base'?; there are: base, new")
     assert "there is only one arm (base)" in refusal(UsageError, lambda: chosen_arms(["base"], (), None))
 
 
-def test_a_scale_is_inferred_and_said_or_declared_and_checked(tmp_path: Path) -> None:
+def test_a_scale_is_inferred_and_reported_or_declared_and_checked(tmp_path: Path) -> None:
     answers = read(csv_file(tmp_path / "t.csv", LONG))
     found, said = scale_of(answers, "score", Declared(), ReadingNotes())
     assert (found.scale, found.range) == ("binary", (0.0, 1.0))
@@ -371,7 +371,7 @@ def test_a_scale_on_which_every_difference_would_be_a_tie_is_refused(tmp_path: P
         assert "too little to compute with" in refusal(UsageError, lambda: analyze(inferred))
 
 
-def test_a_measure_with_such_a_scale_is_left_out_where_it_is_not_primary(tmp_path: Path) -> None:
+def test_a_measure_whose_differences_all_tie_is_left_out_unless_it_is_primary(tmp_path: Path) -> None:
     path = str(tiny_scores(tmp_path / "t.csv", 1e-10))
     found = analyze(AnalysisRequest((path,), Columns(scores=("score", "other")), primary=("other",))).document
     assert [each.name for each in found.measures] == ["other"]
@@ -391,13 +391,13 @@ def test_the_narrowest_scale_gives_the_figures_of_a_wide_one(tmp_path: Path, sca
         assert getattr(other, figure) / scale == pytest.approx(getattr(row, figure), abs=0.01)
 
 
-def test_scores_that_differ_by_round_off_alone_are_equal(tmp_path: Path) -> None:
+def test_scores_that_differ_only_by_rounding_are_equal(tmp_path: Path) -> None:
     rows = [("item", "arm", "score"), (1, "base", 0.3), (1, "new", 0.1 + 0.2), (2, "base", 0.3), (2, "new", 0.3)]
     found = analyze(AnalysisRequest((str(csv_file(tmp_path / "t.csv", rows)),)))
     assert found.document.significance.endpoints[0].difference == 0
 
 
-def test_the_mean_over_groups_is_that_of_a_plain_calculation() -> None:
+def test_the_mean_over_groups_equals_a_direct_calculation() -> None:
     rng = np.random.default_rng(3)
     group = np.repeat(np.arange(4), (5, 9, 20, 40))
     cluster = np.arange(74) // 2
@@ -438,7 +438,7 @@ def test_the_mean_over_groups_that_share_their_clusters_is_tested_by_the_cluster
     assert (found.ci_low, found.ci_high) == pytest.approx(tuple(expected.confidence_interval(0.95)))
 
 
-def test_clusters_in_some_of_the_groups_have_the_degrees_of_freedom_of_a_plain_calculation() -> None:
+def test_clusters_in_some_groups_have_the_degrees_of_freedom_of_a_direct_calculation() -> None:
     """Two groups share six clusters that move alike, and a third has forty items of its own."""
     rng = np.random.default_rng(9)
     cluster = np.concatenate([np.tile(np.arange(6), 4), np.arange(40) + 10])
@@ -459,7 +459,7 @@ def test_clusters_in_some_of_the_groups_have_the_degrees_of_freedom_of_a_plain_c
     assert found.df == pytest.approx(found.se**4 / spread)
 
 
-def test_groups_have_no_more_degrees_of_freedom_than_clusters_less_one() -> None:
+def test_groups_have_at_most_clusters_minus_one_degrees_of_freedom() -> None:
     rng = np.random.default_rng(4)
     for _ in range(20):
         cluster, group = rng.integers(0, 8, 60), np.arange(60) % 3

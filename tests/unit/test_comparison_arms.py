@@ -50,7 +50,7 @@ def analysed(a: ScoreTable, b: ScoreTable, condition: ArmName = "treatment") -> 
 
 
 @pytest.mark.parametrize("condition", PAIR)
-def test_a_run_beside_itself_differs_in_nothing_in_whatever_order(condition: ArmName) -> None:
+def test_a_run_compared_with_itself_differs_in_nothing_in_any_order(condition: ArmName) -> None:
     run = trial_table(80, temps=(0.0, 0.7))
     found = analysed(run, shuffled(run, 1), condition)
     assert {row.temp for row in found.endpoints} == {0.0, 0.7}
@@ -61,7 +61,7 @@ def test_a_run_beside_itself_differs_in_nothing_in_whatever_order(condition: Arm
     assert [(row.n_fixed, row.n_broken, row.n_better, row.n_worse) for row in changes(table)] == [(0, 0, 0, 0)] * 2
 
 
-def test_items_are_in_the_subgroups_of_the_first_run_where_both_have_the_column() -> None:
+def test_items_have_the_subgroups_of_the_first_run_if_both_have_the_column() -> None:
     levels = ("x", "y", "z")
     a, b = (replace(trial_table(60), subgroups={"level": (levels, trial_table(60).item % 3)}) for _ in "ab")
     scopes = {row.scope for row in analysed(a, b).endpoints}
@@ -106,7 +106,7 @@ def test_items_that_are_not_common_are_left_out_and_clusters_are_kept() -> None:
     assert [int(code) for code in sample.cluster] == [5, 9, 9]
 
 
-def test_only_temperatures_of_both_are_compared() -> None:
+def test_only_temperatures_of_both_runs_are_compared() -> None:
     a = trial_table(20, temps=(0.0, 0.7))
     b = trial_table(20, seed=9, temps=(0.7, 1.0))
     assert side_by_side(a, b, a.item_keys, "control").temps == [0.7]
@@ -154,7 +154,7 @@ def identity() -> Identity:
         (replace(identity(), decoding={"temps": [0.0], "seed": 2}), "decoding", "seed: 1 -> 2"),
     ],
 )
-def test_what_differs_is_named_with_both_digests(other: Identity, aspect: str, said: str) -> None:
+def test_differences_are_named_with_both_digests(other: Identity, aspect: str, said: str) -> None:
     _, items = match_items({"a": b"1"}, {"a": b"1"})
     found = agreements(identity(), other, items)
     differing = [each for each in found if not each.same]
@@ -165,7 +165,7 @@ def test_what_differs_is_named_with_both_digests(other: Identity, aspect: str, s
     assert said in text
 
 
-def test_trials_that_agree_have_nothing_to_say() -> None:
+def test_trials_that_agree_have_no_differences() -> None:
     _, items = match_items({"a": b"1"}, {"a": b"1"})
     more = replace(identity(), metrics={**identity().metrics, "other": {"type": "f1"}})
     for other in (identity(), more):
@@ -173,7 +173,7 @@ def test_trials_that_agree_have_nothing_to_say() -> None:
         assert all(each.same and each.a == each.b and not each.differences for each in found)
 
 
-def test_what_was_planned_goes_with_the_arm_that_it_was_planned_for() -> None:
+def test_planned_answers_are_those_of_their_own_arm() -> None:
     a = replace(trial_table(40, seed=1), planned_samples={(1, 0.0): 3})
     b = replace(trial_table(40, seed=2), planned_samples={(1, 0.0): 2, (0, 0.0): 5})
     common = [*reversed(a.item_keys)][:30]
@@ -185,7 +185,7 @@ def test_what_was_planned_goes_with_the_arm_that_it_was_planned_for() -> None:
     assert not pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().binary
 
 
-def test_what_was_chosen_for_a_data_set_is_named_among_what_differs() -> None:
+def test_options_of_a_data_set_are_named_among_the_differences() -> None:
     datasets = {"a": {"format": "custom", "rules": "exact"}, "b": {"format": "custom"}}
     assert _chosen("rules", datasets) == {"rules": {"a": "exact"}}
     assert _chosen("tokens", datasets) == {}
@@ -197,7 +197,7 @@ def test_items_that_changed_name_the_measure_that_was_counted() -> None:
     assert {row.metric for row in changes(side_by_side(run, run, run.item_keys, "treatment"))} == {"includes"}
 
 
-def test_the_items_that_changed_stand_under_the_measure_that_was_counted() -> None:
+def test_changed_items_are_listed_under_the_measure_that_was_counted() -> None:
     row = Changes(temp=0.0, n_pairs=3, n_fixed=1, n_broken=0, n_better=1, n_worse=0, fixed=("d|1",), broken=())
     titles = [_changes_table([msgspec.structs.replace(row, metric=name)]).title for name in ("f1", None)]
     assert titles == ["Items that changed in Token F1", "Items that changed"]

@@ -45,7 +45,7 @@ TYPES = {name: name for name in RANGES}
         ("""em@level="a ""b"" c" >= 0""", Gate("em", ">=", 0.0, 'a "b" c', "level")),
     ],
 )
-def test_a_gate_is_read_whatever_its_spaces(text: str, gate: Gate) -> None:
+def test_a_gate_is_read_with_any_spacing(text: str, gate: Gate) -> None:
     assert parse_gate(text) == gate
     assert parse_gate(str(gate)) == gate
     assert math.copysign(1, gate.bound) == math.copysign(1, parse_gate(text).bound)
@@ -61,7 +61,7 @@ def test_a_gate_is_read_whatever_its_spaces(text: str, gate: Gate) -> None:
         "em >= \u22120.1", "em >= \u0661", "em >= 0.1\n>= 0", "em >= 1_0",
     ],
 )  # fmt: skip
-def test_anything_else_is_refused_with_the_grammar_and_the_metrics(text: str) -> None:
+def test_any_other_text_is_refused_with_the_grammar_and_the_metrics(text: str) -> None:
     with pytest.raises(UsageError, match="MEASURE >= NUMBER") as refused:
         parse_gate(text)
     assert all(name in refused.value.message for name in registry.DEFAULT_PACK)
@@ -107,7 +107,7 @@ def test_a_gate_on_the_value_of_a_column_looks_at_those_items(text: str, scope: 
         ("em@none=low >= 0", "there is no subset 'low'; known: type="),
     ],
 )
-def test_a_gate_that_means_several_subsets_or_none_is_refused_with_those_that_there_are(text: str, said: str) -> None:
+def test_a_gate_that_matches_several_subsets_or_none_is_refused_with_the_existing_ones(text: str, said: str) -> None:
     with pytest.raises(UsageError) as refused:
         chosen_items(parse_gate(text), table_with_columns())
     assert said in refused.value.message
@@ -125,13 +125,13 @@ def test_a_bound_that_no_difference_can_pass_is_refused(bound: str) -> None:
         resolved(parse_gate(f"em >= {bound}"), RANGES, TYPES)
 
 
-def test_a_bound_is_held_to_the_range_of_its_own_metric() -> None:
+def test_a_bound_is_checked_against_the_range_of_its_own_metric() -> None:
     assert resolved(parse_gate("polite >= -10"), {"polite": (0.0, 10.0)}, {"polite": "python"}).bound == -10
     with pytest.raises(UsageError, match="outside -10 to 10"):
         resolved(parse_gate("polite >= -10.5"), {"polite": (0.0, 10.0)}, {"polite": "python"})
 
 
-def test_a_gate_may_name_the_type_of_a_scorer_if_it_is_the_only_one_of_it() -> None:
+def test_a_gate_can_name_the_type_of_a_scorer_if_it_is_unique() -> None:
     ranges = dict.fromkeys(["strict", "loose", "share"], (0.0, 1.0))
     types = {"strict": "em", "loose": "exact_match", "share": "f1"}
     assert resolved(parse_gate("token_f1 >= 0"), ranges, types).metric == "share"
@@ -140,7 +140,7 @@ def test_a_gate_may_name_the_type_of_a_scorer_if_it_is_the_only_one_of_it() -> N
             resolved(parse_gate(f"{name} >= 0"), ranges, types)
 
 
-def test_a_gate_takes_the_other_names_of_the_default_pack_where_it_runs() -> None:
+def test_a_gate_accepts_the_aliases_of_the_default_pack_where_it_runs() -> None:
     assert resolved(parse_gate("exact_match >= 0"), RANGES, TYPES).metric == "em"
     assert resolved(parse_gate("token_f1 >= 0"), RANGES, TYPES).metric == "f1"
     assert resolved(parse_gate("abstention >= 0"), RANGES, TYPES).metric == "abstain_rate"
@@ -179,7 +179,7 @@ def test_a_gate_passes_exactly_when_p_is_at_most_alpha_and_its_limit_lies_beyond
 
 @given(st.one_of(SCORES, BINARY), st.integers(1, 3), st.floats(-1, 1), st.booleans())
 @settings(deadline=None, max_examples=40)
-def test_exchanging_the_runs_and_turning_the_gate_decides_alike(
+def test_exchanging_the_runs_and_reversing_the_gate_gives_the_same_decision(
     scores: list[tuple[float, float]], per_cluster: int, bound: float, same_requests: bool
 ) -> None:
     sample, exchanged = drawn(scores, per_cluster)
@@ -207,7 +207,7 @@ def test_a_gate_is_decided_by_the_margin_test_of_its_design(binary: bool, per_cl
     assert verdict.notes
 
 
-def test_where_few_clusters_differ_a_gate_needs_both_tests_and_states_the_floor() -> None:
+def test_if_few_clusters_differ_a_gate_needs_both_tests_and_states_the_floor() -> None:
     a, b = [1.0] * 900, [1.0] * 897 + [0.0] * 3
     verdict = decide(Gate("em", ">=", -0.02), sample_of(a, b, cluster=[n // 3 for n in range(900)]), 0.05)
     assert verdict.method == "sign_flips_score"
@@ -229,7 +229,7 @@ def test_a_failed_gate_says_how_many_pairs_would_show_the_margin() -> None:
     assert decide(Gate("em", ">=", -0.5), differing, 0.05).needed is None, "it passed"
 
 
-def test_where_few_pairs_differ_a_failed_gate_names_as_many_as_the_exact_test_needs() -> None:
+def test_if_few_pairs_differ_a_failed_gate_names_the_number_that_the_exact_test_needs() -> None:
     sample = sample_of([1.0, 0.0] + [1.0] * 98, [0.0, 1.0] + [1.0] * 98)
     needed = decide(Gate("em", ">=", -0.02), sample, 0.05).needed
     assert needed is not None
@@ -241,7 +241,7 @@ def test_where_few_pairs_differ_a_failed_gate_names_as_many_as_the_exact_test_ne
 
 @pytest.mark.parametrize("graded", [False, True])
 @pytest.mark.parametrize(("margin", "size"), [(0.01, 10), (0.02, 3), (0.05, 5)])
-def test_so_many_unchanged_pairs_in_clusters_show_a_margin_and_a_cluster_less_does_not(
+def test_the_stated_number_of_unchanged_clusters_shows_a_margin_and_one_fewer_does_not(
     margin: float, size: int, graded: bool
 ) -> None:
     def gate(clusters: int) -> Verdict:
@@ -257,13 +257,13 @@ def test_so_many_unchanged_pairs_in_clusters_show_a_margin_and_a_cluster_less_do
     assert not gate(clusters - 1).passed
 
 
-def test_the_estimate_alone_does_not_pass_a_gate() -> None:
+def test_a_good_estimate_without_evidence_does_not_pass_a_gate() -> None:
     few = sample_of([1, 0, 1, 0, 1, 0], [1, 1, 1, 0, 0, 1])
     assert few.totals.mean > 0
     assert not decide(Gate("em", ">=", -0.01), few, 0.05).passed
 
 
-def test_clusters_count_as_such() -> None:
+def test_clusters_count_as_units() -> None:
     a, b = [0.0, 0.0, 1.0, 1.0] * 10, [0.0, 0.0, 1.0, 1.0] * 9 + [0.0, 0.0, 0.0, 0.0]
     by_item = decide(Gate("em", ">=", -0.12), sample_of(a, b), 0.05)
     by_passage = decide(Gate("em", ">=", -0.12), sample_of(a, b, cluster=[n // 4 for n in range(40)]), 0.05)
@@ -282,21 +282,21 @@ def test_without_pairs_or_with_too_few_clusters_nothing_passes() -> None:
 
 
 @pytest.mark.parametrize(("n", "passes"), [(14, False), (268, False), (298, False), (299, True)])
-def test_equal_scores_of_other_requests_pass_only_with_enough_pairs(n: int, passes: bool) -> None:
+def test_equal_scores_of_different_requests_pass_only_with_enough_pairs(n: int, passes: bool) -> None:
     """Without discordant pairs p is 0.99^n, which is at most 0.05 from 299 pairs on."""
     verdict = decide(Gate("em", ">=", -0.01), sample_of([1.0] * n, [1.0] * n), 0.05)
     assert verdict.passed is passes
     assert verdict.limit == pytest.approx(0.05 ** (1 / n) - 1, rel=1e-3)
 
 
-def test_equal_graded_scores_of_other_requests_pass_only_with_enough_pairs() -> None:
+def test_equal_continuous_scores_of_different_requests_pass_only_with_enough_pairs() -> None:
     few = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 9, [0.5] * 9, continuous=True), 0.05)
     many = decide(Gate("f1", ">=", -0.1), sample_of([0.5] * 90, [0.5] * 90, continuous=True), 0.05)
     assert (few.passed, many.passed) == (False, True)
     assert any(note.startswith("approximate") for note in many.notes)
 
 
-def test_equal_scores_of_the_same_requests_pass_every_margin_and_no_demand_for_better() -> None:
+def test_equal_scores_of_the_same_requests_pass_every_margin_and_no_gate_for_improvement() -> None:
     for sample in (sample_of([1.0, 0.0], [1.0, 0.0]), sample_of([0.5] * 3, [0.5] * 3, continuous=True)):
         for gate, passes in (
             (Gate("em", ">=", -0.001), True), (Gate("em", "<=", 0.001), True), (Gate("em", ">=", 0.0), True),
@@ -305,7 +305,7 @@ def test_equal_scores_of_the_same_requests_pass_every_margin_and_no_demand_for_b
             assert decide(gate, sample, 0.05, same_requests=True).passed is passes, gate
 
 
-def test_the_same_requests_with_other_answers_are_tested_like_any_others() -> None:
+def test_the_same_requests_with_different_answers_are_tested_normally() -> None:
     sample = sample_of([1, 0, 1, 0, 1, 0], [1, 1, 1, 0, 0, 1])
     gate = Gate("em", ">=", -0.01)
     assert decide(gate, sample, 0.05, same_requests=True) == decide(gate, sample, 0.05)
@@ -313,7 +313,7 @@ def test_the_same_requests_with_other_answers_are_tested_like_any_others() -> No
 
 @pytest.mark.parametrize("missing", ["exclude", "failure"])
 @pytest.mark.parametrize("lost", [(0, 399), (399, 0), (399, 399)])
-def test_the_same_requests_are_tested_like_any_others_where_answers_are_missing(
+def test_the_same_requests_with_missing_answers_are_tested_normally(
     missing: MissingRule, lost: tuple[int, int]
 ) -> None:
     gate, sides = Gate("em", ">=", -0.01), [[0.0] * (400 - n) + [math.nan] * n for n in lost]
@@ -327,7 +327,7 @@ def test_the_same_requests_are_tested_like_any_others_where_answers_are_missing(
     assert verdict.method == "exact_unconditional"
 
 
-def test_a_missing_replicate_is_a_missing_answer_and_an_item_outside_the_subset_is_none() -> None:
+def test_a_missing_replicate_is_a_missing_answer_and_an_item_outside_the_subset_is_not() -> None:
     table = replace(table_of([1.0, 0.0], [1.0, 0.0]), planned_samples={(0, 0.0): 2, (1, 0.0): 2})
     pairing = pair_scores(replace(table, n_samples=np.array([2, 2, 2, 1])), "em", 0.0, DEFAULT_CONTRAST)
     subset = pairing.sample("dataset", "one", np.array([True, False]))

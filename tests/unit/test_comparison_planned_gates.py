@@ -57,14 +57,14 @@ def test_a_gate_is_refused_for_fewer_items_than_its_test_needs_if_no_answer_chan
     assert f"cannot pass it, even if no answer changes: at least {needed} are needed, about" in str(few)
 
 
-def test_a_gate_from_above_needs_as_many(tmp_path: Path) -> None:
+def test_an_upper_gate_needs_as_many_items_as_a_lower_one(tmp_path: Path) -> None:
     assert (
         judged(tmp_path, "em <= 0.02", items(100)).fewest == judged(tmp_path, "em >= -0.02", items(100)).fewest == 149
     )
 
 
 @pytest.mark.parametrize("passages", [4, 6, 10, 20, 30])
-def test_in_passages_the_test_of_passages_says_what_is_needed(tmp_path: Path, passages: int) -> None:
+def test_for_clustered_items_the_cluster_test_determines_the_number_needed(tmp_path: Path, passages: int) -> None:
     planned = items(4 * passages, passages)
     cluster = np.arange(4 * passages) % passages
     shown = clustered_margin_test(np.zeros(4 * passages), cluster, -0.05, binary=True).p <= 0.05
@@ -72,7 +72,7 @@ def test_in_passages_the_test_of_passages_says_what_is_needed(tmp_path: Path, pa
 
 
 @pytest.mark.parametrize("bound", [0.0, 0.05, 0.3])
-def test_a_gain_is_refused_where_it_is_not_shown_even_if_every_answer_changes(tmp_path: Path, bound: float) -> None:
+def test_a_gate_for_a_gain_is_refused_if_no_outcome_could_show_it(tmp_path: Path, bound: float) -> None:
     needed = next(n for n in range(1, 50) if binary_margin_test(n, 0, n, bound).p <= 0.05)
     found = judged(tmp_path, f"em >= {bound}", items(needed - 1))
     assert (found.fewest, found.planned, found.can_pass) == (needed, None, False)
@@ -96,7 +96,7 @@ def test_replicates_and_scores_on_a_scale_are_decided_by_sign_flips(tmp_path: Pa
         assert clustered_margin_test(np.zeros(134), None, -0.02, binary=True).p > 0.05
 
 
-def test_so_many_items_pass_a_gate_about_as_often_as_was_said(tmp_path: Path) -> None:
+def test_the_planned_power_of_a_gate_matches_a_simulation(tmp_path: Path) -> None:
     found = judged(tmp_path, "em >= -0.1", items(100))
     assert found.planned is not None
     rng, n = np.random.default_rng(6), found.planned
@@ -107,7 +107,7 @@ def test_so_many_items_pass_a_gate_about_as_often_as_was_said(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("discordance", "power"), [(0.005, 0.686), (0.01, 0.518), (0.02, 0.378)])
-def test_where_few_answers_change_the_power_is_that_of_the_exact_test(
+def test_if_few_answers_change_the_power_is_that_of_the_exact_test(
     tmp_path: Path, discordance: float, power: float
 ) -> None:
     found = judged(tmp_path, "em >= -0.02", items(160), assumed=Assumed(discordance=discordance))
@@ -140,14 +140,14 @@ def judged_power(folder: Path, discordance: float) -> float:
     return found
 
 
-def test_a_temperature_at_which_answers_repeat_and_one_at_which_they_do_not_are_told_apart(tmp_path: Path) -> None:
+def test_temperatures_with_and_without_repeated_answers_are_distinguished(tmp_path: Path) -> None:
     config = configs.loaded(tmp_path, {"samples_per_item": 4, "temps": [0.0, 0.7]}).experiment
     found = planned_gates([parse_gate("em >= -0.05")], config, trials_of(config), items(200), Assumed())
     powers = [each.power for each in found]
     assert len(powers) == len(set(powers)) == 2
 
 
-def test_passages_cost_by_the_larger_correlation_that_is_assumed(tmp_path: Path) -> None:
+def test_power_with_passages_uses_the_larger_assumed_correlation(tmp_path: Path) -> None:
     alone, shared = judged(tmp_path, "em >= -0.02", items(400)), judged(tmp_path, "em >= -0.02", items(400, 100))
     assert alone.planned is not None
     assert shared.planned == pytest.approx(alone.planned * (1 + 3 * 0.2), rel=0.001)
@@ -163,7 +163,7 @@ def test_a_subset_has_its_own_items(tmp_path: Path) -> None:
         judged(tmp_path, "em@medium >= -0.1", planned, config)
 
 
-def test_what_no_scorer_gives_is_refused(tmp_path: Path) -> None:
+def test_a_metric_that_no_scorer_gives_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="bleu"):
         judged(tmp_path, "bleu >= -0.1", items(10))
     with pytest.raises(UsageError, match=r"the range of possible differences"):

@@ -34,7 +34,7 @@ def test_control_comes_first_and_the_treatments_follow_in_the_order_of_the_file(
     ]  # fmt: skip
 
 
-def test_the_arm_under_treatment_is_called_treatment(tmp_path: Path) -> None:
+def test_the_arm_given_as_treatment_is_named_treatment(tmp_path: Path) -> None:
     assert list(of_set(tmp_path, base()["prompt_sets"]["main"]).arms) == ["control", "treatment"]
 
 
@@ -67,11 +67,11 @@ def test_the_arm_under_treatment_is_called_treatment(tmp_path: Path) -> None:
         }}, "prompt_sets.main.treatments.a.task_instructions.open_book: closed.txt must hold"),
     ],
 )  # fmt: skip
-def test_what_is_no_set_of_arms_is_refused_by_key(tmp_path: Path, prompt_set: dict[str, Any], said: str) -> None:
+def test_an_invalid_set_of_arms_is_refused_by_key(tmp_path: Path, prompt_set: dict[str, Any], said: str) -> None:
     assert said in refused(tmp_path, prompt_set)
 
 
-def test_a_prompt_may_stand_inline_and_speak_of_variables(tmp_path: Path) -> None:
+def test_an_inline_prompt_can_mention_variables(tmp_path: Path) -> None:
     inline = of_set(
         tmp_path, {"control": {"text": "You are careful.\n"}, "treatments": {"text": {"text": "Say ${X}."}}}
     )
@@ -80,7 +80,7 @@ def test_a_prompt_may_stand_inline_and_speak_of_variables(tmp_path: Path) -> Non
     assert inline.arms["text"].prompt.text == "Say ${X}."
 
 
-def test_an_arm_may_name_a_model_and_templates_of_its_own(tmp_path: Path) -> None:
+def test_an_arm_can_have_its_own_model_and_templates(tmp_path: Path) -> None:
     own = {"open_book": {"text": "{context} {question}"}, "closed_book": "closed.txt"}
     arms = of_set(
         tmp_path,
@@ -103,7 +103,7 @@ def test_names_of_arms_to_run_are_checked_against_the_prompt_sets(tmp_path: Path
     )
 
 
-def test_an_order_of_arms_needs_three_that_one_prompt_set_has(tmp_path: Path) -> None:
+def test_an_order_of_arms_needs_three_arms_of_one_prompt_set(tmp_path: Path) -> None:
     arms = {"control": {"text": "A"}, "treatments": {"low": {"text": "B"}, "high": {"text": "C"}}}
     sets = {"prompt_sets": {"main": arms}}
     given = loaded(tmp_path, sets | {"stats": {"trend": ["control", "low", "high"]}}).experiment.stats
@@ -118,7 +118,7 @@ def test_an_order_of_arms_needs_three_that_one_prompt_set_has(tmp_path: Path) ->
         assert said in refused(tmp_path, arms, stats={"trend": order})
 
 
-def test_a_data_set_whose_name_leaves_no_room_for_the_code_of_an_arm_is_refused(tmp_path: Path) -> None:
+def test_a_data_set_name_too_long_for_the_code_of_an_arm_is_refused(tmp_path: Path) -> None:
     datasets = {"d" * 20: {"format": "custom", "path": "q.jsonl"}}
     assert of_set(tmp_path, SEVERAL, datasets=datasets)
     longer = {"d_e_" + "f" * 15: {"format": "custom", "path": "q.jsonl"}}  # 21 characters on the wire
@@ -129,7 +129,7 @@ def test_a_data_set_whose_name_leaves_no_room_for_the_code_of_an_arm_is_refused(
 # --- what is recorded ------------------------------------------------------------------------------------------------
 
 
-def test_a_pair_is_recorded_as_it_always_was(tmp_path: Path) -> None:
+def test_a_pair_of_arms_is_recorded_as_in_earlier_versions(tmp_path: Path) -> None:
     tree = tree_of(loaded(tmp_path))
     assert tree["conditions"] == ["control", "treatment"]
     assert list(tree["prompt_sets"]["main"]) == ["control", "treatment"]
@@ -137,7 +137,7 @@ def test_a_pair_is_recorded_as_it_always_was(tmp_path: Path) -> None:
     assert config_hash(tree) == config_hash(tree_of(loaded(tmp_path, {"conditions": ["control", "treatment"]})))
 
 
-def test_arms_read_back_from_what_is_recorded(tmp_path: Path) -> None:
+def test_recorded_arms_read_back_unchanged(tmp_path: Path) -> None:
     own = {"open_book": {"text": "{context} {question}"}, "closed_book": "closed.txt"}
     arms = {
         "a": {"text": "Inline ${X}."},
@@ -158,7 +158,7 @@ def test_arms_read_back_from_what_is_recorded(tmp_path: Path) -> None:
     assert tree_of(load_config(path, {})) == tree
 
 
-def test_a_path_from_the_environment_is_never_written_down_wherever_the_prompt_stands(tmp_path: Path) -> None:
+def test_a_prompt_path_from_the_environment_is_never_recorded(tmp_path: Path) -> None:
     (tmp_path / "sk-secret.txt").write_text("Good.\n")
     arms = {
         "prompt": {"prompt": "${FILE}.txt"},

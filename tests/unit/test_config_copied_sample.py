@@ -48,14 +48,14 @@ FILES = {digest("data/sample/open_book.json"), digest("data/sample/closed_book.j
         ("mine", "Does it help?", {"other"}, {"other"}, None),
     ],
 )
-def test_it_is_noticed_only_beside_prompts_or_questions_of_ones_own(
+def test_a_copied_sample_is_noticed_only_beside_the_users_own_prompts_or_questions(
     name: str, question: str, prompts: set[str], files: set[str], said: str | None
 ) -> None:
     found = copied_words(name, question, prompts, lambda: files)
     assert found == "" if said is None else found.startswith(said)
 
 
-def test_no_question_file_is_read_where_nothing_was_copied() -> None:
+def test_no_question_file_is_read_if_nothing_was_copied() -> None:
     def read() -> set[str]:
         raise AssertionError
 
@@ -79,7 +79,7 @@ def test_plan_run_and_reports_say_so_until_the_configuration_is_corrected(projec
     assert "sample" not in project.call("plan").out
 
 
-def test_plan_says_nothing_of_the_sample_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_plan_has_no_warning_for_the_sample_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     project = Project(tmp_path)
     assert "warning" not in project.call("plan", "--config", str(sample_config())).out

@@ -29,14 +29,14 @@ def draft(**changes: object) -> Draft:
 @example("- x")
 @example("a: b")
 @example("a #b")
-def test_any_text_is_read_back_as_it_was(text: str) -> None:
+def test_any_text_reads_back_unchanged(text: str) -> None:
     line = scalar(text)
     assert yaml.safe_load(f"key: {line}  # comment") == {"key": text}
     assert yaml.safe_load(f"key: {scalar({text: [text, 1, True, None]})}") == {"key": {text: [text, 1, True, None]}}
     assert len(line.splitlines()) == 1
 
 
-def test_keys_of_the_questions_that_are_given_decide_over_those_that_are_found_column_by_column() -> None:
+def test_given_question_keys_override_recognised_ones_column_by_column() -> None:
     given_keys = {"columns": {"answers": "Antwort"}, "encoding": "cp1252"}
     found = Fitting({"format": "custom", "columns": {"question": "Frage", "answers": "x"}})
     tree = yaml.safe_load(configuration_text(draft(dataset=given_keys), found))
@@ -47,14 +47,14 @@ def test_keys_of_the_questions_that_are_given_decide_over_those_that_are_found_c
 
 
 @given(TEXT, TEXT)
-def test_names_of_files_are_read_back_as_they_were(prompt: str, questions: str) -> None:
+def test_file_names_read_back_unchanged(prompt: str, questions: str) -> None:
     text = configuration_text(draft(prompts={"control": prompt, "treatment": "b.txt"}, questions=questions))
     tree = yaml.safe_load(text)
     assert tree["prompt_sets"]["main"]["control"] == prompt
     assert tree["datasets"]["questions"]["path"] == questions
 
 
-def test_it_says_what_was_found_in_at_most_25_lines_each_with_its_reason() -> None:
+def test_a_draft_says_what_was_found_in_at_most_25_lines_with_reasons() -> None:
     found = Fitting(
         {"format": "custom", "columns": {"question": "Q?", "answers": ["a 1", "a 2"]}, "encoding": "cp1252"},
         {"scorers": {"includes": {}, "em": {}}, "stats": {"primary": ["includes"]}, "stop": ["\nQ:"]},
@@ -75,11 +75,11 @@ def test_it_says_what_was_found_in_at_most_25_lines_each_with_its_reason() -> No
 @given(TEXT)
 @example("a\nb: c")
 @example("\x07")
-def test_no_name_of_the_file_itself_breaks_its_comments(shown: str) -> None:
+def test_a_file_name_cannot_break_the_comments_of_a_draft(shown: str) -> None:
     assert yaml.safe_load(configuration_text(draft(shown=shown))) == yaml.safe_load(configuration_text(draft()))
 
 
-def test_one_treatment_stands_alone_and_several_under_their_names() -> None:
+def test_one_treatment_is_written_directly_and_several_under_their_names() -> None:
     assert yaml.safe_load(configuration_text(draft()))["prompt_sets"]["main"] == {
         "control": "a.txt", "treatment": "b.txt",
     }  # fmt: skip
@@ -89,7 +89,7 @@ def test_one_treatment_stands_alone_and_several_under_their_names() -> None:
     }  # fmt: skip
 
 
-def test_a_model_is_its_id_or_has_a_file_or_a_provider() -> None:
+def test_a_model_is_written_as_its_id_or_with_a_file_or_provider() -> None:
     def models(model: DraftModel) -> object:
         return yaml.safe_load(configuration_text(draft(model=model)))["models"]
 

@@ -56,7 +56,7 @@ def test_the_yaml_reads_back_with_any_yaml_reader(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text", ["Say ${HOME} and ${X}.", "a: b\n- c\n", "  indented\n\n\nlines ", "%s {x} 'q' \"d\" \\n", "é \u2028"]
 )
-def test_a_prompt_text_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
+def test_a_prompt_text_reads_back_unchanged(tmp_path: Path, text: str) -> None:
     tree = tree_of(loaded(tmp_path, prompts={"treatment.txt": text}))
     assert tree["prompt_sets"]["main"]["treatment"]["text"] == text.rstrip("\n")
     assert read_back(tmp_path / "run", tree) == tree
@@ -96,12 +96,12 @@ def test_a_prompt_whose_path_comes_from_the_environment_keeps_its_text(tmp_path:
     assert config_hash(after) != config_hash(before)
 
 
-def test_a_placeholder_that_a_flag_replaced_is_gone(tmp_path: Path) -> None:
+def test_a_placeholder_replaced_by_a_flag_is_not_recorded(tmp_path: Path) -> None:
     config = loaded(tmp_path, {"seed": "${UNSET}"}, overrides={("seed",): 3})
     assert tree_of(config)["seed"] == 3
 
 
-def test_a_placeholder_of_what_no_trial_uses_is_left_out_with_it(tmp_path: Path) -> None:
+def test_placeholders_of_unused_entries_are_left_out(tmp_path: Path) -> None:
     changes = {
         "models": {"m1": {"id": "x"}, "m2": {"id": "${WORD}"}},
         "prompt_sets": base()["prompt_sets"] | {"other": {"control": "${P}", "treatment": "${P}"}},
@@ -113,7 +113,7 @@ def test_a_placeholder_of_what_no_trial_uses_is_left_out_with_it(tmp_path: Path)
     assert read_back(tmp_path / "run", tree) == tree
 
 
-def test_a_sweep_beside_explicit_trials_may_name_what_no_trial_uses(tmp_path: Path) -> None:
+def test_a_sweep_beside_explicit_trials_can_name_unused_entries(tmp_path: Path) -> None:
     changes = {
         "models": {"m1": {"id": "x"}, "m2": {"id": "y"}},
         "sweep": {"models": ["m2"]},
@@ -124,7 +124,7 @@ def test_a_sweep_beside_explicit_trials_may_name_what_no_trial_uses(tmp_path: Pa
     assert read_back(tmp_path / "run", tree) == tree
 
 
-def test_a_key_that_came_later_changes_no_hash_while_it_has_its_default(tmp_path: Path) -> None:
+def test_a_newer_key_with_its_default_does_not_change_the_hash(tmp_path: Path) -> None:
     before, after = tree_of(loaded(tmp_path)), tree_of(loaded(tmp_path, {"stats": {"missing": "exclude"}}))
     assert "missing" not in before["stats"]
     assert config_hash(before) == config_hash(after)
@@ -207,14 +207,14 @@ def test_the_same_configuration_in_another_folder_has_the_same_hash(tmp_path: Pa
     assert config_hash(tree_of(loaded(tmp_path / "a"))) == config_hash(tree_of(loaded(tmp_path / "b")))
 
 
-def test_canonical_json_is_one_text_for_equal_values() -> None:
+def test_equal_values_have_the_same_canonical_json() -> None:
     assert (
         canonical_json({"b": [1.0, None, "é"], "a": {"d": 1, "c": 2}})
         == '{"a":{"c":2,"d":1},"b":[1.0,null,"é"]}'.encode()
     )
 
 
-def test_a_difference_tells_null_from_not_there_and_1_from_1_0() -> None:
+def test_a_difference_distinguishes_null_from_missing_and_1_from_1_0() -> None:
     assert list(difference({"a": None}, {})) == ["a: null -> missing"]
     assert list(difference({}, {"a": {"b": None}})) == ['a: missing -> {"b": null}']
     assert list(difference({"a": {"n": 1}}, {"a": {"n": 1.0}})) == ["a.n: 1 -> 1.0"]
@@ -237,14 +237,14 @@ def test_a_difference_at_the_end_of_a_long_text_is_shown_too() -> None:
     assert line.endswith("x And be brief.")
 
 
-def test_a_difference_cuts_long_lists_short_and_names_a_digest_that_stands_alone() -> None:
+def test_a_difference_shortens_long_lists_and_names_a_lone_digest() -> None:
     (line,) = difference({"stop": ["x" * 500]}, {"stop": []})
     assert len(line) < 120
     assert line.endswith("... -> []")
     assert list(difference({"sha256": "1"}, {"sha256": "2"})) == ['sha256: "1" -> "2"']
 
 
-def test_where_runs_are_kept_is_no_part_of_the_experiment(tmp_path: Path) -> None:
+def test_the_folder_of_the_runs_is_not_part_of_the_hash(tmp_path: Path) -> None:
     plain = tree_of(loaded(tmp_path))
     moved = tree_of(loaded(tmp_path, {"paths": {"experiments_dir": "${HERE}", "cache_dir": "/c"}}, {"HERE": "x"}))
     assert moved == plain

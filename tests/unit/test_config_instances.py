@@ -30,7 +30,7 @@ def recorded(folder: Path, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 class TestWhatANameComesTo:
-    def test_an_entry_has_what_its_preset_says_unless_it_says_otherwise(self, tmp_path: Path) -> None:
+    def test_an_entry_has_the_values_of_its_preset_unless_it_overrides_them(self, tmp_path: Path) -> None:
         found = instance(tmp_path, AZURE | {"key": "MY_AZURE_KEY", "max_rows": 7, "max_jobs": 2, "timeout_s": 5})
         assert found == Instance(
             name="mine",
@@ -60,25 +60,25 @@ class TestWhatANameComesTo:
     def test_type_and_mode_choose_the_adapter(self, tmp_path: Path, entry: dict[str, Any], adapter: str) -> None:
         assert instance(tmp_path, entry).adapter == adapter
 
-    def test_what_only_an_adapter_understands_stands_among_its_options(self, tmp_path: Path) -> None:
+    def test_keys_that_only_an_adapter_understands_become_its_options(self, tmp_path: Path) -> None:
         assert (
             instance(tmp_path, {"type": "anthropic", "api_version": "2023-06-01"}).option("api_version") == "2023-06-01"
         )
         assert instance(tmp_path, {"type": "batch_file", "folder": "out"}).option("folder") == "out"
 
-    def test_a_well_known_key_goes_to_the_hosts_of_its_own_vendor_alone(self, tmp_path: Path) -> None:
+    def test_a_well_known_key_is_sent_only_to_hosts_of_its_vendor(self, tmp_path: Path) -> None:
         stolen = instance(tmp_path, {"type": "groq", "key": "OPENAI_API_KEY"})
         assert stolen.hosts == ("api.openai.com",)
         assert instance(tmp_path, {"type": "groq", "key": "SECOND_GROQ"}).hosts == ("api.groq.com",)
 
-    def test_a_header_in_which_the_key_would_go_takes_its_place(self, tmp_path: Path) -> None:
+    def test_a_configured_key_header_replaces_the_key(self, tmp_path: Path) -> None:
         entry = {"type": "openai", "headers": {"authorization": "Bearer ${T}"}}
         assert instance(tmp_path, entry, {"T": "abc"}).key == ""
         assert instance(tmp_path, entry | {"key": "K"}, {"T": "abc"}).key == "K"
         assert instance(tmp_path, {"type": "anthropic", "headers": {"X-API-Key": "${T}"}}, {"T": "abc"}).key == ""
 
     @pytest.mark.parametrize("name", PRESETS)
-    def test_each_preset_is_an_instance_by_itself(self, name: str) -> None:
+    def test_each_preset_is_a_complete_instance(self, name: str) -> None:
         found, preset = preset_instance(name), PRESETS[name]
         assert found.name == name
         assert found.adapter == (preset.batch or preset.live)
@@ -89,7 +89,7 @@ class TestWhatANameComesTo:
             preset.hosts,
         )
 
-    def test_names_of_the_configuration_come_before_presets_of_the_same_name(self, tmp_path: Path) -> None:
+    def test_entries_of_the_configuration_override_presets_of_the_same_name(self, tmp_path: Path) -> None:
         config = loaded(tmp_path, {"providers": {"openai": AZURE}}).experiment
         assert known_instances(config.providers)["openai"] == "azure"
         assert instance_of(config.providers, "openai").label == "Azure OpenAI"
@@ -118,7 +118,7 @@ class TestWhatIsRecorded:
             {},
         ],
     )
-    def test_how_a_server_is_reached_and_what_is_said_anyway_changes_no_hash(
+    def test_connection_settings_and_explicit_defaults_do_not_change_the_hash(
         self, tmp_path: Path, entry: dict[str, Any]
     ) -> None:
         plain = recorded(tmp_path, {"provider": "openai"})
@@ -139,7 +139,7 @@ class TestWhatIsRecorded:
             {"max_bytes": 10_000},
         ],
     )
-    def test_who_is_asked_and_how_jobs_are_cut_changes_the_hash(self, tmp_path: Path, entry: dict[str, Any]) -> None:
+    def test_another_address_or_another_job_limit_changes_the_hash(self, tmp_path: Path, entry: dict[str, Any]) -> None:
         named = recorded(tmp_path, {"provider": "mine", "providers": {"mine": {"type": "openai"}}})
         again = recorded(tmp_path, {"provider": "mine", "providers": {"mine": {"type": "openai"} | entry}})
         assert config_hash(again) != config_hash(named)
@@ -148,7 +148,7 @@ class TestWhatIsRecorded:
     def test_a_server_that_no_model_uses_is_left_out(self, tmp_path: Path) -> None:
         assert recorded(tmp_path, {"providers": {"mine": AZURE}}) == recorded(tmp_path, {})
 
-    def test_a_secret_stays_as_it_is_written_and_may_change(self, tmp_path: Path) -> None:
+    def test_a_secret_placeholder_is_kept_unresolved_and_its_value_can_change(self, tmp_path: Path) -> None:
         entry = {"type": "vllm", "headers": {"Authorization": "Bearer ${T}"}, "proxy": "http://u:${P}@p.example:1"}
         changes = {"provider": "mine", "providers": {"mine": entry}}
         one, two = (loaded(tmp_path, changes, {"T": f"token{n}", "P": f"word{n}"}) for n in (1, 2))
@@ -157,13 +157,13 @@ class TestWhatIsRecorded:
         assert tree_of(one.with_values()) == tree_of(two.with_values()), "a new token is no drift"
         assert "token1" not in to_yaml(tree_of(one.with_values())).decode()
 
-    def test_an_address_from_the_environment_stays_as_it_is_written_and_may_not_change(self, tmp_path: Path) -> None:
+    def test_an_address_placeholder_is_kept_unresolved_and_its_value_cannot_change(self, tmp_path: Path) -> None:
         changes = {"provider": "mine", "providers": {"mine": {"type": "vllm", "base_url": "http://${H}/v1"}}}
         one, two = (loaded(tmp_path, changes, {"H": f"host{n}.example"}) for n in (1, 2))
         assert tree_of(one)["providers"]["mine"]["base_url"] == "http://${H}/v1"
         assert tree_of(one.with_values()) != tree_of(two.with_values())
 
-    def test_it_reads_back_to_the_same_values(self, tmp_path: Path) -> None:
+    def test_recorded_servers_read_back_to_the_same_values(self, tmp_path: Path) -> None:
         entry = AZURE | {"headers": {"X-A": "${A}"}, "max_bytes": 9}
         tree = tree_of(loaded(tmp_path, {"provider": "mine", "providers": {"mine": entry}}, {"A": "1"}))
         (tmp_path / "run").mkdir()
@@ -183,7 +183,7 @@ class TestOptionsOfAModel:
         "extra_body": {},
     }
 
-    def test_the_defaults_change_neither_hash_nor_what_is_asked(self, tmp_path: Path) -> None:
+    def test_default_options_change_neither_the_hash_nor_the_request(self, tmp_path: Path) -> None:
         spelled = loaded(tmp_path, {"models": {"m1": {"id": "vendor/model-1", **self.DEFAULTS}}})
         plain = loaded(tmp_path)
         assert tree_of(spelled) == tree_of(plain)
@@ -204,7 +204,7 @@ class TestOptionsOfAModel:
             ({"extra_body": {"b": 1, "a": [True]}}, {"extra_body": '{"a":[true],"b":1}'}),
         ],
     )
-    def test_each_other_value_is_part_of_what_is_asked(
+    def test_each_option_with_another_value_is_part_of_the_request(
         self, tmp_path: Path, given: dict[str, Any], known: dict[str, Any]
     ) -> None:
         config = loaded(tmp_path, {"models": {"m1": {"id": "vendor/model-1", **given}}})

@@ -193,7 +193,7 @@ def test_the_line_is_that_of_the_entry_and_not_of_its_section(tmp_path: Path) ->
     assert message.startswith(f"FILE:{line_of(tmp_path, '- zz')}: ")
 
 
-def test_every_problem_is_said_in_one_go(tmp_path: Path) -> None:
+def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     message = complaint(tmp_path, base() | {"seed": "x", "limt": 1, "temps": ["a", "b"]})
     assert [line.split(": ")[1] for line in message.splitlines()] == ["seed", "temps.0", "temps.1", "limt"]
 
@@ -250,7 +250,7 @@ def test_every_problem_is_said_in_one_go(tmp_path: Path) -> None:
         ("just words\n", "FILE: expected keys and values at the top level, found a str"),
     ],
 )
-def test_text_that_is_no_mapping_in_yaml_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+def test_yaml_that_is_not_a_mapping_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     assert complaint(tmp_path, text).startswith(said)
 
 
@@ -263,23 +263,23 @@ def test_text_that_is_no_mapping_in_yaml_is_refused_with_its_line(tmp_path: Path
         ('models:\n  1: {id: x}\n  "1": {id: y}\n', "FILE:3: models.1: this key is given twice"),
     ],
 )
-def test_a_key_that_stands_twice_is_refused_rather_than_silently_dropped(tmp_path: Path, text: str, said: str) -> None:
+def test_a_duplicate_key_is_refused_rather_than_silently_dropped(tmp_path: Path, text: str, said: str) -> None:
     assert complaint(tmp_path, text) == said
 
 
-def test_two_spellings_of_a_temperature_are_not_silently_one_key(tmp_path: Path) -> None:
+def test_two_spellings_of_the_same_temperature_are_refused(tmp_path: Path) -> None:
     text = write(tmp_path, base()).read_text() + "samples_per_item: {0.7: 1, 0.70: 5}\n"
     assert "'0.7' and '0.70' are the same temperature" in complaint(tmp_path, text)
 
 
-def test_keys_are_the_text_that_stands_in_the_file(tmp_path: Path) -> None:
+def test_keys_are_the_text_as_written_in_the_file(tmp_path: Path) -> None:
     text = write(tmp_path, base() | {"models": None}).read_text()
     text = text.replace("models: null", "models: {no: {id: a}, 007: {id: b}, 1e3: {id: c}, 2026-01-01: {id: d}}")
     config = load_config(write(tmp_path, text), {})
     assert list(config.experiment.models) == ["no", "007", "1e3", "2026-01-01"]
 
 
-def test_a_date_is_text_and_an_impossible_one_too(tmp_path: Path) -> None:
+def test_a_date_is_read_as_text_even_if_impossible(tmp_path: Path) -> None:
     text = write(tmp_path, base()).read_text() + "name: 2026-02-30\nquestion: 2026-01-01\n"
     experiment = load_config(write(tmp_path, text), {}).experiment
     assert (experiment.name, experiment.question) == ("2026-02-30", "2026-01-01")
@@ -299,7 +299,7 @@ def test_a_minus_zero_temperature_is_zero(tmp_path: Path) -> None:
 # --- files --------------------------------------------------------------------------------------------------------
 
 
-def test_a_configuration_that_is_not_there_says_what_to_give(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_reported_with_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="configuration file not found") as caught:
         load_config(tmp_path / "none.yaml", {})
     assert caught.value.hint is not None
@@ -346,7 +346,7 @@ def test_a_task_instruction_must_have_exactly_its_placeholders(tmp_path: Path, n
     assert said in caught.value.message
 
 
-def test_a_prompt_is_its_text_less_the_newlines_at_its_end(tmp_path: Path) -> None:
+def test_a_prompt_is_its_text_without_trailing_newlines(tmp_path: Path) -> None:
     config = loaded(tmp_path, prompts={"control.txt": "\ufeff One\r\nTwo é \n\n"})
     prompt = config.experiment.prompt_sets["main"].control.prompt
     assert prompt.text == " One\nTwo é "
@@ -397,7 +397,7 @@ def test_a_wrong_flag_is_checked_like_the_file(tmp_path: Path) -> None:
         load_config(path, {}, {("sweep", "models"): ["m9"]})
 
 
-def test_a_variable_is_resolved_for_use_and_remembered_as_it_stood(tmp_path: Path) -> None:
+def test_a_variable_is_resolved_for_use_and_recorded_unresolved(tmp_path: Path) -> None:
     changes = {"models": {"m1": {"id": "${ORG}/model-${SIZE}"}}, "seed": "${SEED}"}
     config = loaded(tmp_path, changes, {"ORG": "acme", "SIZE": "7b", "SEED": "42"})
     assert config.experiment.models["m1"].id == "acme/model-7b"
@@ -445,7 +445,7 @@ def test_an_error_shows_the_placeholder_and_never_the_value(tmp_path: Path, chan
     assert "${KEY}" in message
 
 
-def test_prompt_texts_may_speak_of_variables(tmp_path: Path) -> None:
+def test_prompt_texts_can_mention_variables(tmp_path: Path) -> None:
     config = loaded(tmp_path, prompts={"control.txt": "Write ${NAME} as it is."})
     assert config.experiment.prompt_sets["main"].control.prompt.text == "Write ${NAME} as it is."
 
@@ -482,7 +482,7 @@ TEMPLATE = {"open_book": "open.txt", "closed_book": {"text": "SAID {question}"}}
         ({"scorers": {"mine": {"type": "python", "file": "mine.py", "text": "SAID"}}}, "scorers.mine.text"),
     ],
 )  # fmt: skip
-def test_a_text_in_the_configuration_stays_as_it_is_and_holds_what_a_request_can_hold(
+def test_an_inline_text_is_kept_unchanged_and_must_fit_into_a_request(
     tmp_path: Path, changes: dict[str, Any], key: str
 ) -> None:
     def saying(text: str) -> dict[str, Any]:

@@ -44,7 +44,7 @@ SET = {"control": "control.txt", "treatment": "treatment.txt"}
          "prompt_sets.main.control.system", "'text'"),
     ],
 )  # fmt: skip
-def test_another_tools_word_or_a_key_of_another_section_names_the_key_that_was_meant(
+def test_a_key_of_another_tool_or_section_is_answered_with_the_intended_key(
     tmp_path: Path, changes: dict[str, Any], key: str, meant: str
 ) -> None:
     assert f"{key}: unknown key; did you mean {meant}?" in complaint(tmp_path, base() | changes)
@@ -60,7 +60,7 @@ def test_every_suggested_key_exists() -> None:
         assert not words.keys() & known, name
 
 
-def test_the_examples_are_a_configuration_that_loads(tmp_path: Path) -> None:
+def test_the_suggested_examples_form_a_configuration_that_loads(tmp_path: Path) -> None:
     text = "\n".join(near_keys._EXAMPLES.values())
     assert load_config(write(tmp_path, text), {}).experiment.models["small"].id == "smollm2-135m-instruct"
 
@@ -90,7 +90,7 @@ def test_a_missing_section_shows_how_it_is_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["Be brief.", "You are careful.\nSay what you know.", "word " * 200])
-def test_a_prompt_given_where_its_path_is_expected_is_told_apart_from_a_missing_file(tmp_path: Path, text: str) -> None:
+def test_a_prompt_text_given_as_a_path_is_distinguished_from_a_missing_file(tmp_path: Path, text: str) -> None:
     said = complaint(tmp_path, base() | {"prompt_sets": {"main": SET | {"control": text}}})
     assert "prompt_sets.main.control: there is no file" in said
     assert "if this is the text itself, write {text: ...}" in said
@@ -98,7 +98,7 @@ def test_a_prompt_given_where_its_path_is_expected_is_told_apart_from_a_missing_
 
 
 @pytest.mark.parametrize("path", [r"C:\prompts\control.txt", r"prompts\control.txt", "c:/prompts/control.txt"])
-def test_a_path_of_windows_is_named_as_such(tmp_path: Path, path: str) -> None:
+def test_a_windows_path_is_named_as_such(tmp_path: Path, path: str) -> None:
     said = complaint(tmp_path, base() | {"prompt_sets": {"main": SET | {"control": path}}})
     assert "write / between folders, and a path relative to the folder of this file" in said
 
@@ -108,7 +108,7 @@ def test_a_backslash_in_double_quotes_says_how_to_write_a_path(tmp_path: Path) -
     assert "write a path with / between folders, or in single quotes" in complaint(tmp_path, text)
 
 
-def test_every_prompt_that_cannot_be_read_is_named_at_once(tmp_path: Path) -> None:
+def test_all_unreadable_prompts_are_named_together(tmp_path: Path) -> None:
     config = base() | {"prompt_sets": {"main": {"control": "a.txt", "treatment": "b.txt"}}}
     said = complaint(tmp_path, config | {"task_instructions": {"closed_book": "c.txt"}}).splitlines()
     assert [line.split(": ")[1] for line in said] == [
@@ -119,7 +119,7 @@ def test_every_prompt_that_cannot_be_read_is_named_at_once(tmp_path: Path) -> No
     assert write(tmp_path, config).exists()
 
 
-def test_a_missing_configuration_names_files_that_are_called_nearly_the_same(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_reported_with_similarly_named_files(tmp_path: Path) -> None:
     (tmp_path / "eval_config.yaml").write_text("")
     with pytest.raises(ConfigError, match=r"did you mean 'eval_config\.yaml'\?"):
         read_named(tmp_path / "eval_confg.yaml", "configuration")
@@ -128,7 +128,7 @@ def test_a_missing_configuration_names_files_that_are_called_nearly_the_same(tmp
     assert caught.value.hint
 
 
-def test_a_folder_in_the_place_of_a_configuration_says_what_it_holds(tmp_path: Path) -> None:
+def test_a_folder_given_as_a_configuration_is_reported_with_its_content(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="it is a folder, which holds no file") as caught:
         read_named(tmp_path, "configuration")
     assert caught.value.hint == "name the file"

@@ -197,9 +197,7 @@ def test_a_key_that_is_pasted_into_an_entry_is_refused_with_file_line_and_key_an
 
 
 @pytest.mark.parametrize("variable", ["MINE", "MY_CREDENTIAL"])
-def test_a_variable_in_the_place_of_a_variable_s_name_is_refused_without_its_value(
-    tmp_path: Path, variable: str
-) -> None:
+def test_a_placeholder_given_as_a_variable_name_is_refused_without_its_value(tmp_path: Path, variable: str) -> None:
     found = refused(tmp_path, {"type": "openai", "key": f"${{{variable}}}"}, {variable: "onlyletters"})
     assert "providers.mine.key: " in found
     assert "onlyletters" not in found
@@ -215,7 +213,7 @@ def test_a_header_of_plain_words_dates_versions_and_accounts_may_be_written_out(
     assert loaded(tmp_path, {"providers": {"mine": entry}}).experiment.providers["mine"].headers == {"X-Who": value}
 
 
-def test_every_wrong_entry_is_named_at_once(tmp_path: Path) -> None:
+def test_all_wrong_entries_are_named_together(tmp_path: Path) -> None:
     providers = {"one": {"type": "azure"}, "two": {"type": "vllm", "mode": "batch"}}
     found = complaint(tmp_path, base() | {"providers": providers})
     assert "providers.one: azure needs" in found
@@ -262,14 +260,14 @@ def test_a_secret_of_the_environment_is_refused_wherever_it_could_be_sent(
         {"type": "vllm", "proxy": "http://u:${OPENAI_API_KEY}@p.example:1"},
     ],
 )
-def test_the_key_of_a_vendor_is_no_header_of_another(tmp_path: Path, entry: dict[str, Any]) -> None:
+def test_the_key_of_a_vendor_is_refused_as_a_header_of_another(tmp_path: Path, entry: dict[str, Any]) -> None:
     found = refused(tmp_path, entry, {"OPENAI_API_KEY": SECRET})
     assert "OPENAI_API_KEY is the key of OpenAI, and must not be sent to another vendor" in found
     own = {"type": "openai", "headers": {"Authorization": "Bearer ${OPENAI_API_KEY}"}}
     assert loaded(tmp_path, {"providers": {"mine": own}}, {"OPENAI_API_KEY": SECRET})
 
 
-def test_a_variable_that_is_named_like_no_secret_may_stand_anywhere(tmp_path: Path) -> None:
+def test_a_variable_not_named_like_a_secret_is_allowed_anywhere(tmp_path: Path) -> None:
     changes = {"models": {"m1": "${TOKENIZER}"}, "stop": ["${AUTHOR}"]}
     assert loaded(tmp_path, changes, {"TOKENIZER": "a", "AUTHOR": "b"}).experiment.models["m1"].id == "a"
 
@@ -293,7 +291,7 @@ def test_a_secret_header_is_taken_from_the_environment(tmp_path: Path) -> None:
     assert secret_values(config.experiment.providers, config.placeholders, {"MINE": SECRET}) == {SECRET}
 
 
-def test_the_secrets_of_a_configuration_are_its_keys_and_what_stands_in_headers_and_proxies(tmp_path: Path) -> None:
+def test_the_secrets_of_a_configuration_are_its_keys_and_the_values_in_headers_and_proxies(tmp_path: Path) -> None:
     entry = {
         "type": "vllm",
         "key": "MY_OWN",
@@ -306,7 +304,7 @@ def test_the_secrets_of_a_configuration_are_its_keys_and_what_stands_in_headers_
     assert secret_values(config.experiment.providers, config.placeholders, env) == {"one", "two", "three"}
 
 
-def test_a_file_of_certificates_is_looked_for_beside_the_configuration(tmp_path: Path) -> None:
+def test_a_certificate_file_is_searched_for_beside_the_configuration(tmp_path: Path) -> None:
     entry = {"type": "vllm", "ca_file": "tls/ours.pem"}
     config = loaded(tmp_path, {"providers": {"mine": entry, "other": {"type": "groq"}}}).experiment
     assert config.providers["mine"].ca_file == str(tmp_path / "tls/ours.pem")
@@ -322,10 +320,10 @@ def test_the_table_of_keys_names_keys_that_exist_and_each_key_belongs_to_an_adap
 @pytest.mark.parametrize(
     "name", ["Authorization", "Proxy-Authorization", "api-key", "X-Session-Id", "Set-Cookie", "X-Amz-Signature"]
 )
-def test_a_header_of_such_a_name_is_secret(name: str) -> None:
+def test_a_header_named_like_a_secret_is_secret(name: str) -> None:
     assert is_secret_name(name)
 
 
 @pytest.mark.parametrize("name", ["HTTP-Referer", "X-Title", "OpenAI-Organization", "anthropic-beta"])
-def test_a_header_that_tells_who_asks_is_not(name: str) -> None:
+def test_a_header_that_identifies_the_user_is_not_secret(name: str) -> None:
     assert not is_secret_name(name)

@@ -24,7 +24,7 @@ def problems(scorers: dict[str, Any]) -> list[str | None]:
     return [name_problem(name, entry) for name, entry in entries(scorers).items()]
 
 
-def test_a_type_is_a_name_and_makes_a_column_of_that_name() -> None:
+def test_a_scorer_type_used_as_a_name_makes_a_column_of_that_name() -> None:
     made = entries({"exact_match": None, "token_f1": {}, "em": None})
     assert {name: (entry.type, entry.kind) for name, entry in made.items()} == {
         "exact_match": ("exact_match", "exact_match"),
@@ -57,7 +57,7 @@ def test_a_name_that_means_another_type_is_refused(scorers: dict[str, Any], prob
     assert (found or "").startswith(problem)
 
 
-def test_other_keys_find_a_scorer_by_its_type_whatever_it_is_called(project: Project) -> None:
+def test_other_keys_can_refer_to_a_scorer_by_its_type(project: Project) -> None:
     project.write_config(
         {
             "scorers": {"strict": {"type": "exact_match"}, "token_f1": None},
@@ -72,7 +72,7 @@ def test_other_keys_find_a_scorer_by_its_type_whatever_it_is_called(project: Pro
     assert config.costs.criterion.scorer == "strict"
 
 
-def test_a_type_that_several_scorers_have_names_none_of_them(project: Project) -> None:
+def test_a_type_shared_by_several_scorers_is_not_a_reference(project: Project) -> None:
     scorers = {"one": {"type": "em"}, "two": {"type": "exact_match"}}
     for changes, key in (
         ({"stats": {"primary": ["em"]}}, "stats.primary.0"),
@@ -108,7 +108,7 @@ def test_settings_that_are_wrong_are_named_with_their_line_before_anything_is_as
         assert f"(docs/{page}.md#{entry['type']})" in str(caught.value)
 
 
-def test_without_a_primary_endpoint_it_is_that_of_the_default_pack_or_the_first_of_the_list(project: Project) -> None:
+def test_the_default_primary_endpoint_is_that_of_the_default_pack_or_the_first_listed_scorer(project: Project) -> None:
     for scorers, primary in (
         ({"f1": None, "em": None}, "em"),
         ({"f1": None, "strict": {"type": "em"}}, "f1"),

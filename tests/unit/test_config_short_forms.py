@@ -50,7 +50,7 @@ class TestServersInFrontOfModels:
         assert self.named(tmp_path, text, providers=servers) == (provider, id_)
         assert self.named(tmp_path, {"id": text}, providers=servers) == (provider, id_)
 
-    def test_it_has_the_hash_of_the_long_form(self, tmp_path: Path) -> None:
+    def test_a_short_form_has_the_hash_of_its_long_form(self, tmp_path: Path) -> None:
         short = loaded(tmp_path, {"models": {"m1": "openai/gpt-4o-mini"}})
         long = loaded(tmp_path, {"models": {"m1": {"id": "gpt-4o-mini", "provider": "openai"}}})
         assert config_hash(tree_of(short)) == config_hash(tree_of(long))
@@ -60,7 +60,7 @@ class TestServersInFrontOfModels:
         assert self.named(tmp_path, {"id": "openai/gpt-oss-20b", "path": "x.gguf"}) == (None, "openai/gpt-oss-20b")
 
     @pytest.mark.parametrize("provider", ["openrouter", "groq", "mine"])
-    def test_where_the_common_provider_has_ids_with_slashes_a_text_is_such_an_id(
+    def test_if_the_common_provider_has_ids_with_slashes_a_text_is_such_an_id(
         self, tmp_path: Path, provider: str
     ) -> None:
         servers = {"mine": {"type": "vllm"}}
@@ -68,12 +68,10 @@ class TestServersInFrontOfModels:
         assert found == (None, "openai/gpt-oss-20b")
 
     @pytest.mark.parametrize("provider", ["embedded", "fireworks", "openai"])
-    def test_another_common_provider_does_not_keep_a_model_from_having_its_own(
-        self, tmp_path: Path, provider: str
-    ) -> None:
+    def test_a_model_can_have_its_own_provider_beside_the_common_one(self, tmp_path: Path, provider: str) -> None:
         assert self.named(tmp_path, "anthropic/claude-x", provider=provider) == ("anthropic", "claude-x")
 
-    def test_what_a_variable_holds_is_never_split(self, tmp_path: Path) -> None:
+    def test_the_value_of_a_variable_is_never_split(self, tmp_path: Path) -> None:
         env = {"MODEL": "openai/gpt-4o-mini", "ID": "gpt-4o-mini"}
         models = loaded(tmp_path, {"models": {"m1": "${MODEL}", "m2": "openai/${ID}"}}, env)
         found = models.experiment.models
@@ -87,13 +85,13 @@ def test_a_dataset_given_as_a_text_is_its_path(tmp_path: Path) -> None:
     assert (dataset.path, dataset.format, dataset.columns) == ("questions.csv", None, None)
 
 
-def test_a_format_that_is_not_known_is_never_guessed(tmp_path: Path) -> None:
+def test_an_unknown_format_is_never_guessed(tmp_path: Path) -> None:
     dataset = loaded(tmp_path, {"datasets": {"mine": "questions.csv"}}).experiment.datasets["mine"]
     with pytest.raises(ConfigError, match=r"the format of questions\.csv is not known"):
         _ = dataset.known_format
 
 
-def test_variables_in_short_forms_stay_as_they_are_written(tmp_path: Path) -> None:
+def test_variables_in_short_forms_are_recorded_unresolved(tmp_path: Path) -> None:
     changes = {"models": {"m1": "${MODEL}"}, "datasets": {"mine": "${FILE}"}}
     config = loaded(tmp_path, changes, {"MODEL": "vendor/secret", "FILE": "/private/q.csv"})
     tree = tree_of(config)
@@ -122,19 +120,19 @@ def test_keys_of_question_files_change_no_digest_while_they_are_not_given(tmp_pa
     assert tree["datasets"]["questions"] == {"format": "custom", "path": "questions.jsonl", "hub": None, "size": None}
 
 
-def test_columns_encoding_and_separator_are_on_record_where_they_are_given(tmp_path: Path) -> None:
+def test_given_columns_encoding_and_separator_are_recorded(tmp_path: Path) -> None:
     mine = {"path": "q.csv", "columns": {"question": "q"}, "encoding": "cp1252", "separator": ";"}
     recorded = tree_of(loaded(tmp_path, {"datasets": {"mine": mine}}))["datasets"]["mine"]
     assert recorded == {**mine, "format": None, "hub": None, "size": None}
 
 
 @pytest.mark.parametrize("name", ["utf-9", "hex", "undefined", ""])
-def test_an_encoding_that_no_text_has_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_codec_that_is_not_a_text_encoding_is_refused(tmp_path: Path, name: str) -> None:
     problem = complaint(tmp_path, base() | {"datasets": {"mine": {"path": "q.csv", "encoding": name}}})
     assert f"datasets.mine.encoding: unknown encoding {name!r}; for example utf-8" in problem
 
 
-def test_an_unknown_column_role_names_the_near_one(tmp_path: Path) -> None:
+def test_an_unknown_column_role_is_answered_with_the_nearest(tmp_path: Path) -> None:
     problem = complaint(tmp_path, base() | {"datasets": {"mine": {"path": "q.csv", "columns": {"answer": "a"}}}})
     assert "datasets.mine.columns.answer: unknown key; did you mean 'answers'?" in problem
 

@@ -67,18 +67,18 @@ def test_a_value_of_the_environment_names_the_variable_and_a_flag_wins_over_the_
     assert source("temps", flags={("temps",): "flag --temps"}) == "flag --temps"
 
 
-def test_what_was_recognised_says_in_which_file() -> None:
+def test_recognised_values_name_their_file() -> None:
     reasons = {("datasets", "mine", "format"): "recognised in q.csv", ("stats", "primary"): "chosen for the questions"}
     assert source("datasets/mine/format", reasons=reasons) == "recognised in q.csv"
     assert source("stats/primary", reasons=reasons) == "chosen for the questions"
     assert source("stats/alpha", reasons=reasons) == "eval.yaml:11"
 
 
-def test_a_reason_of_a_section_holds_for_what_is_in_it() -> None:
+def test_the_reason_for_a_section_applies_to_its_keys() -> None:
     assert source("pricing/embedded/models/m1/input_per_million", reasons={("pricing", "embedded"): "local"}) == "local"
 
 
-def test_every_key_is_shown_also_where_records_leave_out_its_default(tmp_path: Path) -> None:
+def test_every_key_is_shown_even_if_records_omit_its_default(tmp_path: Path) -> None:
     tree = complete(loaded(tmp_path), {"m1"}, {"main"})
     assert tree["scorers"] is None
     assert tree["costs"] == {"criterion": None}
@@ -89,7 +89,7 @@ def test_every_key_is_shown_also_where_records_leave_out_its_default(tmp_path: P
     assert tree["paths"]["experiments_dir"] == "experiments"
 
 
-def test_what_is_shown_loads_as_the_same_configuration(tmp_path: Path) -> None:
+def test_the_shown_configuration_loads_as_the_same_configuration(tmp_path: Path) -> None:
     config = loaded(tmp_path, {"stop": ["\n", "# x"]}, prompts={"control.txt": "Be careful:\n\n  - one\n  - two\n"})
     tree = complete(config, {"m1"}, {"main"})
     again = loaded(tmp_path, yaml.safe_load(annotated(tree, lambda _: "why")))
@@ -118,7 +118,7 @@ LONG = st.lists(st.text("abc #:-'é") | st.just("\n"), max_size=40).map(" ".join
 
 @settings(max_examples=200, deadline=None)
 @given(TREES | st.dictionaries(KEYS, LONG | LONG.map(" ".join), min_size=1), st.none() | st.integers(20, 60))
-def test_any_tree_reads_back_as_it_is(tree: dict[str, Any], width: int | None) -> None:
+def test_any_tree_reads_back_unchanged(tree: dict[str, Any], width: int | None) -> None:
     assert yaml.safe_load(annotated(tree, lambda _: "a remark # with\na break", width)) == tree
 
 
@@ -168,7 +168,7 @@ datasets: {mine: q.csv}
 """
 
 
-def test_servers_are_shown_whole_with_what_their_presets_say_and_read_back_to_the_same_hash(
+def test_servers_are_shown_with_their_preset_values_and_read_back_to_the_same_hash(
     tmp_path: Path,
 ) -> None:
     env = {"SECRET": "averysecretvalue"}
@@ -205,7 +205,7 @@ def test_servers_are_shown_whole_with_what_their_presets_say_and_read_back_to_th
         ("providers/mine/headers/X-Api-Key", "${SECRET}", "eval.yaml:7, environment variable SECRET"),
     ],
 )
-def test_values_of_servers_come_from_a_line_or_a_preset(at: str, value: object, comes_from: str) -> None:
+def test_values_of_servers_name_a_line_or_a_preset_as_their_source(at: str, value: object, comes_from: str) -> None:
     tree, lines = parse(FILE, SERVERS)
     path = tuple(at.split("/"))
     beside = {"type": {"openai": "openai", "mine": "vllm"}.get(path[1], "")} if path[0] == "providers" else {}

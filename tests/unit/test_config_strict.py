@@ -15,13 +15,13 @@ OPTIONAL = {name: field.default for name, field in FIELDS.items() if isinstance(
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
-def test_a_section_that_is_not_given_is_what_an_empty_one_is_read_as(name: str) -> None:
+def test_a_missing_section_equals_an_empty_one(name: str) -> None:
     read = type(OPTIONAL[name]).model_validate({})
     assert read == OPTIONAL[name]
     assert read.model_dump(mode="json") == OPTIONAL[name].model_dump(mode="json")
 
 
-def test_sections_that_need_not_be_given_are_among_them() -> None:
+def test_the_strict_test_covers_all_optional_sections() -> None:
     assert {"stats", "scoring", "sweep", "paths"} <= OPTIONAL.keys()
 
 

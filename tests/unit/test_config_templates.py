@@ -43,12 +43,12 @@ def test_without_templates_the_packaged_ones_are_sent(tmp_path: Path, given: obj
     assert templates(tmp_path, given) == (TaskTemplates(**DEFAULT_TEXTS),) * 2
 
 
-def test_one_template_alone_leaves_the_others_as_packaged(tmp_path: Path) -> None:
+def test_giving_one_template_leaves_the_others_as_packaged(tmp_path: Path) -> None:
     first, _ = templates(tmp_path, {"closed_book": "closed.txt"})
     assert first == TaskTemplates(**DEFAULT_TEXTS | {"closed_book": "Question: {question}"})
 
 
-def test_an_arm_may_give_one_template_and_has_the_others_of_the_experiment(tmp_path: Path) -> None:
+def test_an_arm_can_give_one_template_and_uses_the_others_of_the_experiment(tmp_path: Path) -> None:
     first, second = templates(tmp_path, BOTH | OWN_CHOICES, {"closed_book": {"text": "Own: {question}"}})
     assert first.closed_book == "Question: {question}"
     assert (second.closed_book, second.open_book) == ("Own: {question}", first.open_book)
@@ -63,7 +63,7 @@ def recorded(folder: Path) -> Path:
     return path
 
 
-def test_an_arm_may_go_back_to_a_packaged_template(tmp_path: Path) -> None:
+def test_an_arm_can_return_to_a_packaged_template(tmp_path: Path) -> None:
     packaged = {"closed_book_choices": {"text": DEFAULT_TEXTS["closed_book_choices"]}}
     first, second = templates(tmp_path, BOTH | OWN_CHOICES, packaged)
     assert first.closed_book_choices == "{question} {choices}"
@@ -72,7 +72,7 @@ def test_an_arm_may_go_back_to_a_packaged_template(tmp_path: Path) -> None:
     assert [arm.templates for arm in read_again.arms] == [first, second]
 
 
-def test_what_is_recorded_reads_back_to_the_same(tmp_path: Path) -> None:
+def test_recorded_templates_read_back_unchanged(tmp_path: Path) -> None:
     write(tmp_path, without() | {"task_instructions": OWN_CHOICES})
     tree = tree_of(load_config(recorded(tmp_path), {}))
     assert tree == tree_of(load_config(tmp_path / "eval.yaml", {}))
@@ -121,7 +121,7 @@ def test_the_packaged_templates_are_recorded_with_their_text_where_none_is_given
         ),
     ],
 )
-def test_a_template_holds_the_placeholders_of_its_kind_and_no_near_miss(
+def test_a_template_must_have_the_placeholders_of_its_kind_and_no_misspelling(
     tmp_path: Path, kind: str, text: str, said: str
 ) -> None:
     message = refused(tmp_path, BOTH | {kind: {"text": text}})
@@ -131,11 +131,11 @@ def test_a_template_holds_the_placeholders_of_its_kind_and_no_near_miss(
 
 
 @pytest.mark.parametrize("text", ['{question} {name} {"a": {question_id}}', "{question} \\boxed{input} f{input}"])
-def test_other_words_in_braces_are_text(tmp_path: Path, text: str) -> None:
+def test_other_words_in_braces_are_plain_text(tmp_path: Path, text: str) -> None:
     assert loaded(tmp_path, {"task_instructions": BOTH | {"closed_book": {"text": text}}})
 
 
-def test_a_template_on_record_is_taken_as_it_was_sent(tmp_path: Path) -> None:
+def test_a_recorded_template_is_used_as_it_was_sent(tmp_path: Path) -> None:
     entry = loaded(tmp_path).experiment.task_instructions.given["closed_book"].with_text("{{question}}")
     given = {"closed_book": {"text": entry.text, "sha256": entry.sha256}}
     assert loaded(tmp_path, {"task_instructions": BOTH | given})

@@ -39,12 +39,12 @@ def both(control: TokenUsage, treatment: TokenUsage) -> dict[ArmName, TokenUsage
     return {"control": control, "treatment": treatment}
 
 
-def test_usd_is_tokens_times_price_less_the_batch_discount() -> None:
+def test_usd_is_tokens_times_price_minus_the_batch_discount() -> None:
     assert usd(1_000_000, 100_000, PRICE) == pytest.approx((2.0 + 1.0) / 2)
     assert usd(1_000_000, 100_000, msgspec.structs.replace(PRICE, batch_discount=0.0)) == pytest.approx(3.0)
 
 
-def test_a_priced_report_has_the_amount_of_both_arms_and_of_each() -> None:
+def test_a_priced_report_has_the_amount_of_each_arm_and_their_sum() -> None:
     report = cost_report(both(usage(), usage(3_000_000)), {"control": 4.0, "treatment": 2.5}, PRICE)
 
     assert report.priced
@@ -58,7 +58,7 @@ def test_a_priced_report_has_the_amount_of_both_arms_and_of_each() -> None:
     assert (report.requests, report.answered, report.correct, report.tokens_unknown) == (20, 20, 6.5, 0)
 
 
-def test_cached_tokens_cost_what_the_others_cost() -> None:
+def test_cached_tokens_cost_the_same_as_others_by_default() -> None:
     cached = TokenUsage(10, 10, 1_000_000, 100_000, 1_100_000, cached_tokens=600_000)
     report = cost_report(both(cached, usage()), {"control": 4.0, "treatment": 4.0}, PRICE)
     assert report.conditions["control"].usd == report.conditions["treatment"].usd == pytest.approx(1.5)
@@ -92,7 +92,7 @@ def test_nothing_right_or_nothing_scored_has_no_price_per_right_answer(correct: 
     assert report.correct == correct
 
 
-def test_a_response_without_an_answer_was_paid_for_and_may_be_of_unknown_usage() -> None:
+def test_a_response_without_an_answer_was_paid_for_and_can_have_unknown_usage() -> None:
     silent = TokenUsage(10, 4, 4000, 400, 4400, None, unknown=6, empty=6)
     report = cost_report(both(silent, usage()), {"control": 4.0, "treatment": 4.0}, PRICE)
     assert report.conditions["control"].tokens_unknown == report.tokens_unknown == 6
@@ -100,7 +100,7 @@ def test_a_response_without_an_answer_was_paid_for_and_may_be_of_unknown_usage()
     assert report.conditions["control"].usd is not None
 
 
-def test_where_only_empty_responses_came_back_and_without_usage_nothing_is_known() -> None:
+def test_if_all_responses_are_empty_and_without_usage_the_cost_is_unknown() -> None:
     arm = TokenUsage(10, 0, 0, 0, 0, None, unknown=10, empty=10)
     report = cost_report({"control": arm}, {"control": None}, PRICE)
     assert (report.total_tokens, report.usd, report.tokens_unknown) == (None, None, 10)
@@ -114,7 +114,7 @@ def test_more_responses_than_requests_or_more_unknown_than_responses_are_refused
         TokenUsage(10, answered, 0, 0, 0, None, unknown, empty)
 
 
-def test_an_arm_whose_scores_are_missing_leaves_the_total_unknown() -> None:
+def test_an_arm_with_missing_scores_leaves_the_total_unknown() -> None:
     report = cost_report(both(usage(), usage()), {"control": 3.0}, PRICE)
 
     assert report.conditions["control"].usd_per_correct == pytest.approx(0.5)
@@ -134,7 +134,7 @@ def test_answers_of_unknown_usage_are_counted_and_make_the_amount_a_lower_bound(
     assert report.conditions["control"].usd_per_correct == pytest.approx(1.5 / 4)
 
 
-def test_when_no_usage_is_known_tokens_and_amount_are_missing_and_not_zero() -> None:
+def test_without_known_usage_tokens_and_amount_are_missing_and_not_zero() -> None:
     silent = TokenUsage(10, 9, 0, 0, 0, None, 9)
     report = cost_report({"control": silent}, {"control": 4.0}, PRICE)
 
@@ -251,14 +251,14 @@ def test_tokens_read_from_and_written_to_a_cache_have_rates_of_their_own() -> No
     assert full == pytest.approx((0.4 * 2.0 + 0.5 * 0.2 + 0.1 * 4.0 + 1.0) / 2)
 
 
-def test_a_rate_alone_leaves_the_other_tokens_at_the_rate_of_the_prompt() -> None:
+def test_with_only_one_cache_rate_the_other_tokens_cost_the_prompt_rate() -> None:
     reads = msgspec.structs.replace(PRICE, cached_input_per_million=0.2)
     assert usd(1_000_000, 0, reads, cached_tokens=500_000, cache_write_tokens=100_000) == pytest.approx(0.55)
     writes = msgspec.structs.replace(PRICE, cache_write_per_million=4.0)
     assert usd(1_000_000, 0, writes, cached_tokens=500_000, cache_write_tokens=100_000) == pytest.approx(1.1)
 
 
-def test_more_cached_tokens_than_there_are_cost_nothing_less_than_they_do() -> None:
+def test_implausibly_many_cached_tokens_do_not_lower_the_cost_further() -> None:
     assert usd(100, 0, CACHED, cached_tokens=1_000_000) == pytest.approx(0.1)
 
 
@@ -286,14 +286,14 @@ def test_without_rates_or_tokens_of_a_cache_no_key_is_added(price: Price | None)
         assert not {"cache_write_tokens", "cache_read_usd", "cache_write_usd"} & set(json.loads(document.encode(found)))
 
 
-def test_a_document_with_a_cache_is_what_its_schema_says_and_is_read_back() -> None:
+def test_a_document_with_cache_costs_matches_its_schema_and_reads_back() -> None:
     report = cost_report(both(with_cache(500_000, 0), with_cache(300_000, 200_000)), {}, CACHED)
     data = document.encode(report)
     validate(json.loads(data), json.loads(SCHEMA.read_bytes()))
     assert document.decode(data) == report
 
 
-def test_rates_of_a_cache_come_from_the_configuration_and_change_nothing_while_they_are_not_given() -> None:
+def test_cache_rates_come_from_the_configuration_and_default_to_no_change() -> None:
     plain = PriceConfig(input_per_million=2, output_per_million=10)
     assert plain.model_dump(mode="json") == {"input_per_million": 2, "output_per_million": 10}
     rates = PriceConfig(

@@ -20,7 +20,7 @@ def test_a_known_figure_has_no_width() -> None:
     assert not Band(1, 2, 2).is_exact
 
 
-def test_the_limits_of_a_band_belong_to_it() -> None:
+def test_a_band_contains_its_limits() -> None:
     band = Band(1, 2, 4)
     assert 1 in band
     assert 4 in band

@@ -38,7 +38,7 @@ ASKS = Leave(ask_above_usd=1.0)
         (LARGE, [LARGE], ASKS._replace(yes=True), "given"),
     ],
 )
-def test_what_lets_a_run_spend(total: Amount, given: list[Amount], leave: Leave, how: str) -> None:
+def test_consent_names_what_permits_the_spending(total: Amount, given: list[Amount], leave: Leave, how: str) -> None:
     assert consent_to(total, given, leave) == how
 
 
@@ -61,7 +61,7 @@ def test_the_question_has_a_line_for_each_of_several_models_and_names_those_with
     )
 
 
-def test_the_question_names_extra_keys_that_no_price_of_tokens_bounds() -> None:
+def test_the_question_names_extra_keys_whose_cost_tokens_do_not_bound() -> None:
     bills = [ModelBill("m1", 30, unbounded=("plugins",))]
     assert question(bills, Amount(), Amount(), ASKS) == (
         "this run is about to ask 30 requests: at an unknown price",

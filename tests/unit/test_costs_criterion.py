@@ -24,14 +24,14 @@ def shares(criterion: CriterionConfig, scorer: Declaration, *scores: float) -> l
     return [float(share) for share in share_meeting(criterion, scorer, np.array(scores))]
 
 
-def test_the_default_is_the_best_score_of_the_scorer_that_says_what_is_right() -> None:
+def test_the_default_criterion_is_the_best_score_of_the_scorer_of_correctness() -> None:
     pack = {name: scorer.declared for name, scorer in load_scorers().items()}
     assert default_criterion(pack) == CriterionConfig(scorer="em", at_least=1.0)
     del pack["em"]
     assert default_criterion(pack) is None
 
 
-def test_the_mean_of_a_binary_score_is_the_share_of_answers_that_meet_it() -> None:
+def test_the_mean_of_a_binary_score_is_the_share_of_answers_that_meet_the_criterion() -> None:
     at_least = CriterionConfig(scorer="x", at_least=1)
     assert shares(at_least, declared("binary", 1.0), 0, 0.25, 1)[:3] == [0, 0.25, 1]
     assert math.isnan(shares(at_least, declared("binary", 1.0), NAN)[0])
@@ -41,7 +41,7 @@ def test_the_mean_of_a_binary_score_is_the_share_of_answers_that_meet_it() -> No
     assert shares(CriterionConfig(scorer="x", at_least=2), declared("binary", 1.0), 0, 0.25, 1) == [0, 0, 0]
 
 
-def test_of_a_continuous_score_the_mean_decides_for_all_answers_to_an_item() -> None:
+def test_the_mean_of_a_continuous_score_decides_for_all_answers_to_an_item() -> None:
     found = shares(CriterionConfig(scorer="x", at_least=7), declared(), 6.9, 7, 10, NAN)
     assert found[:3] == [0, 1, 1]
     assert math.isnan(found[3])

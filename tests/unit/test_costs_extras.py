@@ -23,7 +23,7 @@ def asking(body: dict[str, Any]) -> ModelSpec:
     return replace(MODEL, options=RequestOptions(extra_body=json.dumps(body, ensure_ascii=False) if body else ""))
 
 
-def test_the_bytes_of_extra_keys_count_and_not_their_characters() -> None:
+def test_extra_keys_count_by_bytes_and_not_by_characters() -> None:
     assert extra_bytes(MODEL) == 0
     assert extra_bytes(asking({"user": "ключ"})) == len('{"user": "') + 8 + len('"}')
 
@@ -40,7 +40,7 @@ def test_the_bytes_of_extra_keys_count_and_not_their_characters() -> None:
         ({"tools": "all"}, ()),
     ],
 )  # fmt: skip
-def test_keys_that_buy_what_no_tokens_bound_are_named(body: dict[str, Any], keys: tuple[str, ...]) -> None:
+def test_keys_whose_cost_tokens_do_not_bound_are_named(body: dict[str, Any], keys: tuple[str, ...]) -> None:
     assert unbounded_keys(asking(body), PRICE) == keys
 
 
@@ -50,7 +50,7 @@ def test_a_server_whose_tokens_cost_nothing_has_no_unbounded_keys() -> None:
 
 
 @pytest.mark.parametrize(("above", "expected"), [(1000, HIGH), (2000, PRICE)])
-def test_the_price_of_long_prompts_holds_where_extra_keys_make_them_long(above: int, expected: Price) -> None:
+def test_extra_keys_that_lengthen_prompts_raise_them_to_the_long_prompt_price(above: int, expected: Price) -> None:
     model = asking({"tools": [{"name": "f", "description": "w" * 1000}]})
     bought = Purchase.of(model)
     tiers = (PriceTier(above_tokens=above, price=HIGH),)

@@ -15,7 +15,7 @@ def test_a_reserve_counts_every_byte_and_the_longest_answers() -> None:
 
 
 @pytest.mark.parametrize(("read", "written", "dearest"), [(0.2, 2.5, 2.5), (3.0, 2.5, 3.0), (0.2, 0.4, 2.0)])
-def test_a_reserve_takes_the_dearest_rate_that_input_may_have(read: float, written: float, dearest: float) -> None:
+def test_a_reserve_uses_the_highest_rate_that_input_can_have(read: float, written: float, dearest: float) -> None:
     price = msgspec.structs.replace(PRICE, cached_input_per_million=read, cache_write_per_million=written)
     plain = msgspec.structs.replace(PRICE, input_per_million=dearest)
     assert reserve_usd(3, 1000, 64, price) == reserve_usd(3, 1000, 64, plain)

@@ -30,7 +30,7 @@ def _measured(inputs: list[int], outputs: list[int] | None = None, letters: int 
     return together
 
 
-def test_a_tokenizer_is_believed_before_anything_else() -> None:
+def test_a_tokenizer_count_is_preferred_to_any_estimate() -> None:
     every = _measured([40, 50] * 50)
     assert input_tokens(_SENT, tokenized=every, measured=_measured([30] * 9)) == (Band.exactly(4500), "tokenizer")
     some = input_tokens(_SENT, tokenized=_measured([40, 50] * 5), measured=_measured([30] * 9))
@@ -46,12 +46,12 @@ def test_without_answers_the_default_and_its_band_are_used() -> None:
     assert found.tokens == DEFAULT_RATES["letters"].scaled(10_000) + PER_MESSAGE.scaled(200)
 
 
-def test_a_few_answers_are_not_a_measurement() -> None:
+def test_too_few_answers_are_not_used_as_a_measurement() -> None:
     assert input_tokens(_SENT, measured=_measured([30] * (MIN_MEASURED - 1))).source == "default"
     assert output_tokens(10, 1000, measured=_measured([30] * (MIN_MEASURED - 1))).source == "default"
 
 
-def test_requests_that_all_take_the_same_leave_no_doubt() -> None:
+def test_requests_that_all_take_the_same_tokens_give_a_band_without_width() -> None:
     found = input_tokens(_SENT, measured=_measured([30] * 9))
     assert found.source == "answers"
     assert found.tokens.expected == pytest.approx(3000)
@@ -63,7 +63,7 @@ def test_longer_requests_than_those_measured_take_more_tokens() -> None:
     assert twice.tokens.expected == pytest.approx(6000)
 
 
-def test_the_band_of_a_measurement_is_as_wide_as_the_requests_differ() -> None:
+def test_the_width_of_a_measured_band_follows_the_variation_of_requests() -> None:
     narrow = input_tokens(_SENT, measured=_measured([29, 31] * 10)).tokens
     wide = input_tokens(_SENT, measured=_measured([25, 35] * 10)).tokens
     more = input_tokens(_SENT, measured=_measured([25, 35] * 100)).tokens
@@ -71,11 +71,11 @@ def test_the_band_of_a_measurement_is_as_wide_as_the_requests_differ() -> None:
     assert more.high - more.low < wide.high - wide.low
 
 
-def test_unknown_answers_may_be_as_long_as_they_are_allowed() -> None:
+def test_unknown_answers_are_assumed_to_be_up_to_the_limit() -> None:
     assert output_tokens(100, 6400) == (Band(100, 1600, 6400), "default")
 
 
-def test_no_request_has_no_tokens() -> None:
+def test_zero_requests_have_zero_tokens() -> None:
     assert input_tokens(RequestSize()).tokens == NOTHING
     assert output_tokens(0, 0).tokens == NOTHING
     assert output_tokens(0, 0, measured=_measured([30] * 9)).tokens == NOTHING
@@ -91,7 +91,7 @@ def test_measured_answers_give_their_mean_and_stay_below_the_limit() -> None:
 
 
 @pytest.mark.parametrize("degrees", [4, 9, 29, 500])
-def test_the_quantile_is_student_s(degrees: int) -> None:
+def test_the_quantile_is_that_of_students_t(degrees: int) -> None:
     assert _t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=3e-3)
 
 
@@ -103,11 +103,11 @@ def test_characters_are_counted_by_kind() -> None:
     assert characters_of(text).total == len(text)
 
 
-def test_a_lone_surrogate_is_a_character_like_any_other() -> None:
+def test_a_lone_surrogate_counts_as_one_character() -> None:
     assert characters_of("a\ud800").total == 2
 
 
-def test_the_size_of_a_request_is_that_of_its_messages() -> None:
+def test_the_size_of_a_request_is_the_size_of_its_messages() -> None:
     assert size_of(["abc", "12"]) == RequestSize(1, 2, Characters(letters=3, digits=2))
     assert size_of(["abc"]).times(3).plus(size_of(["x"])) == RequestSize(4, 4, Characters(letters=10))
 
@@ -152,7 +152,7 @@ def test_the_band_after_a_pilot_holds_where_items_are_asked_several_times(replic
 
 
 @pytest.mark.parametrize("per_item", [1, 3])
-def test_an_interval_of_few_measured_items_is_as_wide_as_their_number_says(per_item: int) -> None:
+def test_the_interval_of_few_measured_items_is_wider(per_item: int) -> None:
     band = _around(100.0, 10.0, Measured(requests=6 * per_item, per_item=per_item))
     wide = stats.t.ppf(0.975, 5) * 10 * per_item**0.5
     assert (band.low, band.high) == pytest.approx((100 - wide, 100 + wide), rel=0.003)

@@ -121,7 +121,7 @@ def test_numbers_have_the_shortest_decimal_of_their_own_precision(
     assert as_categories(array) == expected
 
 
-def test_every_single_is_read_back_from_its_text(tmp_path: Path) -> None:
+def test_every_single_precision_number_reads_back_from_its_text(tmp_path: Path) -> None:
     bits = np.random.default_rng(7).integers(0, 2**32, 20_000, dtype=np.uint32).view(np.float32)
     bits = bits[np.isfinite(bits)]
     found = texts(tmp_path / "n.parquet", pa.array(bits))
@@ -143,13 +143,13 @@ NESTED = [
 
 
 @pytest.mark.parametrize(("kind", "values", "expected"), NESTED)
-def test_so_have_those_in_lists_structs_and_maps(
+def test_numbers_in_lists_structs_and_maps_have_the_shortest_decimal_too(
     tmp_path: Path, kind: pa.DataType, values: list[Any], expected: list[str]
 ) -> None:
     assert texts(tmp_path / "n.parquet", pa.array(values, kind)) == expected
 
 
-def test_columns_have_roles_as_before(tmp_path: Path) -> None:
+def test_columns_of_arrow_values_have_the_same_roles_as_text(tmp_path: Path) -> None:
     moments = ns(pa.timestamp("ns"), NOON, None)
     found = items(
         tmp_path / "q.parquet",

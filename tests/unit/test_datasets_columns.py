@@ -80,7 +80,7 @@ def refused(path: Path, text: str, reading: Reading | None = None) -> str:
         ),
     ],
 )
-def test_a_plain_table_is_read_by_well_known_names_and_what_was_recognised_is_said(
+def test_a_plain_table_is_read_by_well_known_names_and_reports_what_was_recognised(
     name: str, questions: list[tuple[str, str]], words: str
 ) -> None:
     items, said = read(CASES / name)
@@ -95,7 +95,7 @@ def test_headers_match_in_any_case_and_the_category_is_kept() -> None:
     assert said[1] == "columns: question from 'Question', answers from 'Answer', category from 'Category'"
 
 
-def test_empty_rows_and_columns_are_passed_over_and_rows_counted() -> None:
+def test_empty_rows_and_columns_are_skipped_and_rows_are_counted() -> None:
     items, said = read(CASES / "empty_rows.csv")
     assert [item.answers for item in items] == [("mercury",)]
     assert said[-1] == "1 empty row skipped"
@@ -105,7 +105,7 @@ def test_integer_ids_are_texts() -> None:
     assert [item.id for item in read(CASES / "integer_ids.jsonl")[0]] == ["1", "2"]
 
 
-def test_several_answers_may_be_a_list() -> None:
+def test_several_answers_can_be_a_list() -> None:
     assert [item.answers for item in read(CASES / "array.json")[0]] == [("8",), ("mercury", "quicksilver")]
 
 
@@ -131,7 +131,7 @@ def test_an_empty_gold_of_an_impossible_question_is_unanswerable_and_a_column_ca
     assert cluster_id(first) == cluster_id(second) == "mine#mill"
 
 
-def test_items_without_gold_load_and_it_is_said() -> None:
+def test_items_without_gold_load_and_are_reported() -> None:
     items, said = read(CASES / "no_gold.jsonl")
     assert [item.has_gold for item in items] == [False, False]
     assert said[-1] == "no column holds accepted answers; the questions have no gold answers"
@@ -159,7 +159,7 @@ def test_a_script_without_spaces_is_read() -> None:
         ("trailing_comma.jsonl", ":1: not valid JSON: a comma after the end of the object", "remove the comma"),
     ],
 )
-def test_a_slip_in_json_is_refused_with_line_and_fix(name: str, problem: str, fix: str) -> None:
+def test_a_json_syntax_error_is_refused_with_line_and_fix(name: str, problem: str, fix: str) -> None:
     with pytest.raises(DataError) as caught:
         read(CASES / name)
     assert caught.value.message == f"{CASES / name}{problem}"
@@ -231,14 +231,14 @@ def test_columns_that_do_not_fit_are_refused(
 
 
 @pytest.mark.parametrize("name", ["ground truth", "ground_truth", "ground-truth"])
-def test_of_columns_with_like_names_the_one_is_used_that_is_named_exactly(name: str) -> None:
+def test_among_columns_with_similar_names_the_exact_name_is_used(name: str) -> None:
     names = ["question", "ground truth", "ground_truth", "ground-truth"]
     found = match_columns(HERE, names, {"answers": name})
     assert found.answers == (name,)
     assert set(found.others) == set(names) - {"question", name}
 
 
-def test_columns_with_like_names_that_have_no_role_are_both_kept() -> None:
+def test_columns_with_similar_names_and_no_role_are_both_kept() -> None:
     found = match_columns(HERE, ["question", "answer", "source url", "source_url"], {})
     assert found.others == ("source url", "source_url")
 
@@ -252,7 +252,7 @@ def test_the_configured_category_wins_over_a_column_called_category_which_is_kep
     assert "column 'category' is kept as 'category_3', because 'topic' is the category" in said
 
 
-def test_a_column_that_comes_up_late_in_json_is_read_from_there_on(tmp_path: Path) -> None:
+def test_a_json_column_that_first_appears_late_is_read_from_there(tmp_path: Path) -> None:
     rows = [{"prompt": f"Q{number}?"} for number in range(150)]
     late = {"prompt": "Q?", "is_impossible": True, "note": "n"}
     items, _ = written(tmp_path / "q.jsonl", "\n".join(map(json.dumps, [*rows, late])))
@@ -298,7 +298,7 @@ def test_spaces_around_answers_in_json_stay_in_a_file_that_earlier_versions_read
 # --- cells ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_table_that_brings_new_columns_without_end_is_refused_before_it_takes_long(tmp_path: Path) -> None:
+def test_a_table_with_endless_new_columns_is_refused_quickly(tmp_path: Path) -> None:
     rows = [{"question": f"Q{n}", "answer": "a", f"k{n}": 1} for n in range(1100)]
     path = tmp_path / "q.jsonl"
     text = "".join(json.dumps(row) + "\n" for row in rows)
@@ -325,7 +325,7 @@ def test_a_table_that_brings_new_columns_without_end_is_refused_before_it_takes_
         ("answer", "mercury; quicksilver", ";", False),
     ],
 )
-def test_a_sign_between_answers_that_are_not_split_is_told_with_what_to_write(
+def test_a_separator_between_unsplit_answers_is_reported_with_what_to_write(
     column: str, answer: str, separator: str | None, tmp_path: Path, *, said: bool
 ) -> None:
     _, remarks = written(
@@ -340,7 +340,7 @@ def test_a_sign_between_answers_that_are_not_split_is_told_with_what_to_write(
     assert said or not any("some answers hold" in remark for remark in remarks)
 
 
-def test_a_semicolon_in_one_cell_alone_may_belong_to_the_answer(tmp_path: Path) -> None:
+def test_a_semicolon_in_only_one_cell_can_belong_to_the_answer(tmp_path: Path) -> None:
     _, remarks = written(tmp_path / "q.csv", "question,answer\nQ?,stop; go\nP?,yes\n")
     assert not any("some answers hold" in remark for remark in remarks)
 
@@ -350,7 +350,7 @@ def test_a_semicolon_in_one_cell_alone_may_belong_to_the_answer(tmp_path: Path) 
     [("mercury|quicksilver", "|"), ("mercury; quicksilver", ";"), ("mercury", None), ("a || b", None)],
 )
 @pytest.mark.parametrize("name", ["q.jsonl", "q.json", "q.yaml"])
-def test_a_sign_between_answers_is_told_of_texts_in_other_kinds_of_files_too(
+def test_a_separator_between_answers_is_reported_in_other_kinds_of_files_too(
     name: str, answer: str, sign: str | None, tmp_path: Path
 ) -> None:
     rows = [json.dumps({"question": question, "answers": answer}) for question in ("Q?", "P?")]
@@ -388,7 +388,7 @@ LISTS = [
 
 
 @pytest.mark.parametrize(("answer", "said"), LISTS)
-def test_a_text_that_looks_like_a_list_is_told(answer: str, tmp_path: Path, *, said: bool) -> None:
+def test_a_text_that_looks_like_a_list_is_reported(answer: str, tmp_path: Path, *, said: bool) -> None:
     row = json.dumps({"question": "Q?", "answers": answer})
     (item,), remarks = written(tmp_path / "q.jsonl", row)
     assert item.answers == (answer.strip(),)
@@ -417,7 +417,7 @@ def test_a_column_called_answers_is_split_at_bars_or_holds_a_json_list(tmp_path:
     assert [item.answers for item in items] == [("a", "b"), ("x|y", "8", "true")]
 
 
-def test_numbers_and_truth_values_become_text_by_one_rule(tmp_path: Path) -> None:
+def test_numbers_and_booleans_become_text_by_one_rule(tmp_path: Path) -> None:
     values = [8, 8.0, 0.1, 1e300, True, False, "8.0", 12345678901234567890]
     items, _ = written(
         tmp_path / "q.json", json.dumps([{"question": f"{n}?", "answer": v} for n, v in enumerate(values)])
@@ -437,7 +437,7 @@ def test_turns_before_the_question_and_other_columns_are_kept(tmp_path: Path) ->
     assert message.startswith("FILE:1: column 'messages' does not hold the turns of a conversation")
 
 
-def test_a_value_too_long_to_be_kept_is_left_out_and_it_is_said(tmp_path: Path) -> None:
+def test_a_value_too_long_to_keep_is_left_out_and_reported(tmp_path: Path) -> None:
     rows = [{"question": f"{n}?", "answer": "x", "long": "y" * n} for n in (65_536, 65_537, 65_538)]
     items, said = written(tmp_path / "q.json", json.dumps(rows))
     assert [len(item.extra.get("long", "")) for item in items] == [65_536, 0, 0]
@@ -453,7 +453,7 @@ def test_an_id_from_the_content_does_not_change_with_the_gold_or_the_order(tmp_p
     assert len({item.id for item in first}) == 2
 
 
-def test_a_question_that_stands_twice_is_named_with_both_lines(tmp_path: Path) -> None:
+def test_a_duplicate_question_is_named_with_both_lines(tmp_path: Path) -> None:
     message = refused(tmp_path / "q.csv", "question,answer\nQ?,x\nR?,x\nQ?,y\n")
     assert message == "FILE:4: the same question as at FILE:2; its id is derived from the content"
 
@@ -484,7 +484,7 @@ def test_how_answers_name_their_choices_is_decided_for_the_whole_file(tmp_path: 
     assert choices(path, (["a", "b"], ["A", "B"]), (["a", "b"], None))[0] == [("a", "b"), ()]
 
 
-def test_an_answer_that_names_no_choice_is_refused_with_the_way_of_the_file(tmp_path: Path) -> None:
+def test_an_answer_that_names_no_choice_is_refused_with_the_notation_of_the_file(tmp_path: Path) -> None:
     rows = "".join(f'{{"question": "{n}?", "choices": ["a", "b"], "answer": "{n % 2}"}}\n' for n in range(6))
     message = refused(tmp_path / "q.jsonl", rows + '{"question": "Q?", "choices": ["a", "b"], "answer": "5"}')
     assert message == (
@@ -493,7 +493,7 @@ def test_an_answer_that_names_no_choice_is_refused_with_the_way_of_the_file(tmp_
     )
 
 
-def test_choices_may_stand_in_one_cell_or_in_lettered_columns(tmp_path: Path) -> None:
+def test_choices_can_be_in_one_cell_or_in_lettered_columns(tmp_path: Path) -> None:
     items, _ = written(tmp_path / "q.csv", "question,options,answer\nQ?,x | y | z,C\n")
     assert (items[0].choices, items[0].answers) == (("x", "y", "z"), ("z",))
     items, _ = written(tmp_path / "q.csv", "question,Option A,Option B,Option C,answer\nQ?,x,y,,B\n")
@@ -522,7 +522,7 @@ def numbered(*answers: object) -> str:
     return "\n".join(map(json.dumps, rows))
 
 
-def test_a_number_of_json_is_an_index_from_0_whatever_other_rows_hold(tmp_path: Path) -> None:
+def test_a_json_number_is_an_index_from_0_whatever_other_rows_hold(tmp_path: Path) -> None:
     items, said = written(tmp_path / "q.jsonl", numbered(1, 2, 3, 2))
     assert ([item.answers[0] for item in items], said[-1]) == ([*"bcdc"], f"{_NUMBERED} 0")
     message = refused(tmp_path / "q.jsonl", numbered(1, 2, 3, 4))
@@ -533,9 +533,7 @@ def test_a_number_of_json_is_an_index_from_0_whatever_other_rows_hold(tmp_path: 
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_numbers_of_choices_in_text_that_may_count_from_0_or_1_are_refused_until_it_is_said(
-    tmp_path: Path, first: int
-) -> None:
+def test_ambiguous_choice_numbers_from_0_or_1_are_refused_until_configured(tmp_path: Path, first: int) -> None:
     texts = {
         "q.csv": "question,options,answer\n0?,a|b|c|d,1\n1?,a|b|c|d,2\n2?,a|b|c|d,3\n",
         "q.jsonl": numbered("1", "2", "3"),
@@ -548,7 +546,7 @@ def test_numbers_of_choices_in_text_that_may_count_from_0_or_1_are_refused_until
         assert said[-1] == f"{_NUMBERED} {first}"
 
 
-def test_numbers_in_excel_are_no_more_indices_than_those_in_csv(tmp_path: Path) -> None:
+def test_numbers_in_excel_are_not_indices_just_as_in_csv(tmp_path: Path) -> None:
     rows = [{"question": f"{n}?", "A": "a", "B": "b", "C": "c", "answer": n} for n in (1, 2, 3)]
     path = tmp_path / "q.xlsx"
     path.write_bytes(workbook_of(rows[:2]))
@@ -572,7 +570,7 @@ def test_the_configured_first_choice_makes_answers_numbers_and_a_known_layout_re
         )
 
 
-def test_choices_that_come_up_late_are_named_as_in_any_file(tmp_path: Path) -> None:
+def test_choices_that_first_appear_late_are_named_as_usual(tmp_path: Path) -> None:
     rows = [{"question": f"{n}?", "answer": "a"} for n in range(120)]
     late = {"question": "Q?", "choices": ["x", "y"], "answer": "B"}
     items, said = written(tmp_path / "q.jsonl", "\n".join(map(json.dumps, [*rows, late])))
@@ -603,7 +601,7 @@ def test_a_wrong_cell_is_named_with_the_fix_and_the_section_that_says_more(
     )
 
 
-def test_the_first_choice_of_a_section_is_how_its_file_is_read_and_is_not_recorded_by_default() -> None:
+def test_first_choice_of_a_section_applies_to_its_file_and_its_default_is_not_recorded() -> None:
     assert reading_of(DatasetConfig(path="q.csv", first_choice=1)).first_choice == 1
     assert "first_choice" not in DatasetConfig(path="q.csv").model_dump()
     for wrong in (2, "1"):

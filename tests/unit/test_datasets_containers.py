@@ -43,7 +43,7 @@ def test_a_column_may_hold_objects(tmp_path: Path) -> None:
     assert rows(tmp_path / "q.json", json.dumps(value)) == [{"question": "Q1?", "answers": {"text": ["a"]}}]
 
 
-def test_the_name_of_an_object_is_the_id_of_a_row_that_has_none(tmp_path: Path) -> None:
+def test_the_key_of_an_object_is_the_id_of_a_row_without_one(tmp_path: Path) -> None:
     value = {"q1": {"question": "Q1?"}, "q2": {"ID": 7, "question": "Q2?"}}
     found = rows(tmp_path / "q.json", json.dumps(value))
     assert found == [{"id": "q1", "question": "Q1?"}, {"ID": 7, "question": "Q2?"}]
@@ -64,7 +64,7 @@ def test_an_object_that_holds_no_rows_or_too_many_is_refused(tmp_path: Path, tex
         rows(tmp_path / "q.json", text)
 
 
-def test_columns_of_one_line_are_not_taken_for_a_row(tmp_path: Path) -> None:
+def test_columns_with_one_value_are_not_taken_for_a_row(tmp_path: Path) -> None:
     assert len(rows(tmp_path / "q.json", '{"question": ["Q1?", "Q2?"], "answer": ["a", "b"]}')) == 2
     assert len(rows(tmp_path / "r.json", '{"question": "Q1?", "answer": ["a", "b"]}')) == 1
 
@@ -103,7 +103,7 @@ def test_yaml_is_a_list_of_mappings_or_the_tests_of_one_with_their_lines(tmp_pat
         ("", "the file is empty"),
     ],
 )
-def test_what_is_wrong_in_yaml_is_said_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_error_in_yaml_is_reported_with_its_line(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(DataError, match=problem):
         rows(tmp_path / "q.yaml", text)
 
@@ -162,7 +162,7 @@ def test_a_scalar_of_yaml_is_text_as_written_unless_json_has_it(tmp_path: Path, 
     assert type(found[0]["answer"]) is type(value)
 
 
-def test_of_several_lists_of_yaml_the_first_with_a_usual_name_is_read_as_in_json(tmp_path: Path) -> None:
+def test_the_first_yaml_list_with_a_usual_name_is_read_as_in_json(tmp_path: Path) -> None:
     text = "notes: [{x: 1}]\nQuestions: [{question: Q?}]\ntests: [{y: 1}]\n"
     assert rows(tmp_path / "q.yaml", text) == [{"question": "Q?"}]
 
@@ -172,7 +172,7 @@ def test_keys_of_yaml_are_text_as_written(tmp_path: Path) -> None:
     assert found == [{"question": "Q?", "no": 1, "on": 2, "1": 3, "true": 4, "010": 5}]
 
 
-def test_a_key_of_yaml_that_stands_twice_is_an_error_and_a_merged_one_is_not(tmp_path: Path) -> None:
+def test_a_duplicate_yaml_key_is_an_error_and_a_merged_one_is_not(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"q\.yaml:3: not readable as YAML: the key 'answer' occurs twice"):
         rows(tmp_path / "q.yaml", "- question: Q?\n  answer: a\n  answer: b\n")
     text = "- &first {question: Q?, 1: a}\n- {<<: *first, question: R?}\n"
@@ -196,5 +196,5 @@ def test_a_list_before_the_questions_that_is_larger_than_the_head_is_not_taken_f
     assert list(read_head(tmp_path / "q.json").rows) == TWO
 
 
-def test_of_several_lists_with_usual_names_the_first_is_read(tmp_path: Path) -> None:
+def test_the_first_of_several_lists_with_usual_names_is_read(tmp_path: Path) -> None:
     assert rows(tmp_path / "q.json", json.dumps({"notes": [{"x": 1}], "data": TWO, "rows": [{"y": 1}]})) == TWO

@@ -112,7 +112,7 @@ def test_a_wrong_csv_header_is_named(tmp_path: Path, header: str, problem: str) 
     assert failure(tmp_path / "q.csv", f"{header}\n{row}\n") == problem
 
 
-def test_other_columns_are_ignored_unless_they_look_like_a_slip(tmp_path: Path) -> None:
+def test_other_columns_are_ignored_unless_they_look_like_a_typo(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     row = '{"id": "a", "question": "Q?", "answers": ["x"], "context_id": 1, "question_id": 2, "source": "s"}\n'
     assert len(read(path, row)) == 1

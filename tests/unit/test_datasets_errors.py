@@ -70,7 +70,7 @@ def test_bad_utf8_in_a_line_is_named_with_its_byte(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["squad_v2", "nq_open", "triviaqa", "custom"])
-def test_an_empty_file_and_one_that_is_not_there_are_errors(tmp_path: Path, name: str) -> None:
+def test_an_empty_file_and_a_missing_file_are_errors(tmp_path: Path, name: str) -> None:
     assert failure(name, tmp_path / "empty", b"").startswith("FILE:1: the file is empty\n")
     with pytest.raises(DataError, match="No such file") as caught:
         list(registry.load("dataset format", name).read(tmp_path / "gone", "mine"))
@@ -115,7 +115,7 @@ def test_a_wrong_squad_question_is_named_with_its_place_and_line(
     assert problem in message
 
 
-def test_an_entry_that_is_no_object_and_a_passage_of_the_wrong_type_are_named(tmp_path: Path) -> None:
+def test_an_entry_that_is_not_an_object_and_a_passage_of_the_wrong_type_are_named(tmp_path: Path) -> None:
     path = tmp_path / "s.json"
     assert "data[0].paragraphs[1].qas[0]: this is a number, and should be an object" in failure(
         "squad_v2", path, squad(3)
@@ -126,7 +126,7 @@ def test_an_entry_that_is_no_object_and_a_passage_of_the_wrong_type_are_named(tm
     assert "the context is empty" in failure("squad_v2", path, squad(QA, context=" "))
 
 
-def test_two_identical_entries_are_told_apart_by_their_lines(tmp_path: Path) -> None:
+def test_two_identical_entries_are_distinguished_by_their_lines(tmp_path: Path) -> None:
     entry = json.dumps(QA)
     text = '{"data": [{"paragraphs": [{"context": "C", "qas": [\n' + entry + ",\n" + entry + "\n]}]}]}"
     message = failure("squad_v2", tmp_path / "s.json", text)

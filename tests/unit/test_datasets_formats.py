@@ -97,7 +97,7 @@ SQUAD_QUESTION = '{"id": "a", "question": "Where?", "answers": [{"text": "Norway
         ("", ', "plausible": "a \\"is_impossible\\": b"', "squad_v1"),
     ],
 )
-def test_a_squad_file_tells_by_which_version_it_is_scored(
+def test_the_version_of_a_squad_file_decides_its_scoring(
     tmp_path: Path, version: str, question: str, rules: str | None
 ) -> None:
     path = tmp_path / "s.json"
@@ -117,7 +117,7 @@ def test_a_key_is_found_across_the_chunks_in_which_a_file_is_read(
         assert official("squad_v2").rules([path], Reading()) is None
 
 
-def test_nq_ids_come_from_the_question_alone(tmp_path: Path) -> None:
+def test_nq_ids_depend_only_on_the_question(tmp_path: Path) -> None:
     rows = [{"question": "who a", "answer": ["x", "y", "x"]}, {"question": "who b", "answer": ["z"]}]
     lines = [json.dumps(row) for row in rows]
     forward = read("nq_open", tmp_path / "f.jsonl", "\n".join(lines) + "\n\n")

@@ -186,7 +186,7 @@ def test_two_shards_are_fetched_in_order_with_progress(server: Server, hub: Hub)
     ]
 
 
-def test_what_the_cache_holds_whole_is_not_fetched_again(server: Server, hub: Hub) -> None:
+def test_complete_files_in_the_cache_are_not_fetched_again(server: Server, hub: Hub) -> None:
     publish(server, {ONE: nq_rows("a")})
     first = hub.fetch(NQ)
     server.asked.clear()
@@ -205,7 +205,7 @@ def test_a_commit_as_revision_needs_no_look_up_and_then_no_network(server: Serve
     assert offline.fetch(pinned) == source
 
 
-def test_what_the_cache_holds_is_found_without_a_call_and_of_a_branch_what_was_fetched_last(
+def test_cached_files_are_found_without_a_call_and_a_branch_uses_the_last_fetched_commit(
     server: Server, hub: Hub
 ) -> None:
     assert hub.cached(NQ) is None
@@ -367,7 +367,7 @@ def other_commit(reply: Reply) -> None:
         (other_commit, PermanentError, "the hub sent commit 'ffffffffffff' instead"),
     ],
 )
-def test_bytes_that_are_not_those_of_the_listing_are_never_kept(
+def test_bytes_that_differ_from_the_listing_are_never_kept(
     server: Server, hub: Hub, spoil: Callable[[Reply], None], kind: type[PromptrialError], problem: str
 ) -> None:
     publish(server, {ONE: nq_rows("a")})
@@ -406,11 +406,11 @@ def test_offline_the_error_names_the_step_and_the_way_without_the_hub(tmp_path: 
 
 
 @pytest.mark.parametrize("endpoint", ["ftp://127.0.0.1", "127.0.0.1", "http://127.0.0.1:x", ""])
-def test_an_address_that_cannot_be_one_is_refused_for_good(tmp_path: Path, endpoint: str) -> None:
+def test_an_invalid_address_is_refused_permanently(tmp_path: Path, endpoint: str) -> None:
     assert "HF_ENDPOINT" in refused(Hub(tmp_path, endpoint=endpoint), PermanentError)
 
 
-def test_a_hub_that_redirects_in_a_circle_is_refused_for_good(server: Server, hub: Hub) -> None:
+def test_a_hub_that_redirects_in_a_loop_is_refused_permanently(server: Server, hub: Hub) -> None:
     server.replies[MAIN] = Reply(status=302, headers={"Location": MAIN})
     assert "redirects" in refused(hub, PermanentError)
 
@@ -423,7 +423,7 @@ def test_answers_that_are_not_the_hubs_are_refused(server: Server, hub: Hub, ste
     assert "not a valid answer of the hub" in refused(hub, PermanentError)
 
 
-def test_a_commit_that_is_none_is_refused_before_a_path_is_made_of_it(server: Server, hub: Hub) -> None:
+def test_an_invalid_commit_is_refused_before_a_path_is_made_from_it(server: Server, hub: Hub) -> None:
     server.replies[MAIN] = Reply(json.dumps({"sha": "../../x"}).encode())
     assert "not a commit of the hub: '../../x'" in refused(hub, PermanentError)
     with pytest.raises(PermanentError, match="not a commit"):
@@ -457,7 +457,7 @@ def test_a_path_in_the_listing_cannot_leave_the_cache(server: Server, hub: Hub) 
     assert path.is_relative_to(hub.cache)
 
 
-def test_a_stop_during_a_download_leaves_nothing_half_done(server: Server, hub: Hub) -> None:
+def test_a_stop_during_a_download_leaves_no_partial_file(server: Server, hub: Hub) -> None:
     publish(server, {ONE: nq_rows("a")})
 
     def stop(_done: int, _total: int) -> None:
@@ -481,12 +481,12 @@ def test_a_stop_during_a_download_leaves_nothing_half_done(server: Server, hub: 
         {"revision": "main?x=1"},
     ],
 )
-def test_a_location_that_could_not_be_on_the_hub_is_a_configuration_error(names: dict[str, str]) -> None:
+def test_an_impossible_hub_location_is_a_configuration_error(names: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=f"hub: {next(iter(names))} "):
         HubLocation(**({"repo": "a/b", "config": "c"} | names))
 
 
-def test_what_the_configuration_leaves_out_is_taken_from_the_format() -> None:
+def test_omitted_keys_are_taken_from_the_format() -> None:
     defaults = HubDefaults("a/b", "c")
     assert locate(defaults, repo="a/b") == HubLocation("a/b", "c", "validation", "main")
     assert locate(defaults, repo="a/b", config="d", split="train", revision="refs/pr/1") == HubLocation(
@@ -498,7 +498,7 @@ def test_what_the_configuration_leaves_out_is_taken_from_the_format() -> None:
             locate(known, repo="x/y")
 
 
-def test_the_official_defaults_are_these() -> None:
+def test_the_official_formats_have_these_hub_defaults() -> None:
     assert {name: dataset_format.hub for name, (dataset_format, _) in ROWS.items()} == {
         "squad_v2": ("rajpurkar/squad_v2", "squad_v2"),
         "nq_open": ("google-research-datasets/nq_open", "nq_open"),

@@ -43,15 +43,15 @@ def test_a_question_may_have_no_gold_answer_where_its_format_needs_none() -> Non
         ({"messages": [Message("assistant", "\n")]}, "turn 1 of `messages` is empty"),
     ],
 )
-def test_what_no_request_can_hold_is_refused_with_its_place(values: dict[str, Any], said: str) -> None:
+def test_text_that_no_request_can_hold_is_refused_with_its_place(values: dict[str, Any], said: str) -> None:
     with pytest.raises(DataError) as caught:
         made(**values)
     assert caught.value.message.startswith(f"q.jsonl:3: id 'a': {said}")
 
 
-def test_wrong_choices_may_be_alike_since_none_of_them_is_right() -> None:
+def test_wrong_choices_may_be_identical() -> None:
     assert made(choices=["x", "y", "y"]).choices == ("x", "y", "y")
 
 
-def test_26_choices_are_taken() -> None:
+def test_26_choices_are_accepted() -> None:
     assert len(made(choices=["x", *map(str, range(25))]).choices) == 26

@@ -59,7 +59,7 @@ def test_the_right_choice_is_its_text(tmp_path: Path, name: str, row: dict[str, 
     assert len(item.choices) == 2
 
 
-def test_the_choices_of_truthfulqa_stand_in_an_order_that_a_hash_of_the_question_decides(tmp_path: Path) -> None:
+def test_a_hash_of_the_question_decides_the_order_of_truthfulqa_choices(tmp_path: Path) -> None:
     texts = [f"choice {number}" for number in range(4)]
     rows = [
         {"question": f"Q{number}?", "mc1_targets": {"choices": texts, "labels": [1, 0, 0, 0]}} for number in range(200)
@@ -151,7 +151,7 @@ def test_a_row_that_hides_its_answer_is_a_question_without_a_gold(
         ("lm_eval_samples", {"doc_id": 1, "doc": {"x": 1}, "target": "a"}, "`arguments` is missing"),
     ],
 )
-def test_what_is_wrong_with_a_row_is_said_in_plain_words(
+def test_an_error_in_a_row_is_explained_in_plain_words(
     tmp_path: Path, name: str, row: dict[str, Any], problem: str
 ) -> None:
     message = refusal(name, tmp_path / "q.jsonl", row)
@@ -159,7 +159,7 @@ def test_what_is_wrong_with_a_row_is_said_in_plain_words(
     assert problem in message
 
 
-def test_a_document_of_a_sample_without_a_known_question_says_what_it_holds_and_columns_name_it(tmp_path: Path) -> None:
+def test_a_sample_without_a_known_question_lists_its_fields_and_columns_can_name_one(tmp_path: Path) -> None:
     row = {"doc_id": 1, "doc": {"premise": "Is it so?", "n": 3}, "target": "yes", "arguments": []}
     with pytest.raises(DataError) as caught:
         read("lm_eval_samples", tmp_path / "q.jsonl", row)
@@ -204,7 +204,7 @@ def test_an_assertion_becomes_accepted_answers_or_is_counted(
     ]
 
 
-def test_a_second_assertion_that_would_have_to_hold_too_is_counted(tmp_path: Path) -> None:
+def test_an_additional_assertion_is_counted(tmp_path: Path) -> None:
     listed = [{"type": "contains", "value": "a"}, {"type": "contains", "value": "b"}, {"type": "equals", "value": "a"}]
     ((item,), said) = read("promptfoo", tmp_path / "q.jsonl", {"vars": {"question": "Q"}, "assert": listed})
     assert item.answers == ("a",)
@@ -243,7 +243,7 @@ def test_the_turns_before_the_question_are_kept_and_messages_of_the_system_are_n
     assert said[0].endswith("(the arms set the system prompt): 1")
 
 
-def test_messages_beside_a_question_are_the_turns_before_it_and_no_chat_row(tmp_path: Path) -> None:
+def test_messages_beside_a_question_are_the_turns_before_it_and_not_a_chat_row(tmp_path: Path) -> None:
     from promptrial.datasets.recognising import recognise
 
     turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Hi."}]
@@ -266,7 +266,7 @@ def test_metadata_and_other_keys_are_kept_unless_they_are_too_long(tmp_path: Pat
     assert said == ["values longer than 65,536 characters, which are not kept: long (2)"]
 
 
-def test_an_answer_of_several_spans_is_one_text_in_drops_official_file_and_several_in_the_hubs_rows(
+def test_an_answer_with_several_spans_is_one_text_in_the_drop_file_and_several_in_the_hub_rows(
     tmp_path: Path,
 ) -> None:
     pair = {"question": "Q?", "query_id": "1", "answer": {"number": "", "date": {}, "spans": ["a", "b"]}}
@@ -279,7 +279,7 @@ def test_an_answer_of_several_spans_is_one_text_in_drops_official_file_and_sever
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_an_official_document_may_be_compressed_and_in_utf16(tmp_path: Path, encoding: str) -> None:
+def test_an_official_document_can_be_compressed_and_in_utf16(tmp_path: Path, encoding: str) -> None:
     import gzip
 
     source = Path(__file__).parents[1] / "data/questions/squad_v2.json"
@@ -307,7 +307,7 @@ def test_integer_ids_of_the_official_file_become_text() -> None:
         ("Expected `array` of length 2 - at `$[1]`", "Expected `array` of length 2 - at `$[1]`"),
     ],
 )
-def test_an_error_of_a_type_is_told_in_plain_words(message: str, words: str) -> None:
+def test_a_type_error_is_explained_in_plain_words(message: str, words: str) -> None:
     assert in_words(msgspec.ValidationError(message)) == words
 
 
@@ -332,7 +332,7 @@ def test_rows_of_squad_that_all_have_answers_are_version_1_and_one_without_makes
         ),
     ],
 )
-def test_the_passage_is_what_was_retrieved_and_else_what_the_golden_holds(
+def test_the_passage_is_the_retrieved_text_or_else_that_of_the_golden(
     tmp_path: Path, name: str, row: dict[str, Any]
 ) -> None:
     retrieved = next(key for key in row if key.startswith("retriev"))
@@ -342,7 +342,7 @@ def test_the_passage_is_what_was_retrieved_and_else_what_the_golden_holds(
     assert item.context == "gold"
 
 
-def test_what_an_application_answered_before_is_neither_gold_nor_kept(tmp_path: Path) -> None:
+def test_earlier_answers_of_an_application_are_neither_gold_nor_kept(tmp_path: Path) -> None:
     row = {"question": "Q?", "answer": "wrong", "contexts": ["c"], "ground_truth": "right", "level": "easy"}
     ((item,), _) = read("ragas", tmp_path / "q.jsonl", row)
     assert (item.answers, item.extra) == (("right",), {"level": "easy"})
@@ -404,7 +404,7 @@ def test_samples_of_several_tasks_in_one_file_are_all_read(tmp_path: Path) -> No
     assert said == ["samples of a question under another filter, read once: 2"]
 
 
-def test_a_question_with_another_target_is_not_taken_for_another_filter(tmp_path: Path) -> None:
+def test_the_same_question_with_another_target_is_not_taken_for_another_filter(tmp_path: Path) -> None:
     sample = {"doc_id": 0, "doc": {"question": "Q?"}, "arguments": []}
     path = tmp_path / "samples_x.jsonl"
     path.write_text("".join(json.dumps({**sample, "target": target}) + "\n" for target in "xy"))
@@ -413,7 +413,7 @@ def test_a_question_with_another_target_is_not_taken_for_another_filter(tmp_path
         list(format_.read(path, "mine"))
 
 
-def test_a_default_test_in_another_file_is_said(tmp_path: Path) -> None:
+def test_a_default_test_in_another_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "q.yaml").write_text("defaultTest: file://x.yaml\ntests:\n- vars: {question: Q?}\n")
     format_: DatasetFormat = registry.load("dataset format", "promptfoo")
     said: list[str] = []
@@ -421,7 +421,7 @@ def test_a_default_test_in_another_file_is_said(tmp_path: Path) -> None:
     assert said == ["`defaultTest` names a file, which is not read"]
 
 
-def test_what_inspect_runs_a_sample_with_is_counted(tmp_path: Path) -> None:
+def test_the_setup_of_an_inspect_sample_is_counted(tmp_path: Path) -> None:
     row = {"input": "Q?", "target": "a", "sandbox": "docker", "files": {"a": "b"}}
     ((item, _), said) = read("inspect", tmp_path / "q.jsonl", row, {"input": "R?", "target": "b"})
     assert item.extra == {}
@@ -449,7 +449,7 @@ def test_the_hubs_shards_of_a_layout_are_one_set(tmp_path: Path) -> None:
         ("instructions", {"instruction": "I", "input": "", "output": "O"}),
     ],
 )
-def test_the_id_of_a_row_is_that_of_its_question_in_layouts_that_have_none(
+def test_in_layouts_without_ids_the_id_of_a_row_comes_from_its_question(
     tmp_path: Path, name: str, row: dict[str, object]
 ) -> None:
     (item,), _ = read(name, tmp_path / "q.jsonl", row | {"id": 3, "level": "hard"})
@@ -476,7 +476,7 @@ _OFFICIAL: dict[str, dict[str, object]] = {
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
 @pytest.mark.parametrize("name", _OFFICIAL)
-def test_other_columns_of_official_rows_are_kept_where_they_are_wanted(tmp_path: Path, name: str, ending: str) -> None:
+def test_other_columns_of_official_rows_are_kept_on_request(tmp_path: Path, name: str, ending: str) -> None:
     rows = [_OFFICIAL[name] | {"title": "Normans", "level": 3, "note": "n"}]
     path = tmp_path / f"q.{ending}"
     if ending == "parquet":
@@ -491,7 +491,7 @@ def test_other_columns_of_official_rows_are_kept_where_they_are_wanted(tmp_path:
 
 
 @pytest.mark.parametrize("target", ["B", "b", "(B)", "B.", " b "])
-def test_letters_and_choices_of_a_sample_are_read_as_those_of_a_table(tmp_path: Path, target: str) -> None:
+def test_letters_and_choices_of_a_sample_are_read_as_in_a_table(tmp_path: Path, target: str) -> None:
     row = {"input": "Q?", "target": target, "choices": json.dumps(["x", 8, True])}
     ((item,), _) = read("inspect", tmp_path / "q.jsonl", row)
     table = {"question": "Q?", "answer": target, "choices": ["x", 8, True]}

@@ -43,7 +43,7 @@ def test_every_cell_of_a_merged_area_has_its_value(tmp_path: Path) -> None:
     assert [item.extra["category"] for item in items] == ["sea", "sea", "air", "air"]
 
 
-def test_an_error_in_a_merged_cell_is_that_of_all_its_rows(tmp_path: Path) -> None:
+def test_an_error_in_a_merged_cell_applies_to_all_its_rows(tmp_path: Path) -> None:
     error = (' t="e"', "<v>#N/A</v>")
     rows = [("1", "Q1?", "", "x", "", error), ("2", "Q2?", "", "y", "", NO)]
     items = read(tmp_path / "q.xlsx", *rows, merged=("F2:F3",))
@@ -59,7 +59,7 @@ def test_a_row_that_holds_nothing_but_merged_cells_stays_empty(tmp_path: Path) -
     ]
 
 
-def test_what_a_cell_of_a_merged_area_holds_itself_is_kept(tmp_path: Path) -> None:
+def test_a_value_inside_a_merged_area_is_kept(tmp_path: Path) -> None:
     rows = [("1", "Q1?", "p", "x"), ("2", "Q2?", "own", "y")]
     assert [item.context for item in read(tmp_path / "q.xlsx", *rows, merged=("C2:C3",))] == ["p", "own"]
 
@@ -92,7 +92,7 @@ def test_an_area_in_several_columns_of_a_question_has_its_value_in_the_first(tmp
     ]
 
 
-def test_columns_behind_the_alphabet_are_named() -> None:
+def test_columns_after_z_are_named() -> None:
     header = [f"n{column}" for column in range(704)]
     for area, name in (((1, 701), (1, 702)), "ZZ2:AAA2"), (((1, 25), (4, 26)), "Z2:AA5"):
         row = [""] * 704

@@ -81,7 +81,7 @@ def test_custom_rows_may_come_as_parquet(tmp_path: Path) -> None:
     assert list(official("custom").read(path, "mine")) == [Item(id="a", dataset="mine", question="Q?", answers=("x",))]
 
 
-def test_shards_are_read_in_turn_and_an_id_may_not_stand_in_two(tmp_path: Path) -> None:
+def test_shards_are_read_in_order_and_an_id_cannot_be_in_two(tmp_path: Path) -> None:
     first = write(tmp_path / "s-0.parquet", [SQUAD_ROW, SQUAD_ROW | {"id": "b"}])
     second = write(tmp_path / "s-1.parquet", [SQUAD_ROW | {"id": "c"}, SQUAD_ROW | {"id": "b"}])
     third = write(tmp_path / "s-2.parquet", [SQUAD_ROW | {"id": "d"}])
@@ -96,7 +96,7 @@ def test_a_repeated_triviaqa_id_points_to_the_configurations_without_repeats(tmp
     assert "unfiltered.nocontext" in str(caught.value)
 
 
-def test_rows_in_a_later_batch_are_counted_on(tmp_path: Path) -> None:
+def test_row_numbers_continue_in_a_later_batch(tmp_path: Path) -> None:
     rows = [{"question": f"q{number}", "answer": ["x"]} for number in range(2500)]
     rows[2100]["question"] = " "
     assert ".parquet:2101: id " in failure("nq_open", write(tmp_path / "n.parquet", rows))
@@ -127,7 +127,7 @@ def test_text_that_is_not_utf8_is_named_with_its_row(tmp_path: Path) -> None:
     assert ".parquet:2: row 2: not UTF-8" in failure("nq_open", tmp_path / "n.parquet")
 
 
-def test_what_is_not_parquet_or_has_no_rows_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_parquet_or_has_no_rows_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "n.parquet"
     path.write_bytes(b"PAR1 but not really")
     assert ".parquet:1: not readable as Parquet: " in failure("nq_open", path)
@@ -139,7 +139,7 @@ def test_what_is_not_parquet_or_has_no_rows_is_refused(tmp_path: Path) -> None:
     assert failure("nq_open", path) == "DIR/n.parquet:1: no questions in the file"
 
 
-def test_a_parquet_file_that_breaks_off_in_the_middle_is_refused(tmp_path: Path) -> None:
+def test_a_truncated_parquet_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "n.parquet", [{"question": f"q{number}", "answer": ["x"]} for number in range(5000)])
     data = bytearray(path.read_bytes())
     data[100:4000] = b"\xff" * 3900

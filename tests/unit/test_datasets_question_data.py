@@ -3,5 +3,5 @@
 from tests.data.questions.make_questions import FOLDER, files
 
 
-def test_the_made_up_question_files_are_those_that_their_script_writes() -> None:
+def test_the_generated_question_files_equal_the_output_of_their_script() -> None:
     assert {name: (FOLDER / name).read_text(encoding="utf-8") for name in files()} == files()

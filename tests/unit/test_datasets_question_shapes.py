@@ -55,14 +55,14 @@ def row_of(item: Item) -> dict[str, Any]:
     return row
 
 
-def test_every_made_up_file_has_an_expectation_or_a_refusal_and_there_are_at_least_19() -> None:
+def test_every_generated_file_has_an_expectation_or_a_refusal_and_there_are_at_least_19() -> None:
     files = {path.name for path in SHAPES.iterdir()} - {"expected.json"}
     assert files == EXPECTED.keys() | REFUSED.keys()
     assert len(files - REFUSED.keys()) >= 19
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_file_of_a_public_shape_gives_these_items(name: str) -> None:
+def test_a_file_of_a_public_shape_gives_the_expected_items(name: str) -> None:
     expected = EXPECTED[name]
     items, _ = load(SHAPES / name, expected.get("columns"))
     assert [row_of(item) for item in items] == expected["items"]
@@ -77,7 +77,7 @@ def test_a_file_of_a_public_shape_is_recognised_without_a_configuration_and_hint
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_file_that_is_not_recognised_says_in_one_message_what_to_write(name: str) -> None:
+def test_an_unrecognised_file_is_refused_with_one_message_that_says_what_to_write(name: str) -> None:
     with pytest.raises(DataError) as caught:
         recognise(SHAPES / name)
     assert "no column is recognised as the question; the columns are" in caught.value.message
@@ -85,7 +85,7 @@ def test_a_file_that_is_not_recognised_says_in_one_message_what_to_write(name: s
     assert REFUSED[name] in caught.value.hint
 
 
-def test_a_file_without_a_header_loads_once_the_line_that_the_message_names_is_above_it(tmp_path: Path) -> None:
+def test_a_file_without_a_header_loads_after_adding_the_suggested_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="question,A,B,C,D,answer"):
         recognise(SHAPES / "headerless_mmlu.csv")
     path = tmp_path / "mmlu.csv"
@@ -113,7 +113,7 @@ SYSTEM: Final = (
         ("samples_arc.jsonl", "each `doc` is in the format arc"),
     ],
 )
-def test_what_a_question_cannot_hold_is_said_once_with_its_count(name: str, remark: str) -> None:
+def test_ignored_content_is_reported_once_with_its_count(name: str, remark: str) -> None:
     _, said = load(SHAPES / name)
     assert said.count(remark) == 1
 
@@ -139,7 +139,7 @@ def test_a_recognised_format_is_scored_by_its_official_rules_and_any_other_like_
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-32", "cp037"])
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_file_is_recognised_read_and_scored_alike_in_an_encoding_that_the_configuration_names(
+def test_a_file_in_a_configured_encoding_is_recognised_read_and_scored_alike(
     name: str, encoding: str, tmp_path: Path
 ) -> None:
     text = (SHAPES / name).read_text(encoding="utf-8")

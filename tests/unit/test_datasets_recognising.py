@@ -56,12 +56,12 @@ def test_a_file_that_fits_several_formats_is_refused_with_the_line_to_write(tmp_
     assert "`format: inspect`" in str(caught.value.hint)
 
 
-def test_one_row_of_another_kind_makes_a_file_a_table_of_ones_own(tmp_path: Path) -> None:
+def test_one_row_of_another_kind_makes_a_file_a_custom_table(tmp_path: Path) -> None:
     assert recognise(write(tmp_path / "a.jsonl", ARC, ARC)).format == "arc"
     assert recognise(write(tmp_path / "b.jsonl", ARC, {"question": "Q?", "answer": "a"})).format == "custom"
 
 
-def test_columns_of_the_configuration_make_a_file_a_table_except_where_the_format_takes_them(tmp_path: Path) -> None:
+def test_configured_columns_make_a_file_a_table_unless_its_format_accepts_them(tmp_path: Path) -> None:
     arc = write(tmp_path / "a.jsonl", ARC)
     found = recognise(arc, columns={"question": "answerKey"})
     assert (found.format, found.columns["question"]) == ("custom", "answerKey")
@@ -72,7 +72,7 @@ def test_columns_of_the_configuration_make_a_file_a_table_except_where_the_forma
     assert next(reading).answers == ("b",)
 
 
-def test_a_format_with_keys_of_its_own_takes_no_columns(tmp_path: Path) -> None:
+def test_a_format_with_its_own_keys_accepts_no_columns(tmp_path: Path) -> None:
     from promptrial.datasets.base import Reading
 
     for name in ("arc", "squad_v2"):
@@ -81,7 +81,7 @@ def test_a_format_with_keys_of_its_own_takes_no_columns(tmp_path: Path) -> None:
             list(format_.read(write(tmp_path / "a.jsonl", ARC), "mine", reading=Reading(columns={"question": "x"})))
 
 
-def test_what_was_matched_and_what_is_kept_is_said(tmp_path: Path) -> None:
+def test_matched_and_kept_columns_are_reported(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("Level;Question;Answer\n1;Q?;a\n")
     found = recognise(tmp_path / "q.csv")
     assert found.columns == {"question": "Question", "answers": "Answer"}
@@ -106,7 +106,7 @@ def test_what_was_matched_and_what_is_kept_is_said(tmp_path: Path) -> None:
         ([{"title": "a", "問題": "どこ\uff1f"}], "`columns: {question: 問題}`"),
     ],
 )
-def test_the_column_that_looks_like_the_question_is_proposed(
+def test_the_column_that_looks_like_the_question_is_suggested(
     tmp_path: Path, rows: list[dict[str, Any]], wanted: str
 ) -> None:
     path = write(tmp_path / "q.jsonl", *rows)
@@ -116,7 +116,7 @@ def test_the_column_that_looks_like_the_question_is_proposed(
     assert str(caught.value.hint).endswith("see docs/questions.md#formats")
 
 
-def test_a_slip_in_the_name_of_the_question_is_named(tmp_path: Path) -> None:
+def test_a_typo_in_the_name_of_the_question_column_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="unknown column 'questoin'; did you mean 'question'"):
         recognise(write(tmp_path / "q.jsonl", {"questoin": "Q?", "answer": "a"}))
 
@@ -128,7 +128,7 @@ def test_a_file_without_rows_has_no_questions(tmp_path: Path, text: str) -> None
         recognise(tmp_path / "q")
 
 
-def test_rows_in_another_order_and_a_compressed_file_are_the_same_format(tmp_path: Path) -> None:
+def test_row_order_and_compression_do_not_change_the_format(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [{**ARC, "id": number} for number in range(30)]
     rows.sort(key=lambda row: row["id"] * 7 % 13)
     path = write(tmp_path / "q.jsonl", *rows)
@@ -187,5 +187,5 @@ def test_a_table_whose_answers_are_not_recognised_is_refused_with_the_line_to_wr
         {"question": "Q?", "answer": "a", "reference": "b"},
     ],
 )
-def test_a_table_in_which_nothing_looks_like_unknown_answers_is_read(tmp_path: Path, row: dict[str, Any]) -> None:
+def test_a_table_without_a_column_that_looks_like_answers_is_read(tmp_path: Path, row: dict[str, Any]) -> None:
     assert recognise(write(tmp_path / "q.jsonl", row)).format == "custom"

@@ -56,14 +56,14 @@ def test_a_longer_cover_sheet_is_an_error_that_names_the_sheets(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["Old", " old"])
-def test_the_configuration_chooses_a_sheet_also_a_hidden_one(tmp_path: Path, name: str) -> None:
+def test_the_configuration_can_choose_any_sheet_even_a_hidden_one(tmp_path: Path, name: str) -> None:
     data = workbook(QUESTIONS, table(HEADER, ("Old?", "o", "n")), names=("Real", "Old"), hidden=("Old",))
     items, said = read(tmp_path / "q.xlsx", data, name)
     assert [item.question for item in items] == ["Old?"]
     assert said[0] == "read as an Excel workbook, sheet 'Old' (not read: 'Real')"
 
 
-def test_a_sheet_that_is_not_there_or_of_no_workbook_is_an_error_that_says_what_there_is(tmp_path: Path) -> None:
+def test_a_missing_sheet_or_a_sheet_of_another_file_type_is_an_error_that_lists_what_exists(tmp_path: Path) -> None:
     data = workbook(QUESTIONS, QUESTIONS, names=("Real", "Old"))
     problem = failure(tmp_path / "q.xlsx", data, "Reel")
     assert problem.startswith("FILE:1: no sheet 'Reel', which `sheet` names; the sheets are 'Real', 'Old'")
@@ -71,7 +71,7 @@ def test_a_sheet_that_is_not_there_or_of_no_workbook_is_an_error_that_says_what_
     assert problem.startswith("FILE:1: `sheet` names a sheet of an Excel workbook, and this is a file of separated")
 
 
-def test_a_workbook_with_rows_in_hidden_sheets_alone_says_how_to_read_one(tmp_path: Path) -> None:
+def test_a_workbook_with_rows_only_in_hidden_sheets_says_how_to_read_one(tmp_path: Path) -> None:
     problem = failure(tmp_path / "q.xlsx", workbook(QUESTIONS, "", hidden=("S1",)))
     assert problem.startswith("FILE:1: no visible sheet of the workbook has rows")
     assert "`sheet: S1`" in problem
@@ -79,7 +79,7 @@ def test_a_workbook_with_rows_in_hidden_sheets_alone_says_how_to_read_one(tmp_pa
     assert problem.startswith("FILE:1: the sheet 'S2' has no rows")
 
 
-def test_a_sheet_is_recorded_only_where_it_is_named() -> None:
+def test_a_sheet_is_recorded_only_if_configured() -> None:
     assert "sheet" not in DatasetConfig(path="q.xlsx").model_dump()
     named = DatasetConfig(path="q.xlsx", sheet="Real")
     assert named.model_dump()["sheet"] == "Real"

@@ -83,7 +83,7 @@ def test_the_same_rows_are_read_from_every_kind_of_file(
     assert rows(tmp_path / "q.dat", data) == (words, lines, TWO)
 
 
-def test_the_separator_is_the_one_that_gives_well_known_names_then_the_one_that_most_records_have(
+def test_the_separator_is_the_one_that_gives_well_known_names_or_else_the_most_frequent(
     tmp_path: Path,
 ) -> None:
     text = "question;answer;one, two, three\nQ?;x;1, 2, 3\n"
@@ -92,7 +92,7 @@ def test_the_separator_is_the_one_that_gives_well_known_names_then_the_one_that_
     assert rows(tmp_path / "q.csv", text)[2][1] == {"frage": "Q2, oder", "antwort, kurz": "y, z, w"}
 
 
-def test_a_configured_encoding_is_read_and_said(tmp_path: Path) -> None:
+def test_a_configured_encoding_is_used_and_reported(tmp_path: Path) -> None:
     assert rows(tmp_path / "q.csv", TABLE.encode("cp1252"), "windows-1252") == ("comma-separated, cp1252", [2, 3], TWO)
     assert rows(tmp_path / "q.csv", TABLE.encode("utf-16-le"), "utf-16-le")[2] == TWO
     assert rows(tmp_path / "q.csv", "\ufeff" + TABLE, "UTF8")[2] == TWO
@@ -188,7 +188,7 @@ def test_bad_text_far_down_in_another_encoding_is_named_with_its_line(tmp_path: 
         (packed(b""), "FILE:1: the file is empty", ""),
     ],
 )
-def test_what_is_wrong_is_said_in_plain_words_with_the_line_and_the_fix(
+def test_errors_are_explained_in_plain_words_with_the_line_and_the_fix(
     tmp_path: Path, data: bytes | str, problem: str, fix: str
 ) -> None:
     message, hint = failure(tmp_path / "q.dat", data)

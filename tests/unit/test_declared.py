@@ -42,7 +42,7 @@ def _with_constants(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", [name for name in errors.__all__ if inspect.isclass(getattr(errors, name))])
-def test_every_error_is_raised_or_has_a_kind_that_is(name: str) -> None:
+def test_every_error_class_or_a_subclass_is_raised(name: str) -> None:
     error = getattr(errors, name)
     kinds = {each.__name__ for each in vars(errors).values() if inspect.isclass(each) and issubclass(each, error)}
     elsewhere = "".join(text for path, text in SOURCES.items() if path.name != "errors.py")

@@ -48,7 +48,7 @@ def test_each_arm_is_counted_and_the_difference_is_priced_with_the_discount(tmp_
     assert msgspec.convert(msgspec.to_builtins(document), AuditDocument) == document
 
 
-def test_an_item_that_is_asked_several_times_costs_as_often(tmp_path: Path) -> None:
+def test_an_item_that_is_asked_several_times_is_paid_each_time(tmp_path: Path) -> None:
     prompts = {"control.txt": words(10), "treatment.txt": words(110)}
     changes = {"pricing": PRICES, "temps": [0.0, 0.7], "samples_per_item": {"0.0": 1, "0.7": 4}}
     document = audited(tmp_path, changes, prompts)
@@ -56,7 +56,7 @@ def test_an_item_that_is_asked_several_times_costs_as_often(tmp_path: Path) -> N
     assert document.models[0].prompt_sets[0].usd_per_1000_items == pytest.approx(0.5)
 
 
-def test_a_treatment_that_is_shorter_saves_and_a_model_without_a_price_has_none(tmp_path: Path) -> None:
+def test_a_shorter_treatment_saves_money_and_an_unpriced_model_has_no_price_difference(tmp_path: Path) -> None:
     prompts = {"control.txt": words(110), "treatment.txt": words(10)}
     assert audited(tmp_path, {"pricing": PRICES}, prompts).models[0].prompt_sets[0].usd_per_1000_items == -0.1
     (one,) = audited(tmp_path, None, prompts).models[0].prompt_sets
@@ -78,7 +78,7 @@ def test_a_filler_passes_within_two_percent_of_the_treatment(tmp_path: Path, tok
     assert len(document.problems) == (not passed)
 
 
-def test_a_filler_in_the_place_of_the_control_is_as_long_as_its_own_treatment(tmp_path: Path) -> None:
+def test_a_filler_used_as_control_is_as_long_as_its_own_treatment(tmp_path: Path) -> None:
     prompts = {"length_matched_x.txt": words(7), "treatment.txt": words(9)}
     document = audited(tmp_path, sets(main=("length_matched_x.txt", "treatment.txt")), prompts)
     assert not document.passed
@@ -94,7 +94,7 @@ def test_the_treatment_of_a_prompt_set_may_be_a_filler_by_the_name_of_the_set(tm
     assert "--match_to" in document.problems[0]
 
 
-def test_an_estimate_is_no_pass_however_well_it_fits(tmp_path: Path) -> None:
+def test_an_estimated_count_never_passes_however_close(tmp_path: Path) -> None:
     prompts = {"treatment.txt": words(20), "length_matched_x.txt": words(20)}
     estimate = Counter("an estimate", estimated_tokens, exact=False, estimate=True)
     document = audited(tmp_path, FILES, prompts, estimate)
@@ -103,7 +103,7 @@ def test_an_estimate_is_no_pass_however_well_it_fits(tmp_path: Path) -> None:
     assert "only an estimate" in document.problems[0]
 
 
-def test_a_prompt_whose_text_is_not_on_record_has_no_tokens(tmp_path: Path) -> None:
+def test_a_prompt_without_a_recorded_text_has_no_tokens(tmp_path: Path) -> None:
     lost = {"path": "length_matched_old.txt", "sha256": "0" * 64, "lost": True}
     changes = {
         "prompt_sets": {
@@ -117,7 +117,7 @@ def test_a_prompt_whose_text_is_not_on_record_has_no_tokens(tmp_path: Path) -> N
     assert "its text is not recorded" in document.problems[0]
 
 
-def test_refusals_are_found_and_it_is_said_how_they_stand_there() -> None:
+def test_refusals_are_found_and_their_form_is_reported() -> None:
     text = 'Some mutter "I do not know."\nShort answer: Unknown\nWho knows?\nElse reply exactly "I don\'t know."'
     assert list(refusals_in(text)) == [
         ("I don't know.", "mandated"),
@@ -128,7 +128,7 @@ def test_refusals_are_found_and_it_is_said_how_they_stand_there() -> None:
     assert list(refusals_in("A: pass", ("pass",))) == [("pass", "line")]
 
 
-def test_a_mandated_refusal_that_the_scorer_would_take_for_an_answer_is_not_passed(tmp_path: Path) -> None:
+def test_a_mandated_refusal_that_the_scorer_takes_for_an_answer_fails(tmp_path: Path) -> None:
     prompts = {"treatment.txt": 'If you cannot tell, reply exactly "Declined by policy".\n'}
     document = audited(tmp_path, None, prompts)
     (refusal,) = document.refusals
@@ -140,7 +140,7 @@ def test_a_mandated_refusal_that_the_scorer_would_take_for_an_answer_is_not_pass
     assert known.refusals[0].recognised
 
 
-def test_an_answer_that_counts_as_a_refusal_is_not_passed_either(tmp_path: Path) -> None:
+def test_an_answer_that_counts_as_a_refusal_fails_too(tmp_path: Path) -> None:
     document = audited(tmp_path, {"scoring": {"extra_refusals": ["None"]}})
     assert not document.passed
     assert "takes the answer 'None' for an abstention" in document.problems[0]
@@ -161,7 +161,7 @@ def several(treatments: dict[str, Any], **others: Any) -> dict[str, Any]:
     return {"prompt_sets": {"main": {"control": "control.txt", "treatments": treatments}}} | others
 
 
-def test_each_treatment_of_a_set_is_an_entry_beside_its_control(tmp_path: Path) -> None:
+def test_each_treatment_of_a_set_has_an_entry_beside_its_control(tmp_path: Path) -> None:
     prompts = {"control.txt": words(10), "treatment.txt": words(30), "unused.txt": words(5)}
     changes = several({"long": "treatment.txt", "short": "unused.txt", "inline": {"text": "one two"}})
     found = audited(tmp_path, changes, prompts).models[0].prompt_sets
@@ -171,7 +171,7 @@ def test_each_treatment_of_a_set_is_an_entry_beside_its_control(tmp_path: Path) 
     assert found[2].arms["inline"].file == "prompt_sets.main.treatments.inline"
 
 
-def test_an_arm_with_a_model_of_its_own_is_counted_and_priced_by_that(tmp_path: Path) -> None:
+def test_an_arm_with_its_own_model_is_counted_and_priced_by_that_model(tmp_path: Path) -> None:
     prices = {"m1": (2.0, 9.0), "m2": (10.0, 9.0)}
     models = {
         name: dict(zip(("input_per_million", "output_per_million"), both, strict=True)) for name, both in prices.items()
@@ -188,7 +188,7 @@ def test_an_arm_with_a_model_of_its_own_is_counted_and_priced_by_that(tmp_path: 
     assert one.usd_per_1000_items == pytest.approx((20 * 10.0 - 10 * 2.0) * 1000 / 1e6)
 
 
-def test_refusals_are_looked_for_in_every_arm_and_in_its_own_templates(tmp_path: Path) -> None:
+def test_refusals_are_searched_for_in_every_arm_and_in_its_own_templates(tmp_path: Path) -> None:
     own = {
         "open_book": {"text": '{context} {question} Else reply exactly "Declined by policy".'},
         "closed_book": "closed.txt",

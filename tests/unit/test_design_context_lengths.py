@@ -21,7 +21,7 @@ def found(items: list[Item], context: int | None, **changes: object) -> list[Lon
     return list(long_requests([make_trial(**changes)], {"set": items}, lambda _model: context))
 
 
-def test_an_item_with_more_words_than_the_model_takes_is_a_problem_of_each_arm() -> None:
+def test_an_item_with_more_words_than_the_context_is_a_problem_in_each_arm() -> None:
     control, treatment = found([SHORT, passage("long", 5000), passage("longer", 6000)], 4096)
     assert control.problem == (
         "datasets.set: item 'longer' does not fit: for the arm control of m1-main it has at least 6,007 tokens, its "
@@ -33,7 +33,7 @@ def test_an_item_with_more_words_than_the_model_takes_is_a_problem_of_each_arm()
     assert "the arm treatment of m1-main" in treatment.problem
 
 
-def test_an_item_that_only_the_high_end_of_the_band_makes_too_long_is_a_note() -> None:
+def test_an_item_too_long_only_at_the_upper_estimate_is_a_note() -> None:
     control, _ = found([passage("long", 3000)], 4096)
     assert control.problem is None
     assert control.note is not None
@@ -58,7 +58,7 @@ def test_the_answer_and_its_thinking_need_room_too() -> None:
     assert all(each.problem is not None for each in found(items, 4096, model=thinking))
 
 
-def test_where_the_context_is_not_known_the_longest_request_is_told() -> None:
+def test_if_the_context_is_unknown_the_longest_request_is_reported() -> None:
     control, _ = found([SHORT, passage("long", 3000), passage("shorter", 2900)], None)
     assert control.problem is None
     assert control.note is not None
@@ -66,7 +66,7 @@ def test_where_the_context_is_not_known_the_longest_request_is_told() -> None:
     assert control.note.endswith("the context length of models.m1 is not known")
 
 
-def test_requests_that_fit_every_model_in_use_are_not_looked_up() -> None:
+def test_requests_that_fit_every_model_cause_no_lookup() -> None:
     def asked(_model: ModelSpec) -> int:
         raise AssertionError("nobody needs to know")
 
@@ -75,24 +75,24 @@ def test_requests_that_fit_every_model_in_use_are_not_looked_up() -> None:
     assert not list(long_requests([TRIAL], {"set": items, "empty": []}, asked))
 
 
-def test_a_request_that_fits_gives_no_word() -> None:
+def test_a_request_that_fits_causes_no_message() -> None:
     assert [(each.problem, each.note) for each in found([passage("long", 3000)], 128_000)] == [(None, None)] * 2
 
 
-def test_arms_that_send_the_same_to_the_same_model_are_told_once() -> None:
+def test_arms_with_identical_requests_are_reported_once() -> None:
     items = [passage("long", 6000)]
     twice = list(long_requests([make_trial(), make_trial(slug="again")], {"set": items}, lambda _model: 4096))
     assert len(twice) == 2
 
 
 @pytest.mark.parametrize("text", [" " * 30_000, "\n\n" * 9_000, "= " * 2_000 + "-" * 20_000])
-def test_blanks_and_rules_are_never_too_long_for_certain(text: str) -> None:
+def test_whitespace_and_separator_lines_are_never_certainly_too_long(text: str) -> None:
     """A tokenizer may have one token for many of them."""
     item = Item(id="odd", dataset="d", question="Why?", answers=(), context=text)
     assert all(each.problem is None and each.note for each in found([item], 4096))
 
 
-def test_chinese_is_too_long_for_certain_only_beyond_four_characters_a_token() -> None:
+def test_chinese_text_is_certainly_too_long_only_beyond_four_characters_per_token() -> None:
     def item(characters: int) -> Item:
         return Item(id="zh", dataset="d", question="?", answers=(), context="水" * characters)
 

@@ -113,7 +113,7 @@ def test_numbers_are_compared_only_where_their_decimal_mark_is_plain(
 @pytest.mark.parametrize(
     "gold", ["1 000", "2,5", "1.234.567", "1,234", "$1,200.50", "1e5", "-3.5", "1'000", "12 345 678,9", "0,125"]
 )
-def test_every_number_that_numeric_is_fitted_to_is_right_as_it_stands_and_no_part_of_it_is(gold: str) -> None:
+def test_every_gold_number_chosen_for_numeric_scores_right_as_written_and_no_part_of_it_does(gold: str) -> None:
     found = fitted(survey([item(1, [gold])]))
     assert found.primary == "numeric"
     scorer = scorer_of("numeric", decimal=found.decimal)
@@ -141,7 +141,7 @@ def test_a_sentence_says_why_numbers_are_not_compared_and_which_decimal_mark_the
         (["ja", "nein"], "Das kann ich nicht sagen, ja oder nein?"),
     ],
 )
-def test_no_fitted_scorer_finds_an_answer_that_stands_in_any_text(golds: list[str], wrong: str) -> None:
+def test_a_chosen_scorer_gives_no_credit_for_a_gold_inside_another_text(golds: list[str], wrong: str) -> None:
     found = fitted(survey(item(place, [gold]) for place, gold in enumerate(golds)))
     assert "includes" not in found.scorers
     for gold in golds:
@@ -153,13 +153,13 @@ def test_no_fitted_scorer_finds_an_answer_that_stands_in_any_text(golds: list[st
     ("kinds", "rules"),
     [({"letter": 10}, "letters"), ({"letter": 4, "short": 6}, "letters"), ({"letter": 1, "short": 9}, None)],
 )
-def test_letters_have_rules_that_do_not_take_a_for_an_article(kinds: dict[str, int], rules: str | None) -> None:
+def test_single_letters_get_rules_that_do_not_treat_a_as_an_article(kinds: dict[str, int], rules: str | None) -> None:
     found = fitted(Survey(10, kinds))
     assert found.rules == rules
     assert any("`letters`" in each for each in found.sentences) is (rules is not None)
 
 
-def test_letters_as_accepted_answers_are_said_to_need_choices() -> None:
+def test_letters_as_accepted_answers_are_reported_to_need_choices() -> None:
     assert any("`choices`" in each and "`choice`" in each for each in fitted(survey([item(1, ["B"])])).sentences)
     assert not any("`choices`" in each for each in fitted(survey([item(1, ["mercury"])])).sentences)
 
@@ -172,18 +172,18 @@ def test_one_short_accepted_answer_makes_a_gold_short() -> None:
     assert kind_of("Because it is much too heavy for the wind to lift it", "too heavy") == {"short": 1}
 
 
-def test_several_accepted_answers_are_yes_or_no_only_if_all_of_them_are() -> None:
+def test_a_gold_is_yes_or_no_only_if_all_its_accepted_answers_are() -> None:
     assert kind_of("yes", "true") == {"yes_no": 1}
     assert kind_of("yes", "it is") == {"short": 1}
 
 
 @pytest.mark.parametrize("gold", ["9 * 2 = 18\n#### 18", "#### 1.250", "Half of it is 2,500.\n#### 2,500"])
-def test_a_format_of_worked_answers_is_measured_by_numbers_alone_however_short_they_are(gold: str) -> None:
+def test_a_format_with_worked_solutions_is_measured_only_by_numbers(gold: str) -> None:
     found = fitted(survey([item(1, [gold])]), ["numeric"])
     assert (found.scorers, found.primary, found.max_new_tokens) == (("numeric",), "numeric", 256)
 
 
-def test_choices_count_before_what_their_texts_look_like() -> None:
+def test_choices_take_precedence_over_what_their_texts_look_like() -> None:
     assert kind_of("8", choices=("6", "8", "10")) == {"choices": 1}
 
 
@@ -191,7 +191,7 @@ def test_choices_without_a_right_one_have_no_gold() -> None:
     assert kind_of(choices=("6", "8")) == {"no_gold": 1}
 
 
-def test_an_unanswerable_question_with_a_passage_counts_as_both_and_as_no_kind_of_gold() -> None:
+def test_an_unanswerable_question_with_a_passage_counts_as_both_but_not_as_a_kind_of_gold() -> None:
     assert kind_of(context="The mill.", is_unanswerable=True) == {"unanswerable": 1, "passage": 1}
 
 
@@ -235,7 +235,7 @@ def test_scorers_follow_the_kinds_of_questions_and_the_most_common_one_has_the_p
     assert (found.scorers, found.primary) == (scorers, primary)
 
 
-def test_what_a_format_asks_for_stands_in_front_under_the_columns_of_the_default_pack() -> None:
+def test_the_scorers_of_a_format_come_first_with_the_column_names_of_the_default_pack() -> None:
     found = fitted(Survey(4, {"short": 4}), ["exact_match", "numeric"])
     assert (found.scorers, found.primary) == (("em", "numeric", "includes", "f1"), "em")
     assert found.sentences[0] == "the format asks for em, numeric"
@@ -266,7 +266,7 @@ def test_scorers_skip_questions_that_lack_what_they_need_only_where_many_do(kind
     assert fitted(Survey(10, kinds)).skips is skips
 
 
-def test_answers_may_be_longer_where_golds_are_worked_out_long_or_absent() -> None:
+def test_the_token_limit_is_higher_if_golds_are_worked_solutions_long_or_absent() -> None:
     limits = {rule.kind: fitted(Survey(1, {rule.kind: 1})).max_new_tokens for rule in GOLD_RULES}
     assert limits == {
         "choices": None,
@@ -280,7 +280,7 @@ def test_answers_may_be_longer_where_golds_are_worked_out_long_or_absent() -> No
     }
 
 
-def test_each_rule_that_counts_is_said_in_one_sentence() -> None:
+def test_each_applied_rule_is_reported_in_one_sentence() -> None:
     assert fitted(Survey(3, {"short": 2, "unanswerable": 1, "passage": 3})).sentences == (
         "includes, em, f1 (2 of 3 questions have a short answer)",
         "abstain_rate, false_answer_rate (1 of 3 questions has no right answer)",
@@ -294,7 +294,7 @@ def test_every_rule_names_scorers_and_no_two_rules_share_a_kind() -> None:
     assert all(rule.scorers for rule in rules)
 
 
-def test_every_scorer_of_a_rule_is_known_and_none_needs_what_may_not_be_installed() -> None:
+def test_every_scorer_of_a_rule_is_known_and_needs_no_optional_package() -> None:
     for rule in (*GOLD_RULES, *ITEM_RULES):
         for name in rule.scorers:
             assert not registry.load("scorer", registry.scorer_type(name)).libraries, name

@@ -49,7 +49,7 @@ def test_a_binary_endpoint_without_shared_passages_has_the_exact_power_of_the_te
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(12, 0.05), (25, 0.05), (25, 0.0125)])
-def test_what_a_plan_prints_for_single_answers_is_what_all_outcomes_enumerated_come_to(n: int, alpha: float) -> None:
+def test_the_planned_power_of_single_answers_equals_the_enumeration_of_all_outcomes(n: int, alpha: float) -> None:
     def enumerated(size: int, delta: float) -> float:
         gain, loss = (0.5 + delta) / 2, (0.5 - delta) / 2
         return sum(
@@ -91,7 +91,7 @@ def test_each_test_of_the_family_has_its_share_of_the_level() -> None:
         ({"scores": replace(GRADED, score_range=(1.0, 5.0))}, Design(sd=0.4)),
     ],
 )
-def test_whatever_is_not_a_single_answer_of_0_or_1_is_planned_as_a_mean_of_differences(
+def test_endpoints_that_are_not_single_0_1_answers_are_planned_as_means_of_differences(
     changes: dict[str, Any], design: Design
 ) -> None:
     assert only(power_rows([endpoint(**changes)], 0.05, Assumed())).design == design
@@ -109,7 +109,7 @@ def test_the_planned_items_say_whether_an_endpoint_is_clustered_and_each_assumed
 
 
 @pytest.mark.parametrize(("alpha", "needed"), [(0.05, 6), (0.025, 7)])
-def test_too_few_passages_have_no_figure_but_the_number_that_is_needed(alpha: float, needed: int) -> None:
+def test_too_few_passages_give_the_number_needed_and_no_power(alpha: float, needed: int) -> None:
     few = replace(BINARY, sizes=(50,) * (needed - 1))
     row = only(power_rows([endpoint(few)], alpha, Assumed()))
     assert (row.design, row.smallest, row.clusters_needed) == (None, (), needed)
@@ -120,7 +120,7 @@ def test_too_few_passages_have_no_figure_but_the_number_that_is_needed(alpha: fl
     assert clustered_difference_test(np.ones(len(cluster)), cluster, binary=True).p > alpha
 
 
-def test_scores_that_there_are_take_the_place_of_assumptions_and_missing_answers_are_allowed_for() -> None:
+def test_existing_scores_replace_assumptions_and_missing_answers_are_allowed_for() -> None:
     found = Estimated(pairs=80, answered=0.8, sd=0.3, discordance=0.09, baseline=0.6)
     row = only(power_rows([endpoint(estimated=found)], 0.05, Assumed()))
     design = Design(discordance=0.09)
@@ -131,7 +131,7 @@ def test_scores_that_there_are_take_the_place_of_assumptions_and_missing_answers
     assert graded.design == Design(sd=0.3)
 
 
-def test_a_correlation_is_taken_from_scores_where_they_tell_it_and_assumed_otherwise() -> None:
+def test_a_correlation_is_estimated_from_scores_if_possible_and_assumed_otherwise() -> None:
     shared = replace(BINARY, sizes=(2,) * 50)
     found = Estimated(pairs=80, answered=1.0, sd=0.3, discordance=0.09, baseline=0.6)
     rows = power_rows([endpoint(shared, estimated=found)], 0.05, Assumed())
@@ -140,7 +140,7 @@ def test_a_correlation_is_taken_from_scores_where_they_tell_it_and_assumed_other
     assert known.design == Design(discordance=0.09, cluster_size=2.0, shared_by=2.0, icc=0.4)
 
 
-def test_a_scorer_whose_scale_only_its_code_says_has_no_figure() -> None:
+def test_a_scorer_whose_scale_only_its_code_declares_has_no_power() -> None:
     row = only(power_rows([endpoint(replace(BINARY, scale=None))], 0.05, Assumed()))
     assert (row.design, row.reason) == (None, "its scale is known once its code has run")
 
@@ -150,13 +150,13 @@ def test_no_difference_is_larger_than_the_range_of_the_scores() -> None:
     assert row.smallest == (None, None)
 
 
-def test_a_baseline_alone_stands_for_independent_arms() -> None:
+def test_a_baseline_without_discordance_assumes_independent_arms() -> None:
     assert assumptions_of(None, 0.9, None, None).discordance == pytest.approx(0.18)
     assert assumptions_of(0.1, 0.9, 0.3, 0.0) == Assumed(discordance=0.1, baseline=0.9, sd=0.3, icc=(0.0,))
 
 
 @pytest.mark.parametrize("margin", [pytest.param(0.01, marks=pytest.mark.slow), 0.02, 0.05])
-def test_a_margin_that_no_answer_need_break_is_told_exactly_where_the_exact_test_fails_on_unchanged_pairs(
+def test_a_margin_is_reported_as_unreachable_exactly_if_the_exact_test_fails_on_unchanged_pairs(
     margin: float,
 ) -> None:
     needed = 1 + bisect_left(range(1, 1000), True, key=lambda n: binary_margin_test(0, 0, n, -margin).p <= 0.05)
@@ -165,14 +165,14 @@ def test_a_margin_that_no_answer_need_break_is_told_exactly_where_the_exact_test
     assert problem == f"even if no answer changes: {needed} are needed"
 
 
-def test_a_margin_as_wide_as_the_scores_and_one_of_no_items_have_no_problem() -> None:
+def test_a_margin_as_wide_as_the_scores_or_of_no_items_is_not_reported() -> None:
     few = endpoint(replace(BINARY, sizes=(1,) * 5))
     assert margin_problem(few, 0.9, 1e-6) == "even if no answer changes: 6 are needed"
     assert margin_problem(few, 1.0, 1e-6) is None
     assert margin_problem(endpoint(replace(BINARY, sizes=())), 0.9, 1e-6) is None
 
 
-def test_a_margin_in_passages_is_told_where_the_margin_test_fails_on_unchanged_pairs() -> None:
+def test_a_margin_in_passages_is_reported_if_the_margin_test_fails_on_unchanged_pairs() -> None:
     for clusters in range(2, 60):
         sizes = (4,) * clusters
         cluster = np.repeat(np.arange(clusters), 4)

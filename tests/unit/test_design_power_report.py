@@ -42,7 +42,7 @@ def design_of(row: Estimate, alpha: float) -> Design:
 
 
 @pytest.mark.parametrize("n_items", [60, 240])
-def test_the_assumptions_of_a_finished_run_give_what_its_report_calls_detectable(n_items: int) -> None:
+def test_the_assumptions_of_a_finished_run_give_the_detectable_difference_of_its_report(n_items: int) -> None:
     found = analyse(trial_table(n_items), SETTINGS)
     rows = [row for row in found.estimates if row.method == "paired_difference" and row.figures[DETECTABLE]]
     assert len(rows) >= 4
@@ -65,7 +65,7 @@ def test_the_command_prints_the_figure_of_the_report(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.parametrize("sizes", [[4] * 30, [1, 2, 3, 9] * 10])
-def test_a_plan_from_the_same_scores_differs_from_the_report_by_the_mean_that_it_does_not_tell(
+def test_a_plan_from_the_same_scores_differs_from_the_report_only_by_the_undisclosed_mean(
     sizes: list[int],
 ) -> None:
     control, treatment, passage = scores(2, sizes)

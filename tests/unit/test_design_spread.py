@@ -23,7 +23,7 @@ def pairs_of(gains: int, losses: int, same: int) -> list[PairOfScores]:
 
 
 @given(PAIRS)
-def test_arms_exchanged_tell_the_same_but_for_the_baseline(pairs: list[PairOfScores]) -> None:
+def test_exchanging_the_arms_changes_only_the_baseline(pairs: list[PairOfScores]) -> None:
     found = estimated(pairs, len(pairs))
     turned = estimated([PairOfScores(b, a, passage) for a, b, passage in pairs], len(pairs))
     assert found is not None
@@ -33,7 +33,7 @@ def test_arms_exchanged_tell_the_same_but_for_the_baseline(pairs: list[PairOfSco
 
 
 @pytest.mark.parametrize("gains", range(11))
-def test_how_the_pairs_that_differ_are_shared_out_between_the_arms_does_not_show(gains: int) -> None:
+def test_the_summary_does_not_reveal_which_arm_wins_the_differing_pairs(gains: int) -> None:
     found = estimated(pairs_of(gains, 10 - gains, 40), 50)
     assert found is not None
     assert found.discordance == 0.2
@@ -55,14 +55,14 @@ def test_the_intraclass_correlation_gives_the_design_effect_that_a_report_prints
     assert 1 + (shared - 1) * found.icc == pytest.approx(report.design_effect)
 
 
-def test_few_shared_passages_tell_no_intraclass_correlation() -> None:
+def test_few_shared_passages_give_no_intraclass_correlation() -> None:
     pairs = [PairOfScores(0.0, float(place % 2), place // 2) for place in range(18)]
     assert estimated(pairs, 18).icc is None  # type: ignore[union-attr]
     more = [*pairs, PairOfScores(0.0, 1.0, "x"), PairOfScores(0.0, 0.0, "x")]
     assert estimated(more, 20).icc == 0.0  # type: ignore[union-attr]
 
 
-def test_where_no_pair_differs_the_share_is_what_would_be_missed_one_time_in_twenty() -> None:
+def test_without_differing_pairs_the_share_is_the_one_missed_one_time_in_twenty() -> None:
     found = estimated(pairs_of(0, 0, 50), 50)
     assert found is not None
     assert found.at_most
@@ -78,5 +78,5 @@ def test_scores_of_another_range_are_taken_as_shares_of_it() -> None:
     assert found.baseline == pytest.approx(10 / 3)
 
 
-def test_one_pair_tells_nothing() -> None:
+def test_one_pair_gives_no_figures() -> None:
     assert estimated(pairs_of(1, 0, 0), 1) is None

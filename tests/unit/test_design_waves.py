@@ -46,7 +46,7 @@ def test_every_item_is_in_one_wave_and_every_cluster_in_one() -> None:
     assert [len(found) for found in waves.positions()] == list(waves.items)
 
 
-def test_waves_are_about_as_large_as_they_should_be() -> None:
+def test_waves_have_about_the_planned_size() -> None:
     waves = cut_waves(keys(*[1] * 100), StoppingConfig(rule="pocock", waves=(10, 30)), 7)
     assert waves.items == (10, 30, 60)
     assert cut_waves(keys(*[1] * 100), FIVE, 7).items == (20,) * 5
@@ -89,7 +89,7 @@ def test_a_small_sample_has_no_wave_twice(n: int, ends: tuple[int, ...]) -> None
         ({"rule": "bayes"}, "rule"),
     ],
 )
-def test_a_rule_without_sense_is_refused(given: dict[str, Any], says: str) -> None:
+def test_an_invalid_stopping_rule_is_refused(given: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         StoppingConfig(**given)
 
@@ -103,7 +103,7 @@ def record(wave: int, decision: Any) -> LookRecord:
     )
 
 
-def test_a_torn_last_line_was_never_obeyed_and_is_cut_off(tmp_path: Path) -> None:
+def test_a_torn_last_line_was_never_applied_and_is_removed(tmp_path: Path) -> None:
     append_look(tmp_path, record(1, "continue"))
     path = tmp_path / LOOKS_FILE
     whole = path.read_bytes()
@@ -125,20 +125,20 @@ def test_a_torn_last_line_was_never_obeyed_and_is_cut_off(tmp_path: Path) -> Non
         [(1, "continue"), (1, "ask_more")],
     ],
 )
-def test_looks_that_cannot_follow_one_another_are_damage(tmp_path: Path, decisions: list[tuple[int, str]]) -> None:
+def test_an_impossible_sequence_of_looks_is_damage(tmp_path: Path, decisions: list[tuple[int, str]]) -> None:
     lines = b"".join(msgspec.json.encode(record(wave, decision)) + b"\n" for wave, decision in decisions)
     (tmp_path / LOOKS_FILE).write_bytes(lines)
     with pytest.raises(CorruptRecordError, match=f"{LOOKS_FILE}:{len(decisions)}: .*does not follow"):
         read_looks(tmp_path)
 
 
-def test_a_line_that_is_no_look_is_named(tmp_path: Path) -> None:
+def test_a_line_that_is_not_a_look_is_named(tmp_path: Path) -> None:
     (tmp_path / LOOKS_FILE).write_bytes(b"{}\n")
     with pytest.raises(CorruptRecordError, match=f"{LOOKS_FILE}:1: damaged record of a look"):
         read_looks(tmp_path)
 
 
-def test_decisions_of_people_are_no_looks() -> None:
+def test_manual_decisions_are_not_looks() -> None:
     found = [record(1, "stop"), record(1, "ask_more"), record(2, "continue"), record(2, "unblind")]
     assert [look.wave for look in taken(found)] == [1, 2]
     assert is_over(found)
@@ -163,7 +163,7 @@ def looks(*rows: EndpointLookRow, decision: Any = "stop") -> Looks:
     )  # fmt: skip
 
 
-def test_what_an_earlier_look_has_shown_is_neither_open_nor_ruled_out_in_the_table() -> None:
+def test_a_difference_shown_at_an_earlier_look_is_neither_open_nor_excluded_in_the_table() -> None:
     rows = [row(0.05, 0.4, 0.01), row(-0.1, 0.1, 0.5), row(-0.01, 0.01, 0.9)]
     reasons: tuple[Any, ...] = ("efficacy", None, "futility")
     found = looks(*(msgspec.structs.replace(each, reason=why) for each, why in zip(rows, reasons, strict=True)))
@@ -200,7 +200,7 @@ def test_the_rule_decides_on_its_endpoint_with_its_interval() -> None:
     assert found.looks is not UNSET
 
 
-def test_no_other_test_is_corrected_for_those_that_the_rule_decides() -> None:
+def test_tests_decided_by_the_rule_do_not_count_in_other_corrections() -> None:
     table = replace(TABLE, metrics={"em": TABLE.metrics["em"], "f1": TABLE.metrics["em"]})
     both = replace(SETTINGS, primary=("em", "f1"), tost_margins={"em": 0.4, "f1": 0.4},
                    wanted={"em": "higher", "f1": "higher"})  # fmt: skip
@@ -213,7 +213,7 @@ def test_no_other_test_is_corrected_for_those_that_the_rule_decides() -> None:
     assert sizes == {FAMILY: 1, "primary": 1, "equivalence": 1, "non_inferiority": 1}
 
 
-def test_of_several_arms_those_on_other_measures_alone_are_corrected_together() -> None:
+def test_with_several_arms_only_tests_on_other_measures_are_corrected_together() -> None:
     scores = np.array([[0.0, 1.0] * 10, [1.0, 1.0] * 10, [0.0, 0.0] * 10]).ravel()
     columns: dict[str, Any] = {
         name: np.tile(getattr(TABLE, name)[:20], 3) for name in ("item", "dataset", "cluster", "type", "temp")
@@ -231,14 +231,14 @@ def test_of_several_arms_those_on_other_measures_alone_are_corrected_together() 
     assert analyse(table, replace(both, primary=("em",)), looked_at="em").simultaneous is UNSET
 
 
-def test_what_was_shown_stays_shown_though_a_later_look_would_take_it_back() -> None:
+def test_a_shown_difference_stays_shown_even_if_a_later_look_would_not_show_it() -> None:
     found = under_looks(analyse(TABLE, SETTINGS), looks(row(0.05, 0.5, 0.01), row(-0.1, 0.4, 0.2)))
     (endpoint,) = found.endpoints
     assert (endpoint.ci_low, endpoint.ci_high) == (0.05, 0.4)
     assert endpoint.significant
 
 
-def test_a_wide_interval_keeps_no_margin() -> None:
+def test_a_wide_interval_does_not_show_a_margin() -> None:
     found = under_looks(analyse(TABLE, SETTINGS), looks(row(-0.5, 0.5, 0.9)))
     assert not any(test.rejected for test in found.tests)
     assert not found.endpoints[0].significant
@@ -260,7 +260,7 @@ APPROXIMATE = "pairs differ in 3 of 30 clusters: the interval is approximate, an
         ("pocock", ("only 8 clusters: the p-value is coarse, and the interval is wide", LARGEST, SPARSE, APPROXIMATE)),
     ],
 )
-def test_cautions_of_the_test_that_the_rule_replaces_go_and_those_of_the_data_stay(
+def test_cautions_about_the_replaced_test_are_dropped_and_those_about_the_data_are_kept(
     rule: Any, kept: tuple[str, ...]
 ) -> None:
     fixed = analyse(TABLE, SETTINGS)
@@ -273,7 +273,7 @@ def test_cautions_of_the_test_that_the_rule_replaces_go_and_those_of_the_data_st
     assert under_looks(cautioned, other).endpoints[0].cautions == said
 
 
-def test_the_words_that_decide_which_cautions_go_are_those_of_statistics() -> None:
+def test_dropped_cautions_are_recognised_by_the_wording_of_statistics() -> None:
     """Six of 20 clusters gain one pair, so that the flips and the score test disagree."""
     treatment = np.zeros(400)
     treatment[0:120:20] = 1.0
@@ -284,7 +284,7 @@ def test_the_words_that_decide_which_cautions_go_are_those_of_statistics() -> No
     assert found.endpoints[0].cautions == ()
 
 
-def test_what_was_saved_is_what_the_other_questions_would_have_cost() -> None:
+def test_the_saving_is_the_cost_of_the_unasked_questions() -> None:
     early = replace_items(looks(row(0.05, 0.5, 0.01)), items=400, planned=1000)
     assert saved_usd(early, 2.0) == pytest.approx(3.0)
     assert saved_usd(early, None) is None
@@ -295,7 +295,7 @@ def test_what_was_saved_is_what_the_other_questions_would_have_cost() -> None:
     assert stopped_sentence(early, "a", "b.", None)[1] == "b; 600 were not asked."
 
 
-def test_a_unit_that_ends_in_a_full_stop_does_not_end_the_sentence_on_a_trial_that_stopped() -> None:
+def test_a_unit_with_a_full_stop_does_not_end_the_sentence_about_a_stopped_trial() -> None:
     early = replace_items(looks(row(0.05, 0.5, 0.01)), items=400, planned=1000)
     _, figures = stopped_sentence(early, "a beats b: ", "3.0 min. against 2.0 min., +1.0 min. (n = 9).", 2.0)
     assert figures == "3.0 min. against 2.0 min., +1.0 min. (n = 9); saved 3.00 USD."

@@ -50,7 +50,7 @@ def test_an_empty_folder_has_lost_its_state_and_its_configuration(tmp_path: Path
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[]", b"null", b'{"schema_version": 0}', b"{" * 5000])
-def test_no_content_of_any_record_makes_it_fail(tmp_path: Path, data: bytes) -> None:
+def test_doctor_does_not_fail_on_any_content_of_a_record(tmp_path: Path, data: bytes) -> None:
     root = tmp_path / "experiments" / "run_r"
     names = (
         "run_state.json", "effective_config.yaml", "run.log", ".state.lock", "prepared/manifest.json",
@@ -66,7 +66,7 @@ def test_no_content_of_any_record_makes_it_fail(tmp_path: Path, data: bytes) -> 
     assert "run_state.json" in {finding.file for finding in found.findings if finding.severity == "error"}
 
 
-def test_folders_in_the_place_of_files_are_damage_like_any_other(tmp_path: Path) -> None:
+def test_folders_in_place_of_files_are_reported_as_damage(tmp_path: Path) -> None:
     root = tmp_path / "experiments" / "run_r"
     for name in ("run_state.json", "effective_config.yaml", "prepared/manifest.json", "t/results/trial_manifest.json"):
         (root / name).mkdir(parents=True)
@@ -77,7 +77,7 @@ def test_folders_in_the_place_of_files_are_damage_like_any_other(tmp_path: Path)
     }  # fmt: skip
 
 
-def test_the_gravest_comes_first(tmp_path: Path) -> None:
+def test_the_most_severe_finding_comes_first(tmp_path: Path) -> None:
     root = tmp_path / "experiments" / "run_r"
     root.mkdir(parents=True)
     state = new_state("r", "hash")
@@ -101,7 +101,7 @@ def test_a_link_is_not_followed_when_sizes_are_summed(tmp_path: Path) -> None:
     assert looked_at(root).bytes == 10
 
 
-def test_commands_hold_names_that_a_shell_takes_as_they_are(tmp_path: Path) -> None:
+def test_commands_quote_names_for_the_shell(tmp_path: Path) -> None:
     root = tmp_path / "my runs" / "run_r"
     root.mkdir(parents=True)
     (root / "it's.corrupt.1").write_text("kept")
@@ -112,7 +112,7 @@ def test_commands_hold_names_that_a_shell_takes_as_they_are(tmp_path: Path) -> N
     assert not list(root.iterdir())
 
 
-def test_what_it_says_of_a_dead_process_of_this_machine_names_it(tmp_path: Path) -> None:
+def test_a_dead_process_of_this_machine_is_named(tmp_path: Path) -> None:
     root = tmp_path / "experiments" / "run_r"
     root.mkdir(parents=True)
     pid = os.spawnlp(os.P_NOWAIT, "true", "true")  # noqa: S606 - a process that is soon dead
@@ -123,5 +123,5 @@ def test_what_it_says_of_a_dead_process_of_this_machine_names_it(tmp_path: Path)
 
 
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (1000, "1.0 kB"), (5_300_000_000, "5.3 GB")])
-def test_sizes_are_written_as_people_read_them(size: int, text: str) -> None:
+def test_sizes_are_written_in_readable_units(size: int, text: str) -> None:
     assert size_text(size) == text

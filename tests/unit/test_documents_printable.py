@@ -16,7 +16,7 @@ def obeyed(letter: str) -> bool:
     return unicodedata.category(letter) == "Cc" or ord(letter) in DIRECTION
 
 
-def test_each_character_of_unicode_is_escaped_if_and_only_if_it_is_obeyed() -> None:
+def test_a_unicode_character_is_escaped_exactly_if_a_terminal_interprets_it() -> None:
     for code in range(0x110000):
         letter = chr(code)
         unsafe = (obeyed(letter) and letter not in "\n\t") or unicodedata.category(letter) == "Cs" or code in MARKS
@@ -27,13 +27,13 @@ def test_each_character_of_unicode_is_escaped_if_and_only_if_it_is_obeyed() -> N
 
 
 @given(ANY)
-def test_escaping_is_letter_by_letter_and_done_once(text: str) -> None:
+def test_escaping_is_per_character_and_idempotent(text: str) -> None:
     assert escaped(text) == "".join(map(escaped, text))
     assert escaped(escaped(text)) == escaped(text)
     escaped(text).encode()
 
 
 @given(st.text(st.sampled_from("a\r\n\0\x1b")))
-def test_a_line_end_of_two_characters_stays_in_a_cell_and_a_return_alone_does_not(text: str) -> None:
+def test_a_cell_keeps_crlf_and_escapes_a_lone_carriage_return(text: str) -> None:
     lines = [escaped(line) for line in text.split("\r\n")]
     assert escaped_cell(text) == "\r\n".join(lines)

@@ -32,7 +32,7 @@ def database(tmp_path: Path) -> Database:
     return Database(tmp_path / "state.sqlite")
 
 
-def test_it_is_the_same_after_any_changes_and_whatever_is_taken_back(database: Database) -> None:
+def test_a_collection_stays_consistent_after_any_changes_and_rollbacks(database: Database) -> None:
     things, rng = Collection(database, "thing", Thing), random.Random(1)  # noqa: S311 - not for secrets
     for _ in range(300):
         thing = Thing(f"t{rng.randrange(20)}", rng.randrange(9), rng.choice("abc"))
@@ -47,7 +47,7 @@ def test_it_is_the_same_after_any_changes_and_whatever_is_taken_back(database: D
     assert things.to_look_at() == things.all() == []
 
 
-def test_things_of_one_number_stand_in_the_order_in_which_the_database_has_them(database: Database) -> None:
+def test_objects_with_the_same_number_keep_the_order_of_the_database(database: Database) -> None:
     things = Collection(database, "thing", Thing)
     for name in ("c", "a", "b"):
         with database.transaction():

@@ -19,7 +19,7 @@ def configured(usd: float) -> SpendingConfig:
     ("given", "spending", "expected"),
     [(None, NONE, None), (2.0, NONE, 2.0), (None, configured(3.0), 3.0), (2.0, configured(3.0), 2.0)],
 )
-def test_a_new_run_goes_by_the_flag_or_else_by_the_configuration(
+def test_a_new_run_uses_the_cap_of_the_flag_or_else_of_the_configuration(
     given: float | None, spending: SpendingConfig, expected: float | None
 ) -> None:
     assert caps_of(given, spending, None).max_usd == expected
@@ -33,13 +33,13 @@ def test_a_flag_is_remembered_until_another_cap_is_given() -> None:
     assert caps_of(None, configured(4.0), resumed).max_usd == 4.0
 
 
-def test_a_cap_of_the_configuration_is_kept_where_the_configuration_does_not_say_it() -> None:
+def test_a_configured_cap_is_kept_if_the_configuration_no_longer_states_it() -> None:
     first = caps_of(None, SpendingConfig(max_usd=3.0, month_max_usd=9.0), None)
     own_copy = caps_of(None, NONE, first)
     assert (own_copy.max_usd, own_copy.month_max_usd) == (3.0, 9.0)
 
 
-def test_a_part_may_reserve_a_tenth_of_the_smaller_cap() -> None:
+def test_a_part_can_reserve_a_tenth_of_the_smaller_cap() -> None:
     assert with_part_limit(SpendingCaps(max_usd=5.0, month_max_usd=2.0)).part_usd == pytest.approx(0.2)
     assert with_part_limit(SpendingCaps(max_usd=5.0)).part_usd == pytest.approx(0.5)
     assert with_part_limit(SpendingCaps(part_usd=0.5)).part_usd is None

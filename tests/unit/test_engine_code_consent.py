@@ -23,7 +23,7 @@ SHA256 = hashlib.sha256(CODE.encode()).hexdigest()
 @pytest.mark.parametrize(
     ("from_file", "named", "known", "allow"), list(itertools.product([False, True], repeat=4))
 )  # fmt: skip
-def test_code_runs_if_it_is_allowed_or_known_or_stands_beside_a_configuration_that_the_user_named(
+def test_code_runs_if_allowed_known_or_beside_a_configuration_that_the_user_named(
     from_file: bool, named: bool, known: bool, allow: bool
 ) -> None:
     runs = {(False, False), (False, True), (True, False)}
@@ -53,7 +53,7 @@ def test_a_configuration_is_named_by_the_command_or_is_the_default_one_of_this_f
     assert code_consent.is_named(None if asked is None else Path(asked), used_path, run) is named
 
 
-def test_no_configuration_below_the_folder_of_the_run_is_named_though_nothing_else_tells_that_it_is_one(
+def test_a_configuration_inside_a_run_folder_never_counts_as_named_by_the_user(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = project.root / "experiments/run_r"
@@ -84,7 +84,7 @@ def configured(project: Project, file: str, at: Path, **more: str) -> Path:
 
 
 @pytest.mark.parametrize("marker", ["effective_config.yaml", "run_state.json", "MANIFEST.json"])
-def test_a_folder_of_a_run_is_known_by_what_it_holds_also_through_links(project: Project, marker: str) -> None:
+def test_a_run_folder_is_recognised_by_its_content_even_through_links(project: Project, marker: str) -> None:
     run = project.root / "experiments/run_evil"
     (run / "prepared").mkdir(parents=True)
     (run / marker).write_text("")
@@ -119,9 +119,7 @@ def test_no_file_is_read_for_a_configuration_that_is_a_link_into_the_folder_of_a
 
 
 @pytest.mark.parametrize("linked", [False, True])
-def test_code_in_the_folder_of_a_run_is_refused_also_for_a_configuration_outside(
-    project: Project, linked: bool
-) -> None:
+def test_code_in_a_run_folder_is_refused_even_for_a_configuration_outside(project: Project, linked: bool) -> None:
     run = with_run(project)
     (run / "effective_config.yaml").rename(run / "run_state.json")
     experiments = project.root / "config/experiments"
@@ -135,13 +133,13 @@ def test_code_in_the_folder_of_a_run_is_refused_also_for_a_configuration_outside
         load_config(project.config, {})
 
 
-def test_text_in_a_configuration_counts_as_carried_and_a_file_beside_it_does_not(project: Project) -> None:
+def test_code_written_in_a_configuration_counts_as_part_of_it_and_a_file_beside_it_does_not(project: Project) -> None:
     (project.root / "config/mine.py").write_text(CODE)
     assert not load_config(configured(project, "mine.py", project.config), {}).carried
     assert load_config(configured(project, "mine.py", project.config, text=CODE), {}).carried == {SHA256}
 
 
-def test_what_was_allowed_is_remembered_outside_of_every_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_permissions_are_stored_outside_every_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(project.root / "state"))
     assert not code_consent.is_known(SHA256)
     assert code_consent.remember([SHA256]) is None
@@ -150,7 +148,7 @@ def test_what_was_allowed_is_remembered_outside_of_every_run(project: Project, m
 
 
 @pytest.mark.parametrize("home", ["relative/state", ""])
-def test_a_relative_folder_of_the_user_is_none(project: Project, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+def test_a_relative_user_folder_is_ignored(project: Project, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     """It would lie below the current folder, which may be one that came from elsewhere."""
     monkeypatch.setenv("XDG_STATE_HOME", home)
     monkeypatch.setenv("HOME", str(project.root / "home"))
@@ -158,7 +156,7 @@ def test_a_relative_folder_of_the_user_is_none(project: Project, monkeypatch: py
     assert (project.root / "home/.local/state/promptrial/allowed_code" / SHA256).is_file()
 
 
-def test_a_folder_that_cannot_be_written_is_said_and_ends_nothing(
+def test_an_unwritable_user_folder_is_reported_and_stops_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (project.root / "state").write_text("a file where a folder is needed")
@@ -170,7 +168,9 @@ def test_a_folder_that_cannot_be_written_is_said_and_ends_nothing(
 
 
 @pytest.mark.parametrize("digest", ["", "../../x", "a" * 63, "A" * 64])
-def test_only_a_digest_is_looked_up(project: Project, monkeypatch: pytest.MonkeyPatch, digest: str) -> None:
+def test_permissions_are_looked_up_only_by_digest(
+    project: Project, monkeypatch: pytest.MonkeyPatch, digest: str
+) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(project.root))
     (project.root / "promptrial/allowed_code").mkdir(parents=True)
     (project.root / "x").write_text("")

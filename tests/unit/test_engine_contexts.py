@@ -36,7 +36,7 @@ def with_model(project: Project, provider: str | dict[str, Any], name: str) -> N
     ],
     ids=str,
 )
-def test_the_context_is_the_vendor_s_and_not_that_of_a_server_of_one_s_own(
+def test_the_known_context_applies_to_the_vendor_and_not_to_a_self_hosted_server(
     project: Project, provider: str | dict[str, Any], name: str, context: int | None
 ) -> None:
     with_model(project, provider, name)
@@ -51,7 +51,7 @@ def checked(project: Project) -> Checked:
     return check_run(loaded, trials, {}, resolution)
 
 
-def test_a_check_names_what_is_too_long_and_notes_what_may_be(project: Project) -> None:
+def test_a_check_names_requests_that_are_too_long_and_notes_those_that_may_be(project: Project) -> None:
     with_model(project, "openai", "gpt-4")
     rows = [
         {"id": "long", "question": "What of it?", "context": "some words " * 6000, "answers": ["x"]},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.project import Project
 
 
-def test_new_scores_make_the_statistics_run_again_although_no_setting_of_theirs_changed(project: Project) -> None:
+def test_new_scores_rerun_the_statistics_even_with_unchanged_settings(project: Project) -> None:
     assert project.run().code == 0
     statistics = project.trial_folder() / "results/significance.json"
     before = statistics.read_bytes()

@@ -44,11 +44,11 @@ def tree(**changes: Any) -> dict[str, Any]:
         (tree(limit_items="${LIMIT}"), tree(limit_items="${LIMIT}")),
     ],
 )
-def test_what_is_left_of_a_change_when_growth_is_taken_back(new: dict[str, Any], left: dict[str, Any]) -> None:
+def test_removing_a_growth_leaves_only_the_other_changes(new: dict[str, Any], left: dict[str, Any]) -> None:
     assert before_growth(SMALL, new) == left
 
 
-def test_a_data_set_that_is_new_is_no_growth() -> None:
+def test_a_new_data_set_is_not_a_growth() -> None:
     new = {**SMALL, "datasets": {**SMALL["datasets"], "c": {"size": 3}}}
     assert before_growth(SMALL, new) == new
 
@@ -80,7 +80,7 @@ def test_growth_is_recorded_with_sizes_parts_and_whether_statistics_existed(run:
     assert late.statistics
 
 
-def test_a_run_killed_before_its_own_copy_was_written_goes_by_the_grown_configuration(run: RunDir) -> None:
+def test_a_run_killed_before_its_copy_was_written_uses_the_grown_configuration(run: RunDir) -> None:
     grown = tree(limit_items=20)
     growth = Growth(
         config_hash=config_hash(SMALL),

@@ -38,7 +38,7 @@ def statuses(project: Project) -> dict[str, str]:
     return {name: phase.status for name, phase in state.phases.items()}
 
 
-def test_a_stop_during_one_phase_lets_the_next_not_begin(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_during_one_phase_prevents_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     worked_on: list[str] = []
     monkeypatch.setattr(stats, "PHASE", stopping(stats.PHASE, worked_on))
     outcome = project.run()
@@ -49,7 +49,7 @@ def test_a_stop_during_one_phase_lets_the_next_not_begin(project: Project, monke
     monkeypatch.undo()
 
 
-def test_a_stop_during_one_trial_lets_the_next_not_begin(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_during_one_trial_prevents_the_next(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     worked_on: list[str] = []
     monkeypatch.setattr(costs, "PHASE", stopping(costs.PHASE, worked_on))
     outcome = project.run("--prompt_sets", "main,other")

@@ -26,11 +26,11 @@ def literals(module: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(SOURCE).as_posix())
-def test_no_phase_is_named(module: Path) -> None:
+def test_the_module_names_no_phase(module: Path) -> None:
     assert not {*literals(module)} & {*registry.PHASES}
 
 
-def test_one_phase_says_what_there_is_to_say_of_a_trial_at_the_end() -> None:
+def test_only_one_phase_gives_the_final_summary_of_a_trial() -> None:
     assert [phase.name for phase in phases() if phase.result is not None] == ["report"]
 
 

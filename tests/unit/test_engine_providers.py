@@ -16,7 +16,7 @@ MODEL = ModelSpec("small", "org/small", "files", adapter="batch_file")
 @pytest.mark.parametrize(
     ("folder", "expected"), [("for the vendor", "conf/for the vendor"), (None, "run/batch_files"), ("/{}", "away")]
 )
-def test_the_folder_of_a_batch_file_is_the_same_wherever_one_resumes(
+def test_the_folder_of_batch_files_does_not_depend_on_where_the_run_is_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str | None, expected: str
 ) -> None:
     given = None if folder is None else folder.replace("/{}", str(tmp_path / "away"))

@@ -44,7 +44,7 @@ def record(folder: Path, *, holds: bool = True, changes: Mapping[str, Any] | Non
     return Recorded(tree(loaded), resolution.reasons, holds)
 
 
-def test_format_columns_scorers_and_what_follows_are_decided_from_the_questions(tmp_path: Path) -> None:
+def test_format_columns_scorers_and_their_consequences_are_decided_from_the_questions(tmp_path: Path) -> None:
     questions(tmp_path)
     loaded, resolution = resolved(tmp_path)
     config = loaded.experiment
@@ -63,7 +63,7 @@ def test_format_columns_scorers_and_what_follows_are_decided_from_the_questions(
     assert "primary endpoint: f1" in resolution.sentences
 
 
-def test_numbers_with_a_decimal_comma_are_compared_as_such(tmp_path: Path) -> None:
+def test_numbers_with_a_decimal_comma_are_read_with_it(tmp_path: Path) -> None:
     questions(tmp_path, answer="2,5")
     loaded, resolution = resolved(tmp_path)
     scorers = loaded.experiment.scorers or {}
@@ -72,7 +72,7 @@ def test_numbers_with_a_decimal_comma_are_compared_as_such(tmp_path: Path) -> No
     assert "scorers: the decimal mark of the accepted numbers is a comma" in resolution.sentences
 
 
-def test_letters_are_compared_under_rules_that_keep_them_unless_others_are_given(tmp_path: Path) -> None:
+def test_letters_are_compared_by_rules_that_keep_them_unless_configured(tmp_path: Path) -> None:
     questions(tmp_path, answer="A")
     loaded, resolution = resolved(tmp_path)
     assert (list(loaded.experiment.scorers or {}), loaded.experiment.datasets["mine"].rules) == (["em"], "letters")
@@ -89,14 +89,14 @@ def test_letters_keep_the_rules_of_an_official_evaluation(tmp_path: Path) -> Non
     assert (mine.format, mine.rules) == ("squad_v2", None)
 
 
-def test_the_rules_of_a_run_on_record_stay(tmp_path: Path) -> None:
+def test_recorded_rules_of_a_run_are_kept(tmp_path: Path) -> None:
     questions(tmp_path, answer="A")
     before = record(tmp_path, changes={"scorers": {"em": None}})
     assert resolved(tmp_path, recorded=before)[0].experiment.datasets["mine"].rules is None
     assert resolved(tmp_path, recorded=record(tmp_path))[0].experiment.datasets["mine"].rules == "letters"
 
 
-def test_what_the_configuration_gives_is_not_decided(tmp_path: Path) -> None:
+def test_configured_values_are_not_replaced_by_decisions(tmp_path: Path) -> None:
     questions(tmp_path)
     given: dict[str, Any] = {
         "scorers": {"em": None, "f1": None},
@@ -123,21 +123,21 @@ def test_scorers_that_other_keys_name_run_beside_those_that_fit(tmp_path: Path) 
     assert loaded.experiment.stats.primary == ("em",)
 
 
-def test_a_scorer_that_does_not_fit_may_be_the_primary_endpoint_without_a_list_of_scorers(tmp_path: Path) -> None:
+def test_an_unsuitable_scorer_can_be_the_primary_endpoint_without_a_list_of_scorers(tmp_path: Path) -> None:
     questions(tmp_path)
     loaded, _ = resolved(tmp_path, {"stats": {"primary": ["includes"]}})
     assert list(loaded.experiment.scorers or {}) == ["f1", "includes"]
     assert loaded.experiment.stats.primary == ("includes",)
 
 
-def test_a_margin_by_another_name_is_no_primary_endpoint(tmp_path: Path) -> None:
+def test_a_margin_under_an_alias_is_not_a_primary_endpoint(tmp_path: Path) -> None:
     questions(tmp_path)
     loaded, _ = resolved(tmp_path, {"stats": {"tost_margins": {"abstention": 0.1}}})
     assert loaded.experiment.stats.primary == ("f1",)
     assert loaded.experiment.stats.tost_margins == {"abstain_rate": 0.1}
 
 
-def test_columns_that_are_given_stay_as_they_are_written(tmp_path: Path) -> None:
+def test_given_columns_are_kept_as_written(tmp_path: Path) -> None:
     questions(tmp_path, Loesung=LONG)
     columns = {"answers": "Loesung"}
     loaded, resolution = resolved(tmp_path, {"datasets": {"mine": {"path": "questions.jsonl", "columns": columns}}})
@@ -147,9 +147,7 @@ def test_columns_that_are_given_stay_as_they_are_written(tmp_path: Path) -> None
     assert "datasets/mine/columns/answers" not in resolution.reasons
 
 
-def test_a_configuration_that_states_its_formats_is_loaded_as_it_always_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_configuration_with_stated_formats_loads_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptrial.datasets.recognising.recognise", None)
     path = write(tmp_path, base())
     loaded, resolution = load_resolved(path, {})
@@ -161,7 +159,7 @@ def tree_of_base(loaded: LoadedConfig) -> dict[str, Any]:
     return effective(loaded, {"m1"}, {"main"})
 
 
-def test_one_stated_format_leaves_the_default_pack_and_only_the_other_file_open(tmp_path: Path) -> None:
+def test_with_one_stated_format_the_default_pack_is_used_and_only_the_other_file_is_recognised(tmp_path: Path) -> None:
     questions(tmp_path)
     both = {"mine": "questions.jsonl", "other": {"format": "custom", "path": "other.jsonl"}}
     loaded, resolution = resolved(tmp_path, {"datasets": both})
@@ -177,7 +175,7 @@ def test_a_hosted_model_gets_no_price_and_no_stop_sequence(tmp_path: Path) -> No
     assert loaded.experiment.pricing == {}
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"datasets\.mine\.path: .*questions\.jsonl is not a file"):
         resolved(tmp_path)
 
@@ -188,7 +186,7 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path) -> None:
         resolved(tmp_path)
 
 
-def test_a_data_set_on_the_hub_has_the_format_its_repository_is_known_for(tmp_path: Path) -> None:
+def test_a_data_set_on_the_hub_has_the_known_format_of_its_repository(tmp_path: Path) -> None:
     loaded, resolution = resolved(tmp_path, {"datasets": {"mine": {"hub": {"repo": "rajpurkar/SQuAD_v2"}}}})
     assert loaded.experiment.datasets["mine"].format == "squad_v2"
     assert loaded.experiment.scorers is None
@@ -205,7 +203,7 @@ def test_a_data_set_on_the_hub_that_is_not_known_needs_its_format(tmp_path: Path
 
 
 @pytest.mark.parametrize("what", ["gone", "other questions", "not a question file"])
-def test_a_run_on_record_is_decided_by_its_record_whatever_became_of_the_file(tmp_path: Path, what: str) -> None:
+def test_a_recorded_run_uses_its_recorded_decisions_whatever_happened_to_the_file(tmp_path: Path, what: str) -> None:
     path = questions(tmp_path)
     before = record(tmp_path)
     if what == "gone":
@@ -217,7 +215,7 @@ def test_a_run_on_record_is_decided_by_its_record_whatever_became_of_the_file(tm
     assert resolution.reasons == before.reasons
 
 
-def test_a_file_is_looked_at_again_as_long_as_no_question_was_drawn(tmp_path: Path) -> None:
+def test_a_file_is_read_again_until_questions_were_drawn(tmp_path: Path) -> None:
     questions(tmp_path)
     before = record(tmp_path, holds=False)
     (tmp_path / "questions.jsonl").write_text('{"query": "Why?", "target": "' + LONG + '"}\n')
@@ -226,14 +224,14 @@ def test_a_file_is_looked_at_again_as_long_as_no_question_was_drawn(tmp_path: Pa
     assert mine.given == {"question": "query", "answers": "target"}
 
 
-def test_a_file_that_is_gone_before_a_question_was_drawn_is_decided_by_the_record(tmp_path: Path) -> None:
+def test_a_file_deleted_before_questions_were_drawn_uses_the_recorded_decisions(tmp_path: Path) -> None:
     path = questions(tmp_path)
     before = record(tmp_path, holds=False)
     path.unlink()
     assert tree(resolved(tmp_path, recorded=before)[0]) == before.tree
 
 
-def test_stating_what_was_decided_changes_nothing(tmp_path: Path) -> None:
+def test_stating_the_decisions_explicitly_changes_nothing(tmp_path: Path) -> None:
     questions(tmp_path)
     before = record(tmp_path)
     stated = {
@@ -246,7 +244,7 @@ def test_stating_what_was_decided_changes_nothing(tmp_path: Path) -> None:
     assert resolution.reasons == before.reasons
 
 
-def test_another_path_is_another_source_and_is_recognised(tmp_path: Path) -> None:
+def test_another_path_is_a_new_source_and_is_recognised_again(tmp_path: Path) -> None:
     questions(tmp_path)
     before = record(tmp_path)
     (tmp_path / "other.jsonl").write_text('{"query": "Why?", "answer": "' + LONG + '"}\n')
@@ -256,7 +254,7 @@ def test_another_path_is_another_source_and_is_recognised(tmp_path: Path) -> Non
     assert mine.given["question"] == "query"
 
 
-def test_other_questions_are_fitted_anew_though_the_first_ones_are_on_record(tmp_path: Path) -> None:
+def test_other_questions_get_new_decisions_although_the_first_are_recorded(tmp_path: Path) -> None:
     questions(tmp_path)
     before = record(tmp_path)
     (tmp_path / "other.jsonl").write_text('{"question": "How many?", "choices": ["6", "8"], "answer": "8"}\n')
@@ -265,7 +263,7 @@ def test_other_questions_are_fitted_anew_though_the_first_ones_are_on_record(tmp
     assert loaded.experiment.stats.primary == ("choice",)
 
 
-def test_scorers_that_are_given_win_over_those_on_record_and_leave_the_rest(tmp_path: Path) -> None:
+def test_given_scorers_replace_recorded_ones_and_keep_the_other_decisions(tmp_path: Path) -> None:
     questions(tmp_path)
     before = record(tmp_path)
     loaded, resolution = resolved(tmp_path, {"scorers": {"f1": None, "em": None}}, before)
@@ -275,20 +273,20 @@ def test_scorers_that_are_given_win_over_those_on_record_and_leave_the_rest(tmp_
     assert tree(loaded) | {"scorers": None} == dict(before.tree) | {"scorers": None}
 
 
-def test_a_primary_endpoint_on_record_that_runs_no_more_is_not_kept(tmp_path: Path) -> None:
+def test_a_recorded_primary_endpoint_that_no_longer_runs_is_not_kept(tmp_path: Path) -> None:
     questions(tmp_path)
     loaded, _ = resolved(tmp_path, {"scorers": {"em": None}}, record(tmp_path))
     assert loaded.experiment.stats.primary == ("em",)
 
 
-def test_scorers_that_are_given_no_more_are_fitted_again(tmp_path: Path) -> None:
+def test_scorers_removed_from_the_configuration_are_chosen_again(tmp_path: Path) -> None:
     questions(tmp_path)
     given = record(tmp_path, changes={"scorers": {"em": None, "f1": None}})
     loaded, _ = resolved(tmp_path, recorded=given)
     assert list(loaded.experiment.scorers or {}) == ["f1"]
 
 
-def test_a_run_whose_own_copy_is_lost_is_decided_anew(tmp_path: Path) -> None:
+def test_a_run_that_lost_its_configuration_copy_is_decided_again(tmp_path: Path) -> None:
     questions(tmp_path)
     before = record(tmp_path)
     loaded, resolution = resolved(tmp_path, recorded=Recorded({}, before.reasons, holds=True))
@@ -296,7 +294,7 @@ def test_a_run_whose_own_copy_is_lost_is_decided_anew(tmp_path: Path) -> None:
     assert resolution.reasons == before.reasons
 
 
-def test_a_path_from_the_environment_is_never_written_down(tmp_path: Path) -> None:
+def test_a_path_from_the_environment_is_never_recorded(tmp_path: Path) -> None:
     questions(tmp_path)
     path = write(tmp_path, MINIMAL | {"datasets": {"mine": "${QUESTIONS}"}})
     loaded, resolution = load_resolved(path, {"QUESTIONS": "questions.jsonl"})

@@ -49,7 +49,7 @@ def test_a_run_is_named_by_its_id_by_the_name_of_its_folder_or_by_a_path(
     assert [found.run_id for found in lenders(["."], RunDir(tmp_path / "experiments", "new"), None, None)] == ["far"]
 
 
-def test_what_is_named_wrong_is_refused_with_what_was_probably_meant(tmp_path: Path) -> None:
+def test_a_misspelt_run_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
     new = RunDir(tmp_path, "new")
     run_of(tmp_path, "baseline")
     (tmp_path / "folder").mkdir()
@@ -58,7 +58,7 @@ def test_what_is_named_wrong_is_refused_with_what_was_probably_meant(tmp_path: P
     assert "the folder of a run must be named run_ID" in refusal(str(tmp_path / "folder"), new)
 
 
-def test_two_runs_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_runs_with_the_same_name_are_refused(tmp_path: Path) -> None:
     run_of(tmp_path / "here", "old")
     far = run_of(tmp_path / "there", "old")
     with pytest.raises(UsageError, match="two runs are named old"):
@@ -78,7 +78,7 @@ def test_an_archive_has_to_be_unpacked_first(tmp_path: Path, packed: str) -> Non
         assert f"unpack it first: promptrial unarchive {path}" in refusal(named, RunDir(tmp_path, "new"))
 
 
-def test_it_is_remembered_by_name_and_by_place_until_it_is_none(tmp_path: Path) -> None:
+def test_the_reused_run_is_recorded_by_name_and_place_until_reuse_ends(tmp_path: Path) -> None:
     new, old = RunDir(tmp_path / "here", "new"), run_of(tmp_path / "here", "old")
     far = run_of(tmp_path / "there", "far")
     state = records.new_state("new", "a" * 64)
@@ -130,11 +130,11 @@ def test_a_folder_without_a_state_is_no_run_and_damaged_records_are_named(tmp_pa
         check_lender(old, new, dry_run=False)
 
 
-def test_a_state_says_nothing_of_reuse_where_there_is_none() -> None:
+def test_a_state_without_reuse_has_no_key_for_it() -> None:
     assert b"reuse" not in msgspec.json.encode(RunState(run_id="r", config_hash="", phases={}))
 
 
-def test_what_an_engine_on_record_says_is_shown_on_one_short_line() -> None:
+def test_a_recorded_engine_is_shown_on_one_short_line() -> None:
     (line,) = _changes({"x": "a\x1b[2J\nerror: forged " + "y" * 3000}, {})
     assert line.isprintable()
     assert len(line) < 120

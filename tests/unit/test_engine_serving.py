@@ -32,11 +32,11 @@ def problems(folder: Path, **model: Any) -> list[str]:
     return list(misunderstood(config, models_asked(trials_of(config))))
 
 
-def test_an_option_that_the_adapter_understands_is_no_problem(tmp_path: Path) -> None:
+def test_an_option_that_the_adapter_supports_is_accepted(tmp_path: Path) -> None:
     assert problems(tmp_path, provider="openai", endpoint="responses", reasoning_effort="low") == []
 
 
-def test_each_option_that_it_does_not_understand_is_named_with_those_that_it_does(tmp_path: Path) -> None:
+def test_each_unsupported_option_is_named_with_the_supported_ones(tmp_path: Path) -> None:
     found = problems(tmp_path, provider="openai", cache_prompt="1h", thinking_budget=9, endpoint="responses")
     assert found == [
         f"models.m1.{key}: OpenAI (openai) does not take this key; it takes: endpoint, reasoning_effort\n"
@@ -45,16 +45,16 @@ def test_each_option_that_it_does_not_understand_is_named_with_those_that_it_doe
     ]
 
 
-def test_a_vendor_may_lack_what_its_adapter_understands(tmp_path: Path) -> None:
+def test_a_vendor_can_lack_an_option_that_its_adapter_supports(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, provider="groq", endpoint="responses", reasoning_effort="low")
     assert found.startswith("models.m1.endpoint: Groq (openai) does not take this key; it takes: reasoning_effort\n")
 
 
-def test_an_option_at_its_default_asks_for_nothing(tmp_path: Path) -> None:
+def test_an_option_at_its_default_is_always_accepted(tmp_path: Path) -> None:
     assert problems(tmp_path, provider="fireworks", endpoint="chat", sampling="explicit", cache_prompt="off") == []
 
 
-def test_a_run_is_refused_for_every_such_option_at_once(tmp_path: Path) -> None:
+def test_a_run_is_refused_with_all_unsupported_options_together(tmp_path: Path) -> None:
     models = {"m1": {"id": "x", "provider": "fake", "sampling": "provider_default"}}
     models["m2"] = {"id": "y", "provider": "embedded", "extra_body": {"min_p": 0.1}}  # type: ignore[dict-item]
     config = loaded(tmp_path, {"models": models}).experiment
@@ -67,9 +67,7 @@ def test_a_run_is_refused_for_every_such_option_at_once(tmp_path: Path) -> None:
     ]
 
 
-def test_each_model_that_is_not_computed_here_is_told_with_its_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_remote_model_is_reported_with_its_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "openai", "promptrial.providers.openai:OpenAIProvider")
     models = {"m1": "mine/x", "m2": "llamacpp/y", "m3": "smollm2-135m-instruct", "m4": "fireworks/${M}"}
     servers = {
@@ -99,7 +97,7 @@ def test_each_model_that_is_not_computed_here_is_told_with_its_server(
         ("gpt-4o", None),
     ],
 )
-def test_an_id_that_was_not_taken_for_a_provider_says_why(id_: str, hint: str | None) -> None:
+def test_a_model_id_whose_prefix_is_not_a_provider_is_explained(id_: str, hint: str | None) -> None:
     with pytest.raises(ConfigError, match="has no model") as caught:
         weights_path(ModelSpec("m1", id_, "embedded"))
     assert (caught.value.hint is None) if hint is None else hint in str(caught.value.hint)

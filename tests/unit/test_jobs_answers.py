@@ -36,7 +36,7 @@ def cut_off_after(call: Callable[..., object], left: list[int]) -> Callable[...,
 
 @pytest.mark.parametrize("steps", range(1, 5))
 @pytest.mark.parametrize("question", ["Question", "Other"])
-def test_a_change_of_prompt_that_was_cut_off_anywhere_loses_no_answers_to_either(
+def test_an_interrupted_change_of_prompt_loses_no_answers_to_either_prompt(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, steps: int, question: str
 ) -> None:
     for each in ("Other", "Question"):
@@ -58,7 +58,7 @@ def test_a_change_of_prompt_that_was_cut_off_anywhere_loses_no_answers_to_either
     assert lab.vendor.calls == [], "nothing had to be asked for"
 
 
-def test_answers_that_were_put_apart_when_a_run_was_killed_are_seen_though_the_provider_has_forgotten_them(
+def test_answers_moved_aside_before_a_kill_are_found_even_if_the_provider_has_lost_them(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.complete(lab.work()[:1])
@@ -75,7 +75,7 @@ def test_answers_that_were_put_apart_when_a_run_was_killed_are_seen_though_the_p
 
 
 @pytest.mark.parametrize("steps", range(1, 5))
-def test_a_job_that_is_asked_for_again_is_taken_up_wherever_that_was_cut_off(
+def test_a_job_whose_requests_are_needed_again_is_resumed_after_any_interruption(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     lab.submit(lab.work()[:1])
@@ -110,7 +110,7 @@ def sealed(work: PartWork) -> bytes:
     return work.folder.part_results(work.part.name).read_bytes()
 
 
-def test_what_was_downloaded_for_an_earlier_prompt_is_named_once_and_never_answers_a_new_one(lab: Lab) -> None:
+def test_files_downloaded_for_an_earlier_prompt_are_reported_once_and_never_used_for_a_new_one(lab: Lab) -> None:
     (old,) = lab.work()[:1]
     lab.submit([old])
     (new,) = lab.work(question="Other")[:1]
@@ -126,7 +126,7 @@ def test_what_was_downloaded_for_an_earlier_prompt_is_named_once_and_never_answe
     assert sealed(new) == rows(new, "to this one")
 
 
-def test_a_job_whose_id_goes_on_behind_that_of_ours_is_another(lab: Lab) -> None:
+def test_a_job_whose_id_only_starts_with_ours_is_another_job(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.submit([work])
     lab.vendor.jobs.clear()
@@ -135,7 +135,7 @@ def test_a_job_whose_id_goes_on_behind_that_of_ours_is_another(lab: Lab) -> None
         lab.collect([work])
 
 
-def test_what_the_provider_still_has_is_preferred_to_files_by_hand(lab: Lab) -> None:
+def test_answers_at_the_provider_are_preferred_to_manually_placed_files(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.submit([work])
     put(work, "by hand.jsonl", rows(work, "by hand"))
@@ -145,7 +145,7 @@ def test_what_the_provider_still_has_is_preferred_to_files_by_hand(lab: Lab) -> 
 
 
 @pytest.mark.parametrize("name", ["by hand.jsonl", "dataset/KEY-a1/a.jsonl", "dataset/KEY-a1-out/a.jsonl"])
-def test_files_by_hand_are_taken_where_the_provider_has_nothing_any_more(lab: Lab, name: str) -> None:
+def test_manually_placed_files_are_used_if_the_provider_has_nothing_left(lab: Lab, name: str) -> None:
     (work,) = lab.work()[:1]
     lab.submit([work])
     lab.vendor.jobs.clear()

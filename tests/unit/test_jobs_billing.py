@@ -67,7 +67,7 @@ def test_the_tokens_of_reasoning_are_part_of_the_completion() -> None:
 
 
 @pytest.mark.parametrize("missing", ["prompt_tokens", "completion_tokens"])
-def test_a_response_that_reports_half_of_its_usage_is_unknown_and_what_it_reports_counts(missing: str) -> None:
+def test_a_response_with_partial_usage_is_unknown_and_its_reported_part_counts(missing: str) -> None:
     half = {key: value for key, value in USAGE.items() if key != missing}
     found = count_billed([chat("a", half)], "a", parse_chat_row)
     assert (found.unknown, found.prompt + found.completion) == (1, 2 if missing == "prompt_tokens" else 7)
@@ -78,7 +78,7 @@ def test_a_response_that_reports_no_usage_is_unknown() -> None:
     assert found == BilledTokens(rows=2, prompt=7, completion=2, cached=4, unknown=1)
 
 
-def test_cache_reads_and_writes_of_a_message_are_counted_apart() -> None:
+def test_cache_reads_and_writes_of_a_message_are_counted_separately() -> None:
     usage = {"input_tokens": 5, "output_tokens": 2, "cache_creation_input_tokens": 30, "cache_read_input_tokens": 40}
     message = {"id": "m", "content": [{"type": "text", "text": "Rome"}], "usage": usage, "stop_reason": "end_turn"}
     row = json.dumps({"custom_id": "a", "result": {"type": "succeeded", "message": message}}).encode()
@@ -91,18 +91,18 @@ def test_a_repeated_row_and_one_of_other_requests_are_not_billed_here() -> None:
     assert found == BilledTokens(rows=1, prompt=7, completion=2, cached=4)
 
 
-def test_a_garbled_row_is_unknown_as_long_as_it_may_answer_a_request() -> None:
+def test_a_garbled_row_has_unknown_usage_while_it_may_answer_a_request() -> None:
     rows = [b'{"custom_id": "a", "respo', b"upstream connect error", b"upstream connect error", chat("b", USAGE)]
     found = count_billed(rows, "abc", parse_chat_row)
     assert found == BilledTokens(rows=3, prompt=7, completion=2, cached=4, unknown=2)
 
 
-def test_requests_without_a_row_of_a_job_that_ended_well_are_unknown() -> None:
+def test_requests_without_a_row_in_a_completed_job_have_unknown_usage() -> None:
     assert with_unanswered(BilledTokens(rows=3, prompt=5), 5) == BilledTokens(rows=5, prompt=5, unknown=2)
     assert with_unanswered(BilledTokens(rows=3, prompt=5), None) == BilledTokens(rows=3, prompt=5)
 
 
-def test_what_was_billed_does_not_become_less_when_rows_are_lost() -> None:
+def test_losing_rows_does_not_reduce_the_billed_amount() -> None:
     more, less = BilledTokens(rows=5, prompt=9, unknown=1), BilledTokens(rows=5, prompt=3, unknown=3)
     assert larger(less, more) is None
     assert larger(more, less) == more
@@ -117,21 +117,21 @@ def test_the_record_of_an_attempt_says_what_its_answers_report(lab: Lab) -> None
     assert [billed(each) for each in work] == [[BilledTokens(rows=4, prompt=40, completion=12)]] * 2
 
 
-def test_each_attempt_of_an_expired_job_has_its_own(lab: Lab) -> None:
+def test_each_attempt_of_an_expired_job_has_its_own_bill(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.EXPIRED, 0.5))
     lab.complete(work)
     assert billed(work[0]) == [BilledTokens(rows=2, prompt=20, completion=6)] * 2
 
 
-def test_requests_that_a_finished_job_left_out_may_have_been_billed(lab: Lab) -> None:
+def test_requests_omitted_by_a_finished_job_may_have_been_billed(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.skipped.add(next(row.custom_id for row in work[0].requests()))
     lab.complete(work, max_attempts=1)
     assert billed(work[0]) == [BilledTokens(rows=4, prompt=30, completion=9, unknown=1)]
 
 
-def test_what_a_failed_job_had_answered_is_billed(lab: Lab) -> None:
+def test_answers_of_a_failed_job_are_billed(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.FAILED, 0.25))
     with pytest.raises(PhaseFailedError):
@@ -144,7 +144,7 @@ def test_what_a_failed_job_had_answered_is_billed(lab: Lab) -> None:
     ]
 
 
-def test_answers_that_were_lost_before_they_came_are_not_on_record_as_free(lab: Lab) -> None:
+def test_answers_lost_before_they_arrived_are_not_recorded_as_free(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     lab.vendor.jobs.clear()
@@ -156,7 +156,7 @@ def test_answers_that_were_lost_before_they_came_are_not_on_record_as_free(lab: 
     assert second.billed == BilledTokens(rows=4, prompt=40, completion=12)
 
 
-def test_answers_that_came_and_were_lost_stay_billed(lab: Lab) -> None:
+def test_answers_lost_after_they_arrived_stay_billed(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.complete(work)
     for path in work[0].folder.part_results(work[0].part.name).parent.iterdir():
@@ -174,7 +174,7 @@ def test_an_attempt_that_cannot_have_a_job_costs_nothing(tmp_path: Path) -> None
     assert billed(work[0]) == [BilledTokens(), BilledTokens(rows=4, prompt=40, completion=12)]
 
 
-def test_an_attempt_that_was_given_up_in_doubt_is_not_on_record_as_free(tmp_path: Path) -> None:
+def test_an_attempt_given_up_in_doubt_is_not_recorded_as_free(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path, usage=(10, 3), keyed=False, lookup=JobLookup.SEARCH)
     work = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
@@ -182,7 +182,7 @@ def test_an_attempt_that_was_given_up_in_doubt_is_not_on_record_as_free(tmp_path
     assert [isinstance(each, BilledTokens) for each in billed(work[0])] == [False, True]
 
 
-def test_an_error_of_a_row_is_no_response_of_unknown_usage() -> None:
+def test_an_error_row_is_not_a_response_of_unknown_usage() -> None:
     completion = Completion("a", "", None, None, None, None, None, error="500: no")
     assert count_billed([b"row"], "a", lambda _line: completion) == BilledTokens(rows=1)
 
@@ -208,7 +208,7 @@ def test_the_rows_of_a_live_part_are_billed_once_they_are_sealed(live: LiveLab) 
         assert each.record.ledger[0].began is not msgspec.UNSET
 
 
-def test_a_live_part_that_a_stop_has_left_counts_what_its_rows_report_and_nothing_that_was_not_sent(
+def test_a_stopped_live_part_counts_what_its_rows_report_and_no_unsent_request(
     live: LiveLab,
 ) -> None:
     work = live.parts(rows=20)[:1]
@@ -233,7 +233,7 @@ def test_a_live_part_that_a_stop_has_left_counts_what_its_rows_report_and_nothin
     assert ledger(work[0]) == [("downloaded", 20, BilledTokens(rows=20, prompt=200, completion=60))]
 
 
-def test_live_answers_that_are_lost_and_asked_for_again_are_billed_twice(live: LiveLab) -> None:
+def test_lost_live_answers_that_are_requested_again_are_billed_twice(live: LiveLab) -> None:
     work = live.parts(rows=5)[:1]
     live.complete(work)
     path = work[0].folder.part_results(work[0].part.name)
@@ -247,7 +247,7 @@ def test_live_answers_that_are_lost_and_asked_for_again_are_billed_twice(live: L
     ]
 
 
-def test_a_kill_after_the_loss_is_on_record_does_not_count_it_twice(
+def test_a_kill_after_a_loss_was_recorded_does_not_count_it_twice(
     live: LiveLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = live.parts(rows=5)[:1]
@@ -267,7 +267,7 @@ def test_a_kill_after_the_loss_is_on_record_does_not_count_it_twice(
     assert [billed for *_, billed in ledger(work[0])] == [BilledTokens(rows=5, prompt=50, completion=15)] * 2
 
 
-def test_lost_answers_of_an_earlier_version_are_not_on_record_as_free(live: LiveLab) -> None:
+def test_lost_answers_of_an_earlier_version_are_not_recorded_as_free(live: LiveLab) -> None:
     work = live.parts(rows=5)[:1]
     live.complete(work)
     manifest = work[0].manifest
@@ -317,7 +317,7 @@ def searchable(tmp_path: Path) -> Lab:
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
-def test_what_a_job_was_billed_that_appeared_late_is_on_record_by_its_name(searchable: Lab, share: float) -> None:
+def test_the_bill_of_a_late_job_is_recorded_under_its_name(searchable: Lab, share: float) -> None:
     lab = searchable
     lab.vendor.endings.extend([(JobState.READY, 1.0), (JobState.READY if share == 1 else JobState.EXPIRED, share)])
     work = given_up(lab)
@@ -344,7 +344,7 @@ def test_a_late_job_that_was_stopped_holds_its_reserve_until_it_has_ended(search
     assert first.billed == BilledTokens(rows=4, unknown=4)
 
 
-def test_a_late_job_of_an_attempt_that_could_have_none_counts_until_and_when_it_has_ended(searchable: Lab) -> None:
+def test_an_unexpected_late_job_counts_while_it_runs_and_after_it_ended(searchable: Lab) -> None:
     lab = searchable
     work = given_up(lab)
     first = work.record.intents[0]
@@ -362,7 +362,7 @@ def test_a_late_job_of_an_attempt_that_could_have_none_counts_until_and_when_it_
     assert work.record.intents[0].billed != BilledTokens(rows=4, unknown=4), "the end of the job is looked at again"
 
 
-def test_a_late_job_whose_answers_cannot_be_fetched_is_not_on_record_as_free(searchable: Lab) -> None:
+def test_a_late_job_whose_answers_cannot_be_fetched_is_not_recorded_as_free(searchable: Lab) -> None:
     lab = searchable
     work = given_up(lab)
     lab.vendor.script("results", None, ResultsGoneError("gone"))

@@ -57,13 +57,13 @@ def new_cap(lab: Lab, cap: float) -> None:
 # --- what counts ------------------------------------------------------------------------------------------------------
 
 
-def test_an_attempt_counts_its_reserve_until_its_answers_are_here_and_then_what_they_were_billed() -> None:
+def test_an_attempt_counts_its_reserve_until_its_answers_arrive_and_then_their_bill() -> None:
     assert committed_usd(0.5, None, PRICE) == Committed(0.0, 0.5)
     billed = BilledTokens(rows=4, prompt=1000, completion=500)
     assert committed_usd(0.5, billed, PRICE) == pytest.approx(Committed(0.002, 0.0))
 
 
-def test_answers_that_do_not_say_what_they_took_keep_their_share_of_the_reserve() -> None:
+def test_answers_without_usage_keep_their_share_of_the_reserve() -> None:
     billed = BilledTokens(rows=4, prompt=1000, completion=500, unknown=1)
     assert committed_usd(0.5, billed, PRICE) == pytest.approx(Committed(0.002, 0.125))
 
@@ -93,7 +93,7 @@ def test_reserves_in_flight_never_exceed_the_cap(lab: Lab) -> None:
     assert lab.vendor.most_in_flight == 3
 
 
-def test_what_does_not_fit_is_not_asked_and_what_runs_is_finished(lab: Lab) -> None:
+def test_requests_that_do_not_fit_are_not_sent_and_running_jobs_finish(lab: Lab) -> None:
     work = priced(lab, 2.3, shards=4)
     with pytest.raises(CostCapReached) as reached:
         lab.submit(work)
@@ -106,7 +106,7 @@ def test_what_does_not_fit_is_not_asked_and_what_runs_is_finished(lab: Lab) -> N
     assert reached.value.flags == " --max_cost_usd 3.5", "the command goes on to the end"
 
 
-def test_at_a_stop_the_smallest_cap_that_is_named_lets_the_run_go_on_and_one_below_it_does_not(lab: Lab) -> None:
+def test_the_smallest_cap_named_at_a_stop_lets_the_run_continue_and_a_lower_one_does_not(lab: Lab) -> None:
     work = priced(lab, 2.3, shards=4)
     with pytest.raises(CostCapReached):
         lab.submit(work)
@@ -124,7 +124,7 @@ def test_at_a_stop_the_smallest_cap_that_is_named_lets_the_run_go_on_and_one_bel
     assert sorted(lab.vendor.asked()) == sorted(wire_id for each in work for wire_id in asked_ids(each))
 
 
-def test_a_process_that_takes_up_jobs_in_flight_counts_them(lab: Lab) -> None:
+def test_a_process_that_resumes_jobs_in_flight_counts_them(lab: Lab) -> None:
     work = priced(lab, 2.0, shards=4)
     lab.vendor.script("submit", None, second_signal)
     with pytest.raises(Detached):
@@ -136,7 +136,7 @@ def test_a_process_that_takes_up_jobs_in_flight_counts_them(lab: Lab) -> None:
     assert len(lab.vendor.jobs) == 5
 
 
-def test_requests_that_are_asked_again_need_room_too(lab: Lab) -> None:
+def test_requests_that_are_sent_again_must_fit_under_the_cap_too(lab: Lab) -> None:
     work = priced(lab, 1.2, shards=1)
     lab.vendor.endings.extend([(JobState.EXPIRED, 0.5)])
     with pytest.raises(CostCapReached):
@@ -165,7 +165,7 @@ def test_answers_that_another_run_has_paid_for_count_nothing(lab: Lab) -> None:
     assert budget.committed == Committed(0.0, 0.0)
 
 
-def test_what_is_claimed_counts_until_it_is_on_record_or_released() -> None:
+def test_a_claim_counts_until_it_is_recorded_or_released() -> None:
     budget = Budget(1.0, lambda _model: PRICE)
     assert budget.admits("a", 4, 0.6)
     assert not budget.admits("b", 4, 0.6)

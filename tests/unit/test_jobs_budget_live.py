@@ -73,7 +73,7 @@ def ends_at(lab: LiveLab, number: int, error: BaseException) -> None:
     lab.live.meets = meets
 
 
-def test_parts_are_begun_only_as_far_as_their_requests_fit(lab: LiveLab) -> None:
+def test_live_parts_send_only_as_many_requests_as_fit(lab: LiveLab) -> None:
     work = priced(lab, 9.0, shards=4)
     with pytest.raises(CostCapReached) as reached:
         lab.complete(work)
@@ -82,7 +82,7 @@ def test_parts_are_begun_only_as_far_as_their_requests_fit(lab: LiveLab) -> None
     assert reached.value.flags == " --max_cost_usd 14"
 
 
-def test_requests_in_flight_at_a_kill_count_for_good_and_nothing_is_sent_that_does_not_fit(lab: LiveLab) -> None:
+def test_requests_in_flight_at_a_kill_count_permanently_and_no_request_beyond_the_cap_is_sent(lab: LiveLab) -> None:
     work = priced(lab, 4.0)
     ends_at(lab, 2, Detached(2))
     with pytest.raises(Detached):
@@ -113,7 +113,7 @@ def _killed(lab: LiveLab, work: list[PartWork]) -> None:
     set_cap(lab, 100.0)
 
 
-def test_what_was_in_flight_at_a_kill_counts_once_though_the_run_has_another_name_now(lab: LiveLab) -> None:
+def test_requests_in_flight_at_a_kill_count_once_even_if_the_run_was_renamed(lab: LiveLab) -> None:
     work = priced(lab, 100.0)
     _killed(lab, work)
     renamed = [replace(part, key=f"{part.key}-other") for part in work]
@@ -123,7 +123,7 @@ def test_what_was_in_flight_at_a_kill_counts_once_though_the_run_has_another_nam
     assert committed(lab, renamed) == pytest.approx(2 * ROWS * ACTUAL + 6 * RESERVE)
 
 
-def test_what_two_parts_had_in_flight_counts_once_though_they_share_their_answers_now(lab: LiveLab) -> None:
+def test_requests_in_flight_of_two_parts_count_once_even_if_the_parts_share_answers_now(lab: LiveLab) -> None:
     set_cap(lab, 100.0)
     first, _, second, _ = (
         replace(each, reserve_usd=lambda rows, _size: rows * RESERVE) for each in lab.parts(trials=2, rows=ROWS)
@@ -143,7 +143,7 @@ def test_what_two_parts_had_in_flight_counts_once_though_they_share_their_answer
     assert committed(lab, [first, shared]) == before
 
 
-def test_after_a_soft_stop_nothing_counts_that_was_not_billed(lab: LiveLab) -> None:
+def test_after_a_soft_stop_only_billed_requests_count(lab: LiveLab) -> None:
     work = priced(lab, 100.0)
     lab.new_process(lambda: len(lab.live.calls) >= 3)
     with pytest.raises(StopRequested):
@@ -176,14 +176,14 @@ def test_a_call_that_was_refused_was_not_billed(lab: LiveLab) -> None:
     assert committed(lab, work) == pytest.approx(2 * ROWS * ACTUAL)
 
 
-def test_each_call_that_broke_off_is_held_as_if_it_had_been_billed(lab: LiveLab) -> None:
+def test_each_interrupted_call_counts_as_billed(lab: LiveLab) -> None:
     work = priced(lab, 100.0)
     ends_at(lab, 2, UncertainError("broke off"))
     lab.complete(work)
     assert committed(lab, work) == pytest.approx(2 * ROWS * ACTUAL + RESERVE)
 
 
-def test_calls_that_break_off_again_and_again_end_at_the_cap(lab: LiveLab) -> None:
+def test_repeatedly_interrupted_calls_end_at_the_cap(lab: LiveLab) -> None:
     work = priced(lab, 10.0)
 
     def meets(_request: RequestRow, _call: int) -> None:
@@ -195,7 +195,7 @@ def test_calls_that_break_off_again_and_again_end_at_the_cap(lab: LiveLab) -> No
     assert len(lab.live.calls) <= 10.0 / RESERVE
 
 
-def test_answers_that_are_lost_before_they_are_sealed_need_leave_and_count_for_good(lab: LiveLab) -> None:
+def test_answers_lost_before_they_are_sealed_need_permission_and_count_permanently(lab: LiveLab) -> None:
     ends_at(lab, 4, PermanentError("HTTP 401"))
     work = priced(lab, 100.0)
     with pytest.raises(PhaseFailedError):
@@ -214,7 +214,7 @@ def test_answers_that_are_lost_before_they_are_sealed_need_leave_and_count_for_g
     assert committed(lab, work) == pytest.approx(answered * ACTUAL)
 
 
-def test_an_answer_that_cannot_be_read_counts_as_one_that_may_have_been_billed(lab: LiveLab) -> None:
+def test_an_unreadable_answer_counts_as_possibly_billed(lab: LiveLab) -> None:
     ends_at(lab, 4, UnusableBodyError("its body is too large"))
     work = priced(lab, 100.0)
     with pytest.raises(PhaseFailedError, match="too large"):
@@ -225,7 +225,7 @@ def test_an_answer_that_cannot_be_read_counts_as_one_that_may_have_been_billed(l
     assert committed(lab, work) == pytest.approx(answered * ACTUAL + RESERVE)
 
 
-def test_without_a_price_a_request_that_may_have_been_billed_is_on_record_without_an_amount(lab: LiveLab) -> None:
+def test_without_a_price_a_possibly_billed_request_is_recorded_without_an_amount(lab: LiveLab) -> None:
     work = [replace(each, reserve_usd=lambda _rows, _size: None) for each in lab.parts(rows=ROWS)]
     ends_at(lab, 2, UncertainError("no answer"))
     lab.complete(work)
@@ -233,7 +233,7 @@ def test_without_a_price_a_request_that_may_have_been_billed_is_on_record_withou
     assert (lost.rows, lost.reserved_usd) == (1, UNSET)
 
 
-def test_at_a_price_of_nothing_no_request_is_on_record_as_lost(lab: LiveLab) -> None:
+def test_at_a_price_of_zero_no_request_is_recorded_as_lost(lab: LiveLab) -> None:
     set_cap(lab, 1.0)
     work = [replace(each, reserve_usd=lambda _rows, _size: 0.0) for each in lab.parts(rows=ROWS)]
     ends_at(lab, 2, UncertainError("no answer"))

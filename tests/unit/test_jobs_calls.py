@@ -69,7 +69,7 @@ def script(*outcomes: str | Exception) -> Callable[[], str]:
     return call
 
 
-def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> None:
+def test_a_call_is_retried_with_growing_waits_until_it_works(lab: Lab) -> None:
     steps = lab.calls.retried(
         script(TransientError("1"), TransientError("2", retry_after_s=30.0), "done"), "vendor", "key"
     )
@@ -93,7 +93,7 @@ def test_a_call_is_made_again_until_it_works_with_growing_waits(lab: Lab) -> Non
         (-5.0, None),
     ],
 )
-def test_a_long_wait_that_a_provider_asks_for_is_bounded_and_said_once(
+def test_a_long_wait_requested_by_a_provider_is_limited_and_reported_once(
     lab: Lab, asked_s: float, said: str | None
 ) -> None:
     steps = lab.calls.retried(script(*[TransientError("429", retry_after_s=asked_s)] * 3, "done"), "vendor", "key")
@@ -107,19 +107,19 @@ def test_a_long_wait_that_a_provider_asks_for_is_bounded_and_said_once(
     assert said is None or lab.said[0].startswith(said)
 
 
-def test_a_transfer_that_a_stop_has_ended_is_not_made_again(lab: Lab) -> None:
+def test_a_transfer_ended_by_a_stop_is_not_retried(lab: Lab) -> None:
     steps = lab.calls.retried(script(TransferStoppedError("stopped"), "done"), "vendor", "key")
     with pytest.raises(TransferStoppedError):
         next(steps)
 
 
 @pytest.mark.parametrize("error", [PermanentError("no"), ValueError("odd"), OutcomeUnknownError("?")])
-def test_what_is_not_transient_is_raised_at_once(lab: Lab, error: Exception) -> None:
+def test_an_error_that_is_not_transient_is_raised_immediately(lab: Lab, error: Exception) -> None:
     with pytest.raises(type(error)):
         next(lab.calls.retried(script(error), "vendor", "key"))
 
 
-def test_a_call_that_goes_on_failing_is_given_up_when_patience_ends_and_the_outage_is_said_once(lab: Lab) -> None:
+def test_a_call_that_keeps_failing_is_given_up_after_the_limit_and_the_outage_is_reported_once(lab: Lab) -> None:
     began = lab.clock.monotonic()
     with pytest.raises(TransientError, match="down"):
         lab.made(script(TransientError("down")))
@@ -129,7 +129,7 @@ def test_a_call_that_goes_on_failing_is_given_up_when_patience_ends_and_the_outa
     assert "up to 600 s" in lab.said[0]
 
 
-def test_once_an_outage_has_lasted_too_long_no_further_part_waits_for_it(lab: Lab) -> None:
+def test_after_an_outage_lasted_too_long_no_other_part_waits_for_it(lab: Lab) -> None:
     down = script(TransientError("down"))
     with pytest.raises(TransientError):
         lab.made(down)
@@ -141,7 +141,7 @@ def test_once_an_outage_has_lasted_too_long_no_further_part_waits_for_it(lab: La
     assert next(lab.calls.retried(down, "another vendor", "key")) > 0, "an outage is a provider's"
 
 
-def test_a_call_that_took_longer_than_any_outage_may_is_made_again_when_it_is_cut_off(lab: Lab) -> None:
+def test_an_interrupted_call_is_retried_even_if_it_took_longer_than_an_outage_may(lab: Lab) -> None:
     outcomes = ["cut off", "done"]
 
     def long_transfer() -> str:
@@ -166,7 +166,7 @@ def test_any_answer_ends_an_outage(lab: Lab, answer: str | Exception) -> None:
     assert next(lab.calls.retried(down, "vendor", "key")) > 0
 
 
-def test_a_call_that_alone_goes_on_failing_is_given_up_too(lab: Lab) -> None:
+def test_a_single_call_that_keeps_failing_is_given_up_too(lab: Lab) -> None:
     def others_work() -> str:
         lab.made(script("done"))
         raise TransientError("this one")
@@ -205,7 +205,7 @@ class Diary(CallsBeside):
         self.lines.append("closed")
 
 
-def test_calls_that_may_be_made_beside_other_tasks_are_made_so_within_the_block_alone(lab: Lab) -> None:
+def test_calls_run_beside_other_tasks_only_within_the_block(lab: Lab) -> None:
     diary = Diary()
 
     def call() -> str:
@@ -226,7 +226,7 @@ def test_calls_in_threads_are_not_waited_for_after_an_interruption(lab: Lab) -> 
     assert diary.lines == ["closed"]
 
 
-def test_a_call_whose_turn_comes_when_its_provider_was_given_up_is_not_made(lab: Lab) -> None:
+def test_a_queued_call_to_a_provider_that_was_given_up_is_not_made(lab: Lab) -> None:
     down = TransientError("no connection")
 
     def given_up_meanwhile() -> None:

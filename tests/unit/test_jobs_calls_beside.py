@@ -67,7 +67,7 @@ class Beside:
         self.schedule.run([Lane.of(tasks, len(tasks))])
 
 
-def test_a_call_that_no_thread_can_make_is_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_is_made_immediately_if_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_room(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
@@ -88,14 +88,14 @@ def beside() -> Iterator[Beside]:
     found.calls.close()
 
 
-def test_other_tasks_go_on_while_a_call_is_made(beside: Beside) -> None:
+def test_other_tasks_continue_while_a_call_is_made(beside: Beside) -> None:
     other = beside.asks(lambda: "quick", provider="another")
     waits = beside.asks(lambda: other.ended.wait(PATIENCE_S))
     beside.run(waits, other)
     assert (waits.outcomes, other.outcomes) == ([True], ["quick"])
 
 
-def test_calls_to_one_provider_are_made_one_at_a_time_in_the_order_in_which_they_were_asked_for(beside: Beside) -> None:
+def test_calls_to_one_provider_are_made_one_at_a_time_in_order(beside: Beside) -> None:
     made, under_way, most = list[int](), list[int](), list[int]()
 
     def call(number: int) -> Callable[[], None]:
@@ -113,7 +113,7 @@ def test_calls_to_one_provider_are_made_one_at_a_time_in_the_order_in_which_they
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), TimeoutError("late")])
-def test_what_a_call_raises_is_raised_where_its_task_waits(beside: Beside, error: Exception) -> None:
+def test_the_exception_of_a_call_is_raised_in_its_waiting_task(beside: Beside, error: Exception) -> None:
     def call() -> None:
         raise error
 
@@ -130,7 +130,7 @@ def test_an_interruption_within_a_call_ends_the_schedule(beside: Beside) -> None
         beside.run(beside.asks(call))
 
 
-def test_a_call_is_made_in_the_thread_of_the_schedule_where_it_delays_nothing(beside: Beside) -> None:
+def test_a_call_that_delays_nothing_is_made_in_the_main_thread(beside: Beside) -> None:
     task = beside.asks(threading.get_ident)
     beside.delays = False
     beside.run(task)
@@ -140,7 +140,7 @@ def test_a_call_is_made_in_the_thread_of_the_schedule_where_it_delays_nothing(be
     assert again.outcomes != [threading.get_ident()]
 
 
-def test_a_call_of_a_task_that_was_left_off_is_not_begun_and_one_under_way_is_waited_for_at_the_end(
+def test_a_queued_call_of_an_abandoned_task_is_not_started_and_a_running_one_is_waited_for(
     beside: Beside,
 ) -> None:
     begun, may_end, made = threading.Event(), threading.Event(), list[str]()
@@ -167,7 +167,7 @@ def test_a_call_of_a_task_that_was_left_off_is_not_begun_and_one_under_way_is_wa
     assert (last.outcomes, made) == (["the thread goes on"], ["under way"])
 
 
-def test_the_wake_of_a_call_whose_outcome_was_taken_does_not_end_the_next_wait(
+def test_the_wake_up_of_a_finished_call_does_not_end_the_next_wait(
     beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class AtOnce:

@@ -27,7 +27,7 @@ def keys(work: PartWork) -> list[str]:
     return [intent.key for intent in work.intents]
 
 
-def test_requests_whose_job_was_not_created_and_cannot_come_any_more_are_sent_as_another_attempt(lab: Lab) -> None:
+def test_requests_whose_job_was_provably_not_created_are_sent_as_another_attempt(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", lost())
     lab.complete([work], settle_s=60.0)
@@ -40,7 +40,7 @@ def test_requests_whose_job_was_not_created_and_cannot_come_any_more_are_sent_as
     assert answered_ids(work) == asked_ids(work)
 
 
-def test_a_job_that_is_there_is_adopted_and_nothing_is_fenced(lab: Lab) -> None:
+def test_an_existing_job_is_adopted_without_a_fence(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", Lost())
     lab.complete([work])
@@ -48,7 +48,7 @@ def test_a_job_that_is_there_is_adopted_and_nothing_is_fenced(lab: Lab) -> None:
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_a_job_that_appears_while_the_fence_is_put_up_is_adopted(lab: Lab) -> None:
+def test_a_job_that_appears_during_the_fence_is_adopted(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", lost())
     lab.vendor.script("fence", lambda: lab.vendor.create(f"{work.key}-a1", asked_ids(work)))
@@ -57,7 +57,7 @@ def test_a_job_that_appears_while_the_fence_is_put_up_is_adopted(lab: Lab) -> No
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_a_job_that_was_created_just_before_the_fence_and_is_shown_late_is_adopted(lab: Lab) -> None:
+def test_a_job_created_just_before_the_fence_and_listed_late_is_adopted(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", lost())
     before = 1 + 4  # looks: one before the call, and those of the settling time
@@ -67,7 +67,7 @@ def test_a_job_that_was_created_just_before_the_fence_and_is_shown_late_is_adopt
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_a_job_that_is_not_shown_for_minutes_after_the_fence_is_adopted(lab: Lab) -> None:
+def test_a_job_listed_only_minutes_after_the_fence_is_adopted(lab: Lab) -> None:
     """It was created before the fence, which does not stop it."""
     (work,) = lab.work()[:1]
     name = lab.vendor.name_of(f"{work.key}-a1")
@@ -93,7 +93,7 @@ def test_a_part_that_cannot_be_fenced_is_parked_and_its_requests_are_not_sent_ag
     assert work.intents[-1].status in {"unknown", "submitting"}
 
 
-def test_a_vendor_that_answers_no_call_is_not_asked_for_ever(lab: Lab) -> None:
+def test_a_vendor_that_answers_no_call_is_not_retried_forever(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", *[lost() for _ in range(50)])
     with pytest.raises(PhaseFailedError, match="cannot be determined"):
@@ -116,7 +116,7 @@ def test_a_kill_around_the_fence_leaves_one_job_for_the_requests(lab: Lab, momen
     assert answered_ids(work) == asked_ids(work)
 
 
-def test_when_a_job_was_asked_for_is_kept_over_a_kill_so_that_it_can_be_searched_by_that(lab: Lab) -> None:
+def test_the_time_of_a_create_call_survives_a_kill_so_that_the_job_can_be_searched_for(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     began = lab.clock.timestamp()
     lab.vendor.script("submit", lost(), _kill())
@@ -125,7 +125,7 @@ def test_when_a_job_was_asked_for_is_kept_over_a_kill_so_that_it_can_be_searched
     assert work.intents[0].asked_at == pytest.approx(began, abs=1)
 
 
-def test_a_vendor_whose_jobs_are_not_searched_has_no_time_on_record(tmp_path: Path) -> None:
+def test_for_a_vendor_without_a_search_no_time_is_recorded(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     (work,) = lab.work()[:1]
     lab.complete([work])
@@ -140,7 +140,7 @@ def _kill() -> Callable[[], Any]:
 
 
 @pytest.mark.parametrize("is_there", [True, False])
-def test_an_attempt_in_doubt_is_looked_for_by_its_own_upload_and_nothing_is_uploaded_in_its_place(
+def test_an_attempt_in_doubt_is_searched_for_by_its_own_upload_and_nothing_new_is_uploaded(
     lab: Lab, is_there: bool
 ) -> None:
     """Another upload would take the place on record of the one that the job, if there is one, was made from."""

@@ -72,7 +72,7 @@ def drafts(work: PartWork) -> list[str]:
         (ResultsShortError("unproven"), lambda rows: rows[:3]),
     ],
 )
-def test_a_download_that_lacks_rows_is_made_again_after_a_wait_and_nothing_is_bought(
+def test_a_download_with_missing_rows_is_repeated_after_a_wait_without_a_new_job(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, end: JobState, short: Any, first: Any
 ) -> None:
     work = lab.work()[:1]
@@ -88,7 +88,7 @@ def test_a_download_that_lacks_rows_is_made_again_after_a_wait_and_nothing_is_bo
     assert drafts(work[0]) == []
 
 
-def test_what_two_downloads_bring_of_one_job_is_put_together(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_two_downloads_of_one_job_are_merged(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     work = lab.work()[:1]
     cut(monkeypatch, lambda rows: rows[:2], lambda rows: rows[1:3], lambda rows: rows[3:])
     lab.complete(work)
@@ -97,7 +97,7 @@ def test_what_two_downloads_bring_of_one_job_is_put_together(lab: Lab, monkeypat
     assert lab.vendor.count("results") == 3
 
 
-def test_rows_that_are_missing_twice_are_bought_and_what_came_is_kept(
+def test_rows_missing_twice_are_sent_again_and_received_rows_are_kept(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -107,9 +107,7 @@ def test_rows_that_are_missing_twice_are_bought_and_what_came_is_kept(
     assert answered_ids(work[0]) == asked_ids(work[0])
 
 
-def test_a_download_that_was_left_half_way_is_not_taken_for_one_that_was_believed(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_download_is_not_taken_for_an_accepted_one(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     work = lab.work()[:1]
     cut(monkeypatch, lambda rows: rows[:2])
     lab.vendor.script("end of results", None, _die)
@@ -125,7 +123,7 @@ def test_a_download_that_was_left_half_way_is_not_taken_for_one_that_was_believe
     assert drafts(work[0]) == []
 
 
-def test_a_transfer_that_a_kill_cuts_adds_nothing_to_what_ended_downloads_brought_and_nothing_is_asked_again(
+def test_a_transfer_cut_by_a_kill_adds_no_rows_and_nothing_is_asked_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -153,7 +151,7 @@ def test_a_transfer_that_a_kill_cuts_adds_nothing_to_what_ended_downloads_brough
 
 @pytest.mark.parametrize("then", [ResultsGoneError("not found"), ResultsEmptyError("an empty output file")])
 @pytest.mark.parametrize("end", [JobState.READY, JobState.EXPIRED])
-def test_what_came_before_the_rest_was_gone_is_kept_and_the_rest_is_bought_only_with_leave(
+def test_rows_received_before_the_rest_was_lost_are_kept_and_the_rest_needs_permission_to_pay_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, then: Exception, end: JobState
 ) -> None:
     work = lab.work()[:1]
@@ -185,7 +183,7 @@ def test_what_came_before_the_rest_was_gone_is_kept_and_the_rest_is_bought_only_
     assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
 
 
-def test_answers_that_came_whole_before_a_kill_could_not_be_recorded_need_no_provider(
+def test_complete_answers_unrecorded_because_of_a_kill_need_no_provider(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -215,7 +213,7 @@ def _move_and_die(move: Callable[[Path, Path], None]) -> Callable[[Path, Path], 
 # --- rows that never come --------------------------------------------------------------------------------------------
 
 
-def test_a_row_that_is_always_left_out_ends_as_unanswered_after_so_many_jobs(lab: Lab) -> None:
+def test_a_row_that_is_always_omitted_ends_as_unanswered_after_the_maximum_of_jobs(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.skipped = {asked_ids(work[0])[1]}
     lab.complete(work, max_attempts=3)
@@ -227,7 +225,7 @@ def test_a_row_that_is_always_left_out_ends_as_unanswered_after_so_many_jobs(lab
 
 
 @pytest.mark.parametrize("error", [ResultsEmptyError, ResultsShortError])
-def test_a_row_that_is_left_out_of_an_output_that_is_then_empty_ends_as_unanswered_too(
+def test_a_row_omitted_from_an_otherwise_empty_output_ends_as_unanswered_too(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
     work = lab.work()[:1]
@@ -247,7 +245,7 @@ def test_a_row_that_is_left_out_of_an_output_that_is_then_empty_ends_as_unanswer
     assert lab.vendor.count("results") <= 2 + 2 * 5
 
 
-def test_a_job_without_any_row_is_lost_until_its_requests_may_be_bought_again_and_then_unanswered(
+def test_a_job_without_rows_is_lost_until_permission_to_pay_again_and_then_unanswered(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -266,7 +264,7 @@ def test_a_job_without_any_row_is_lost_until_its_requests_may_be_bought_again_an
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_what_an_expired_job_has_answered_is_lost_only_when_it_stays_away_and_then_only_a_person_buys_it_again(
+def test_answers_of_an_expired_job_count_as_lost_only_after_the_wait_and_need_permission_to_pay_again(
     lab: Lab, share: float
 ) -> None:
     work = lab.work()[:1]
@@ -282,7 +280,7 @@ def test_what_an_expired_job_has_answered_is_lost_only_when_it_stays_away_and_th
     assert sorted(lab.vendor.asked().values()) == [1] * round(4 * share) + [2] * round(4 * (1 - share))
 
 
-def test_a_download_that_always_fails_is_given_up_only_with_leave_and_while_the_provider_answers(lab: Lab) -> None:
+def test_a_download_that_always_fails_is_given_up_only_with_permission_and_while_the_provider_answers(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     lab.vendor.script("results", *[TransientError("truncated")] * 10_000)
@@ -321,7 +319,7 @@ def test_an_outage_of_everything_is_never_taken_for_answers_that_are_lost(lab: L
         assert lost(work) == [msgspec.UNSET]
 
 
-def test_leave_to_pay_again_buys_nothing_whose_download_fails_for_the_first_time_or_was_not_tried(lab: Lab) -> None:
+def test_permission_to_pay_again_does_not_apply_to_a_first_failed_or_untried_download(lab: Lab) -> None:
     work = lab.work()[:2]
     lab.submit(work)
     lab.vendor.script("results", *[TransientError("truncated")] * 10_000)
@@ -339,9 +337,7 @@ def test_leave_to_pay_again_buys_nothing_whose_download_fails_for_the_first_time
 
 
 @pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
-def test_what_a_job_had_answered_that_ended_badly_and_can_never_be_fetched_is_bought_again_only_with_leave(
-    lab: Lab, end: JobState
-) -> None:
+def test_unfetchable_answers_of_a_failed_job_are_paid_for_again_only_with_permission(lab: Lab, end: JobState) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((end, 0.5))
     lab.submit(work)
@@ -410,7 +406,7 @@ def put_by_hand(work: PartWork, ids: list[str]) -> None:
     (folder / "BIJOutputSet.jsonl").write_text("".join(rows))
 
 
-def test_the_output_of_a_job_that_is_gone_and_was_never_recorded_is_fetched(lab: Lab) -> None:
+def test_the_output_of_a_deleted_unrecorded_job_is_fetched(lab: Lab) -> None:
     work = lab.work()[:1]
     key = created_and_gone(lab, work, output=True)
     lab.complete(work)
@@ -420,7 +416,7 @@ def test_the_output_of_a_job_that_is_gone_and_was_never_recorded_is_fetched(lab:
     assert work[0].record.job == key
 
 
-def test_its_answers_in_the_parts_folder_are_taken_without_another_call_that_creates(lab: Lab) -> None:
+def test_answers_in_the_parts_folder_are_used_without_another_create_call(lab: Lab) -> None:
     work = lab.work()[:1]
     created_and_gone(lab, work, output=False)
     before = lab.vendor.count("submit")
@@ -432,9 +428,7 @@ def test_its_answers_in_the_parts_folder_are_taken_without_another_call_that_cre
 
 
 @pytest.mark.parametrize("by_hand", [0, 3])
-def test_without_them_its_requests_are_bought_again_when_told_to_and_only_those_without_answers(
-    lab: Lab, by_hand: int
-) -> None:
+def test_with_permission_only_requests_without_answers_are_paid_for_again(lab: Lab, by_hand: int) -> None:
     work = lab.work()[:1]
     key = created_and_gone(lab, work, output=False)
     put_by_hand(work[0], asked_ids(work[0])[:by_hand])
@@ -450,7 +444,9 @@ def test_without_them_its_requests_are_bought_again_when_told_to_and_only_those_
 
 
 @pytest.mark.parametrize("by_hand", [0, 2, 4])
-def test_a_parked_part_is_settled_by_answers_by_hand_or_by_leave_to_buy_again(tmp_path: Any, by_hand: int) -> None:
+def test_a_parked_part_is_settled_by_manually_placed_answers_or_by_permission_to_pay_again(
+    tmp_path: Any, by_hand: int
+) -> None:
     lab = Lab.make(tmp_path, keyed=False)
     work = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
@@ -472,7 +468,7 @@ def test_a_parked_part_is_settled_by_answers_by_hand_or_by_leave_to_buy_again(tm
     assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == ([] if by_hand == 4 else [4 - by_hand])
 
 
-def test_a_doubt_is_given_up_once_a_process_and_not_without_end(tmp_path: Any) -> None:
+def test_a_doubtful_attempt_is_given_up_once_per_process(tmp_path: Any) -> None:
     lab = Lab.make(tmp_path, keyed=False)
     work = lab.work()[:1]
     lab.vendor.script("submit", *[OutcomeUnknownError("no answer")] * 100)

@@ -43,7 +43,7 @@ def is_right(work: list[PartWork]) -> bool:
 
 
 class TestALostAnswer:
-    def test_the_job_is_found_and_no_second_one_is_created(self, lab: Lab) -> None:
+    def test_a_guessed_job_is_found_and_no_second_one_is_created(self, lab: Lab) -> None:
         work = lab.work(shards=2)
         lab.vendor.script("submit", Lost(), Lost(), Lost(), Lost())
         lab.complete(work, **SETTLING)
@@ -51,7 +51,7 @@ class TestALostAnswer:
         assert set(lab.vendor.asked().values()) == {1}
         assert is_right(work)
 
-    def test_nothing_else_is_created_before_it_is_settled(self, lab: Lab) -> None:
+    def test_no_other_job_is_created_before_a_doubtful_one_is_settled(self, lab: Lab) -> None:
         work = lab.work()
         first, second = (key_of(each) for each in work)
         lab.vendor.script("submit", Lost())
@@ -65,7 +65,7 @@ class TestALostAnswer:
         ]
         assert is_right(work)
 
-    def test_one_that_is_not_found_is_parked_and_does_not_hold_up_the_others(self, lab: Lab) -> None:
+    def test_a_job_that_is_not_found_is_parked_and_does_not_delay_the_others(self, lab: Lab) -> None:
         work = lab.work()
         lab.vendor.script("submit", NOT_CREATED)
         with pytest.raises(PhaseFailedError, match=key_of(work[0])):
@@ -73,7 +73,7 @@ class TestALostAnswer:
         assert statuses(work) == ["unknown", "downloaded"]
         assert lab.vendor.count("submit") == 2
 
-    def test_a_parked_one_is_taken_up_where_its_job_appears_later(self, lab: Lab) -> None:
+    def test_a_parked_part_continues_if_its_job_appears_later(self, lab: Lab) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", Lost())
         lab.vendor.hidden.add(lab.vendor.name_of(key_of(work[0])))
@@ -84,7 +84,7 @@ class TestALostAnswer:
         lab.complete(lab.work()[:1], **SETTLING)
         assert lab.vendor.count("submit") == 1
 
-    def test_with_leave_to_pay_again_a_parked_one_is_another_attempt(self, lab: Lab) -> None:
+    def test_with_permission_to_pay_again_a_parked_part_makes_another_attempt(self, lab: Lab) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", NOT_CREATED)
         with pytest.raises(PhaseFailedError):
@@ -95,7 +95,7 @@ class TestALostAnswer:
 
 
 class TestAnotherProcess:
-    def test_what_is_in_doubt_comes_first_and_the_others_wait_for_it(self, lab: Lab) -> None:
+    def test_a_doubtful_part_comes_first_and_the_others_wait_for_it(self, lab: Lab) -> None:
         work = lab.work()
         first, second = (key_of(each) for each in work)
         lab.vendor.script("submit", _created_and_killed(lab, work[1]))
@@ -108,7 +108,7 @@ class TestAnotherProcess:
         assert is_right(again)
 
     @pytest.mark.parametrize("in_flight", [False, True])
-    def test_what_is_in_doubt_has_a_place_before_the_parts_that_wait_for_it(self, lab: Lab, in_flight: bool) -> None:
+    def test_a_doubtful_part_gets_a_slot_before_the_parts_that_wait_for_it(self, lab: Lab, in_flight: bool) -> None:
         """With one place: a part that needs a job, its first or another, would keep it and wait for ever."""
         work = lab.work()
         if in_flight:
@@ -123,7 +123,7 @@ class TestAnotherProcess:
         assert statuses(again) == ["downloaded"] * 2
         assert is_right(again)
 
-    def test_one_that_needs_no_job_after_all_is_not_waited_for(self, lab: Lab) -> None:
+    def test_a_doubtful_part_that_no_longer_needs_a_job_is_not_waited_for(self, lab: Lab) -> None:
         work = lab.work()
         lab.vendor.script("submit", _created_and_killed(lab, work[0]))
         with pytest.raises(_KilledError):
@@ -137,7 +137,7 @@ class TestAnotherProcess:
         lab.collect(again, **SETTLING)
         assert statuses(again) == ["downloaded"] * 2
 
-    def test_one_that_is_not_worked_on_now_is_not_waited_for(self, lab: Lab) -> None:
+    def test_a_doubtful_part_outside_this_work_is_not_waited_for(self, lab: Lab) -> None:
         lab.vendor.script("submit", _created_and_killed(lab, lab.work()[1]))
         with pytest.raises(_KilledError):
             lab.submit(lab.work()[1:])
@@ -149,7 +149,7 @@ class TestAnotherProcess:
 
 
 class TestAStranger:
-    def test_a_wrong_guess_is_noticed_by_its_results_and_ours_is_found(self, lab: Lab) -> None:
+    def test_a_wrong_guess_is_detected_by_its_results_and_our_job_is_found(self, lab: Lab) -> None:
         work = lab.work()[:1]
         ours = lab.vendor.name_of(key_of(work[0]))
         lab.vendor.script("submit", Lost())
@@ -163,7 +163,7 @@ class TestAStranger:
         assert any("looking for its own job" in line for line in lab.said)
 
     @pytest.mark.parametrize("end", [JobState.CANCELLED, JobState.FAILED, JobState.EXPIRED])
-    def test_one_whose_owner_stopped_it_is_noticed_too(self, lab: Lab, end: JobState) -> None:
+    def test_a_wrongly_guessed_job_stopped_by_its_owner_is_detected_too(self, lab: Lab, end: JobState) -> None:
         work = lab.work()[:1]
         self._take_theirs_for_ours(lab, work[0], end)
         lab.vendor.script("results", lab.vendor.hidden.clear)
@@ -172,7 +172,7 @@ class TestAStranger:
         assert set(lab.vendor.asked().values()) == {1}
         assert is_right(work)
 
-    def test_one_that_was_stopped_is_noticed_by_the_next_process_where_this_one_could_not_look(self, lab: Lab) -> None:
+    def test_the_next_process_detects_a_stopped_wrong_guess_if_this_one_could_not(self, lab: Lab) -> None:
         work = lab.work()[:1]
         self._take_theirs_for_ours(lab, work[0], JobState.CANCELLED)
         lab.vendor.script("results", PermanentError("you may not read results"))
@@ -192,7 +192,7 @@ class TestAStranger:
         lab.vendor.add_stranger("batch_theirs", rows=4)
         lab.vendor.jobs["batch_theirs"][0].state = end
 
-    def test_where_ours_was_never_created_the_part_is_parked_and_nothing_is_bought_again(self, lab: Lab) -> None:
+    def test_if_our_job_was_never_created_the_part_is_parked_and_nothing_is_paid_again(self, lab: Lab) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", NOT_CREATED)
         lab.vendor.add_stranger("batch_theirs", rows=4)
@@ -201,7 +201,7 @@ class TestAStranger:
         assert statuses(work) == ["unknown"]
         assert lab.vendor.count("submit") == 1
 
-    def test_two_that_may_be_it_are_waited_for_until_they_can_be_told_apart(self, lab: Lab) -> None:
+    def test_two_candidate_jobs_are_waited_for_until_they_can_be_distinguished(self, lab: Lab) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", Lost())
         lab.vendor.add_stranger("batch_theirs", rows=4)
@@ -209,7 +209,7 @@ class TestAStranger:
         assert work[0].record.job == lab.vendor.name_of(key_of(work[0]))
         assert is_right(work)
 
-    def test_that_may_take_as_long_as_a_job_and_is_no_outage(self, tmp_path: Path) -> None:
+    def test_waiting_for_candidate_jobs_may_take_as_long_as_a_job_and_is_not_an_outage(self, tmp_path: Path) -> None:
         lab = Lab.make(tmp_path, keyed=False, lookup=JobLookup.GUESS, takes_s=5 * 3600.0)
         work = lab.work()
         lab.vendor.script("submit", Lost())
@@ -220,7 +220,7 @@ class TestAStranger:
         assert sum("waiting for that" in line for line in lab.said) == 1, lab.said
         assert not any("not responding" in line for line in lab.said), lab.said
 
-    def test_longer_than_a_job_may_take_is_too_long(self, tmp_path: Path) -> None:
+    def test_waiting_for_candidate_jobs_longer_than_a_job_may_take_fails(self, tmp_path: Path) -> None:
         lab = Lab.make(tmp_path, keyed=False, lookup=JobLookup.GUESS, takes_s=5 * 3600.0)
         work = lab.work()[:1]
         lab.vendor.script("submit", Lost())
@@ -230,7 +230,7 @@ class TestAStranger:
         assert lab.clock.monotonic() < 2 * 3600
         assert lab.vendor.count("submit") == 1
 
-    def test_parts_that_took_each_others_jobs_come_to_their_own(self, lab: Lab) -> None:
+    def test_parts_that_adopted_each_others_jobs_recover_their_own(self, lab: Lab) -> None:
         """The first takes a stranger's, so that the second takes the first one's; each gives its own back."""
         work = lab.work()
         first, second = (lab.vendor.name_of(key_of(each)) for each in work)
@@ -248,7 +248,7 @@ class TestAStranger:
         assert set(lab.vendor.asked().values()) == {1}
         assert is_right(work)
 
-    def test_jobs_on_record_are_no_candidates(self, lab: Lab) -> None:
+    def test_recorded_jobs_are_not_candidates(self, lab: Lab) -> None:
         work = lab.work(shards=3)
         lab.submit(work[:2])
         lab.vendor.script("submit", Lost(), Lost(), Lost(), Lost())
@@ -258,12 +258,12 @@ class TestAStranger:
 
 
 class TestARefusal:
-    def test_the_first_call_is_made_without_a_look(self, lab: Lab) -> None:
+    def test_the_first_create_call_is_made_without_a_search(self, lab: Lab) -> None:
         lab.submit(lab.work()[:1])
         assert operations(lab, "submit", "find") == [("submit", key_of(lab.work()[0]))]
 
     @pytest.mark.parametrize("refusal", [TransientError("busy"), QuotaReachedError("full")])
-    def test_after_one_a_look_comes_before_the_call_is_made_again(self, lab: Lab, refusal: Exception) -> None:
+    def test_after_a_transient_error_a_search_precedes_the_next_create_call(self, lab: Lab, refusal: Exception) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", refusal, refusal)
         lab.complete(work)
@@ -271,7 +271,7 @@ class TestARefusal:
         assert operations(lab, "submit", "find") == [("submit", key), *[("find", key), ("submit", key)] * 2]
         assert is_right(work)
 
-    def test_a_job_that_came_of_it_after_all_is_adopted(self, lab: Lab) -> None:
+    def test_a_job_created_despite_the_transient_error_is_adopted(self, lab: Lab) -> None:
         work = lab.work()[:1]
 
         def create_and_refuse() -> None:
@@ -285,7 +285,7 @@ class TestARefusal:
 
     @pytest.mark.parametrize("refusal", [TransientError("busy"), QuotaReachedError("full")])
     @pytest.mark.parametrize("restarts", [False, True])
-    def test_a_strangers_job_that_was_taken_after_one_is_given_back_and_ours_created(
+    def test_a_foreign_job_adopted_after_a_transient_error_is_released_and_ours_is_created(
         self, lab: Lab, refusal: Exception, *, restarts: bool
     ) -> None:
         """That nothing was created is known: the part is not in doubt, and needs no leave to pay again."""
@@ -303,7 +303,7 @@ class TestARefusal:
         assert [intent.attempt for intent in work[0].intents] == [1]
         assert is_right(work)
 
-    def test_a_call_that_was_lost_after_one_leaves_the_part_in_doubt(self, lab: Lab) -> None:
+    def test_a_lost_call_after_a_transient_error_leaves_the_part_in_doubt(self, lab: Lab) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", TransientError("busy"), NOT_CREATED)
         lab.vendor.script("find", None, lambda: lab.vendor.add_stranger("batch_theirs", rows=4))
@@ -313,7 +313,9 @@ class TestARefusal:
         assert lab.vendor.count("submit") == 2
 
     @pytest.mark.parametrize("refusal", [TransientError("busy"), QuotaReachedError("full")])
-    def test_a_process_that_ends_while_it_waits_leaves_nothing_in_doubt(self, lab: Lab, refusal: Exception) -> None:
+    def test_a_process_that_ends_while_waiting_to_retry_leaves_nothing_in_doubt(
+        self, lab: Lab, refusal: Exception
+    ) -> None:
         work = lab.work()[:1]
         lab.vendor.script("submit", refusal)
         lab.vendor.script("find", _kill)
@@ -327,7 +329,7 @@ class TestARefusal:
         assert is_right(again)
 
 
-def test_another_instance_of_the_vendor_is_not_held_up(lab: Lab) -> None:
+def test_another_instance_of_the_vendor_is_not_delayed(lab: Lab) -> None:
     work, other = lab.work(), lab.work(trials=2, provider="second")[2:]
     lab.vendor.script("submit", Lost())
     lab.vendor.hidden.add(lab.vendor.name_of(key_of(work[0])))

@@ -32,7 +32,7 @@ def lab(tmp_path: Path) -> Lab:
 
 
 @pytest.mark.parametrize("rebuy", [False, True])
-def test_answers_that_cannot_be_seen_for_a_moment_are_fetched_and_not_bought_again(lab: Lab, rebuy: bool) -> None:
+def test_temporarily_hidden_answers_are_fetched_and_not_paid_for_again(lab: Lab, rebuy: bool) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     lab.vendor.script("results", ResultsGoneError("not found"), ResultsGoneError("not found"))
@@ -41,7 +41,7 @@ def test_answers_that_cannot_be_seen_for_a_moment_are_fetched_and_not_bought_aga
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_what_an_expired_job_had_answered_is_not_bought_again_because_it_cannot_be_seen_for_a_moment(lab: Lab) -> None:
+def test_temporarily_hidden_answers_of_an_expired_job_are_not_paid_for_again(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.EXPIRED, 0.5))
     lab.submit(work)
@@ -51,7 +51,7 @@ def test_what_an_expired_job_had_answered_is_not_bought_again_because_it_cannot_
     assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
 
 
-def test_answers_that_stay_away_for_the_settling_time_are_gone_and_that_is_not_waited_for_longer(lab: Lab) -> None:
+def test_answers_hidden_for_the_settling_time_count_as_gone_without_a_longer_wait(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     lab.clock.advance(lab.vendor.takes_s)
@@ -65,7 +65,7 @@ def test_answers_that_stay_away_for_the_settling_time_are_gone_and_that_is_not_w
 
 @pytest.mark.parametrize("rebuy", [False, True])
 @pytest.mark.parametrize("share", [1.0, 0.5])
-def test_a_job_that_is_gone_gives_what_its_output_still_holds(
+def test_a_deleted_job_gives_the_rows_of_its_remaining_output(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, rebuy: bool, share: float
 ) -> None:
     work = lab.work()[:1]
@@ -84,7 +84,7 @@ def test_a_job_that_is_gone_gives_what_its_output_still_holds(
     assert [len(jobs[0].ids) for jobs in lab.vendor.jobs.values()] == ([4] if share == 1.0 else [4, 2])
 
 
-def test_a_job_that_is_gone_with_its_output_is_said_with_its_price_until_it_may_be_bought_again(lab: Lab) -> None:
+def test_a_job_deleted_with_its_output_is_reported_with_its_price_until_permission_to_pay_again(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     lab.vendor.jobs.clear()
@@ -98,7 +98,7 @@ def test_a_job_that_is_gone_with_its_output_is_said_with_its_price_until_it_may_
     assert [intent.status for intent in work[0].intents] == ["expired", "downloaded"]
 
 
-def test_requests_whose_answers_are_always_lost_are_bought_so_often_and_then_count_as_unanswered(lab: Lab) -> None:
+def test_requests_whose_answers_are_always_lost_count_as_unanswered_after_the_maximum_of_jobs(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.script("results", *[ResultsGoneError("gone")] * 50)
     with pytest.raises(PhaseFailedError, match=r"gone .*--rebuy"):
@@ -117,7 +117,7 @@ def test_requests_whose_answers_are_always_lost_are_bought_so_often_and_then_cou
 # --- other requests than before --------------------------------------------------------------------------------------
 
 
-def test_files_by_hand_for_an_earlier_prompt_never_answer_a_new_one(lab: Lab) -> None:
+def test_manually_placed_files_for_an_earlier_prompt_never_answer_a_new_one(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.complete([work])
     folder = work.folder.part_results(work.part.name).parent
@@ -136,9 +136,7 @@ def test_files_by_hand_for_an_earlier_prompt_never_answer_a_new_one(lab: Lab) ->
 
 
 @pytest.mark.parametrize("end", [(JobState.READY, 1.0), (JobState.EXPIRED, 0.5)])
-def test_answers_to_an_earlier_prompt_are_taken_back_when_that_is_asked_again(
-    lab: Lab, end: tuple[JobState, float]
-) -> None:
+def test_answers_to_an_earlier_prompt_are_used_again_when_it_returns(lab: Lab, end: tuple[JobState, float]) -> None:
     lab.vendor.endings.append(end)
     (first,) = lab.work()[:1]
     lab.complete([first])
@@ -157,7 +155,7 @@ def test_answers_to_an_earlier_prompt_are_taken_back_when_that_is_asked_again(
     assert lab.vendor.jobs == made
 
 
-def test_moving_earlier_answers_apart_may_be_cut_off_anywhere(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moving_earlier_answers_aside_can_be_interrupted_anywhere(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.complete(lab.work()[:1])
     lab.complete(lab.work(question="Other")[:1])
     (again,) = lab.work()[:1]
@@ -197,7 +195,7 @@ def test_an_arm_whose_answers_are_shared_keeps_no_files_of_its_earlier_prompt(la
 
 
 @pytest.mark.parametrize("attempt", [1, 2])
-def test_a_job_that_was_left_at_work_is_taken_up_when_its_requests_are_asked_again(lab: Lab, attempt: int) -> None:
+def test_a_job_left_running_is_resumed_when_its_requests_are_needed_again(lab: Lab, attempt: int) -> None:
     first = lab.work()[:1]
     if attempt == 1:
         lab.submit(first)
@@ -217,7 +215,7 @@ def test_a_job_that_was_left_at_work_is_taken_up_when_its_requests_are_asked_aga
     assert (crumb["name"], crumb["request_sha256"]) == (again.record.job, again.request_sha256)
 
 
-def test_a_job_that_its_part_has_lost_sight_of_is_taken_up(lab: Lab) -> None:
+def test_a_running_job_that_its_part_no_longer_records_is_resumed(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.submit([work])
     facts = {"key": f"{work.key}-a1", "attempt": 1, "request_sha256": work.request_sha256}
@@ -229,7 +227,7 @@ def test_a_job_that_its_part_has_lost_sight_of_is_taken_up(lab: Lab) -> None:
     assert statuses([work]) == ["downloaded"]
 
 
-def test_a_doubt_outlives_that_another_prompt_was_asked_in_between(tmp_path: Path) -> None:
+def test_a_doubtful_attempt_stays_in_doubt_after_another_prompt_was_asked(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path, keyed=False)
     first = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
@@ -254,7 +252,7 @@ def old_answers(work: PartWork) -> list[bytes]:
 
 @pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
 @pytest.mark.parametrize("noticed", ["while others are submitted", "when it is collected"])
-def test_what_a_job_had_answered_that_failed_or_was_cancelled_is_kept_and_the_rest_alone_asked_again(
+def test_answers_of_a_failed_or_cancelled_job_are_kept_and_only_the_rest_is_asked_again(
     lab: Lab, end: JobState, noticed: str
 ) -> None:
     work = lab.work(shards=2)
@@ -277,7 +275,7 @@ def test_a_job_that_had_answered_everything_before_it_was_cancelled_is_not_asked
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_that_a_failed_job_had_answered_nothing_is_found_out_once(lab: Lab) -> None:
+def test_a_failed_job_without_answers_is_checked_only_once(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.FAILED, 0.0))
     with pytest.raises(PhaseFailedError):
@@ -287,7 +285,7 @@ def test_that_a_failed_job_had_answered_nothing_is_found_out_once(lab: Lab) -> N
     assert lab.vendor.names("results") == [f"{work[0].key}-a1"] * 2 + [f"{work[0].key}-a2"]
 
 
-def test_earlier_answers_that_come_back_in_another_order_are_counted_and_not_asked_again(
+def test_earlier_answers_returned_in_another_order_are_recognised_and_not_asked_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -304,7 +302,7 @@ def test_earlier_answers_that_come_back_in_another_order_are_counted_and_not_ask
     assert work[0].intents[0].results == record
 
 
-def test_answers_that_were_lost_here_and_are_fewer_at_the_providers_now_are_not_bought_again_untold(lab: Lab) -> None:
+def test_locally_lost_answers_now_fewer_at_the_provider_are_not_paid_for_again_without_permission(lab: Lab) -> None:
     work = lab.work()[:1]
     expired_once(lab, work)
     work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl").unlink()
@@ -317,7 +315,7 @@ def test_answers_that_were_lost_here_and_are_fewer_at_the_providers_now_are_not_
     assert sorted(answered_ids(work[0])) == sorted(asked_ids(work[0]))
 
 
-def test_a_damaged_file_of_answers_stays_as_long_as_fewer_than_it_had_can_be_fetched(lab: Lab) -> None:
+def test_a_damaged_file_of_answers_is_kept_while_fewer_can_be_fetched(lab: Lab) -> None:
     work = lab.work()[:1]
     expired_once(lab, work)
     path = work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl")
@@ -334,7 +332,7 @@ def test_a_damaged_file_of_answers_stays_as_long_as_fewer_than_it_had_can_be_fet
     assert len(lab.vendor.jobs) == 2
 
 
-def test_answers_by_hand_that_were_lost_here_do_not_count_as_lost_at_the_providers(lab: Lab) -> None:
+def test_manually_placed_answers_lost_here_do_not_count_as_lost_at_the_provider(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.EXPIRED, 0.5))
     lab.submit(work)
@@ -369,7 +367,7 @@ def test_the_requests_of_a_later_attempt_are_made_again_if_they_were_lost_or_dam
     assert statuses(work) == ["downloaded"]
 
 
-def test_requests_that_cannot_be_told_any_more_are_an_error_with_what_to_do(lab: Lab) -> None:
+def test_unknown_requests_of_an_attempt_are_an_error_with_what_to_do(lab: Lab) -> None:
     work = lab.work()[:1]
     expired_once(lab, work)
     results = work[0].folder.part_results(work[0].part.name)
@@ -385,7 +383,7 @@ def test_requests_that_cannot_be_told_any_more_are_an_error_with_what_to_do(lab:
     assert set(answered_ids(work[0])) == set(asked_ids(work[0]))
 
 
-def test_an_attempt_in_doubt_whose_requests_cannot_be_told_is_given_up_with_leave(lab: Lab) -> None:
+def test_a_doubtful_attempt_with_unknown_requests_is_given_up_with_permission(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.EXPIRED, 0.5))
     lab.vendor.script("submit", None, OutcomeUnknownError("no answer"))
@@ -422,7 +420,7 @@ def expired_once(lab: Lab, work: list[PartWork]) -> None:
     lab.new_process()
 
 
-def test_a_row_that_is_torn_at_the_providers_is_fetched_once_more_and_then_counts_as_unanswered(
+def test_a_row_torn_at_the_provider_is_fetched_once_more_and_then_counts_as_unanswered(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -446,7 +444,7 @@ def test_a_row_that_is_torn_at_the_providers_is_fetched_once_more_and_then_count
 
 
 @pytest.mark.parametrize("refused", [False, True])
-def test_files_by_hand_that_answer_everything_are_taken_and_no_new_job_is_made(lab: Lab, refused: bool) -> None:
+def test_manually_placed_files_that_answer_everything_are_used_without_a_new_job(lab: Lab, refused: bool) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.CANCELLED, 0.0))
     with pytest.raises(PhaseFailedError, match="was cancelled"):
@@ -470,7 +468,7 @@ def test_files_by_hand_that_answer_everything_are_taken_and_no_new_job_is_made(l
 
 @pytest.mark.parametrize("end", [JobState.CANCELLED, JobState.EXPIRED])
 @pytest.mark.parametrize("refused", [False, True])
-def test_what_files_by_hand_answer_is_kept_beside_what_came_and_the_rest_alone_asked_again(
+def test_manually_placed_answers_are_merged_with_received_ones_and_only_the_rest_is_asked_again(
     lab: Lab, end: JobState, refused: bool
 ) -> None:
     work = lab.work()[:1]
@@ -488,7 +486,7 @@ def test_what_files_by_hand_answer_is_kept_beside_what_came_and_the_rest_alone_a
     assert asked == {f"{work[0].key}-a1": 4, f"{work[0].key}-a{3 if refused else 2}": 1}, "a2 was uploaded with two"
 
 
-def test_files_by_hand_are_taken_before_requests_count_as_missing(lab: Lab) -> None:
+def test_manually_placed_files_are_used_before_requests_count_as_missing(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.append((JobState.EXPIRED, 0.5))
     lab.submit(work)
@@ -499,7 +497,7 @@ def test_files_by_hand_are_taken_before_requests_count_as_missing(lab: Lab) -> N
 
 
 @pytest.mark.parametrize("error", [TransientError("busy"), ResultsGoneError("not found")])
-def test_while_a_download_fails_files_by_hand_that_lack_some_answers_buy_nothing(lab: Lab, error: Exception) -> None:
+def test_incomplete_manually_placed_files_cause_no_new_job_while_the_download_fails(lab: Lab, error: Exception) -> None:
     work = lab.work()[:1]
     lab.complete(work)
     before = answered_ids(work[0])
@@ -515,7 +513,7 @@ def test_while_a_download_fails_files_by_hand_that_lack_some_answers_buy_nothing
     assert list(lab.vendor.jobs) == [f"{work[0].key}-a1"]
 
 
-def test_files_by_hand_that_answer_everything_are_taken_after_one_try(lab: Lab) -> None:
+def test_complete_manually_placed_files_are_used_after_one_failed_download(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     put_by_hand(work[0], asked_ids(work[0]))
@@ -537,7 +535,7 @@ def put_by_hand(work: PartWork, ids: list[str]) -> None:
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_job_in_doubt_when_its_requests_changed_is_looked_for_and_stopped_or_said(lab: Lab, ended: bool) -> None:
+def test_a_doubtful_job_whose_requests_changed_is_searched_for_and_stopped_or_reported(lab: Lab, ended: bool) -> None:
     (work,) = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
     lab.vendor.script("find", None, detach)
@@ -554,7 +552,7 @@ def test_a_job_in_doubt_when_its_requests_changed_is_looked_for_and_stopped_or_s
     assert lab.vendor.names("cancel") == ([] if ended else [f"{work.key}-a1"])
 
 
-def test_a_job_in_doubt_that_another_trial_wants_is_left_alone(lab: Lab) -> None:
+def test_a_doubtful_job_that_another_trial_needs_is_left_alone(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
     lab.vendor.script("find", None, detach)

@@ -66,7 +66,7 @@ def partial_rows(work: PartWork) -> list[str]:
 # --- how many, and in which order ------------------------------------------------------------------------------------
 
 
-def test_as_many_requests_are_in_flight_as_the_instance_takes_and_no_more(lab: LiveLab) -> None:
+def test_the_instance_limits_the_number_of_requests_in_flight(lab: LiveLab) -> None:
     work = lab.parts(shards=3, rows=20)
     lab.complete(work)
     assert lab.live.most_out == 8
@@ -84,13 +84,13 @@ def test_both_arms_of_a_shard_are_asked_side_by_side(lab: LiveLab) -> None:
     assert sum("-c-" in wire_id for _, wire_id in lab.live.calls[:8]) == 4
 
 
-def test_parts_with_few_requests_are_begun_until_all_places_are_taken(lab: LiveLab) -> None:
+def test_small_parts_are_started_until_all_slots_are_used(lab: LiveLab) -> None:
     lab.complete(lab.parts(shards=10, rows=1))
     assert lab.live.most_out == 8
     assert lab.clock.monotonic() == pytest.approx(3, abs=1)
 
 
-def test_rows_are_sealed_in_the_order_of_the_requests_however_they_came(lab: LiveLab) -> None:
+def test_rows_are_sealed_in_the_order_of_the_requests_whatever_order_they_arrive(lab: LiveLab) -> None:
     lab.live.takes_s = uneven
     work = lab.parts(rows=30)
     lab.complete(work)
@@ -126,7 +126,7 @@ def test_a_row_counts_only_when_it_is_on_disk(lab: LiveLab, monkeypatch: pytest.
 # --- failures --------------------------------------------------------------------------------------------------------
 
 
-def test_requests_that_failed_are_sent_again_after_a_wait_and_answered(lab: LiveLab) -> None:
+def test_failed_requests_are_sent_again_after_a_wait_and_answered(lab: LiveLab) -> None:
     lab.live.meets = first_calls(3, TransientError("HTTP 500"))
     work = lab.parts(rows=4)
     lab.complete(work)
@@ -134,7 +134,7 @@ def test_requests_that_failed_are_sent_again_after_a_wait_and_answered(lab: Live
     assert sorted(lab.live.asked().values()) == [1] * 5 + [2] * 3
 
 
-def test_a_server_that_asks_for_fewer_is_sent_fewer_and_then_more_again(lab: LiveLab) -> None:
+def test_a_server_that_asks_for_fewer_requests_gets_fewer_and_later_more_again(lab: LiveLab) -> None:
     lab.live.meets = first_calls(8, SlowDownError("slow down", retry_after_s=30.0))
     lab.live.in_flight = 8
     work = lab.parts(rows=60)
@@ -148,7 +148,7 @@ def test_a_server_that_asks_for_fewer_is_sent_fewer_and_then_more_again(lab: Liv
     assert set(lab.live.asked().values()) <= {1, 2}
 
 
-def test_an_outage_is_borne_for_so_long_and_then_every_part_is_left_for_a_resume(lab: LiveLab) -> None:
+def test_after_the_outage_limit_every_part_is_left_to_a_resume(lab: LiveLab) -> None:
     lab.live.meets = first_calls(10**9, TransientError("HTTP 503"))
     work = lab.parts(shards=5, rows=20)
     lab.submit(work)
@@ -164,7 +164,7 @@ def test_an_outage_is_borne_for_so_long_and_then_every_part_is_left_for_a_resume
     assert statuses(work) == ["downloaded"] * 10
 
 
-def test_a_key_that_is_refused_ends_the_work_at_once_and_what_came_is_kept(lab: LiveLab) -> None:
+def test_a_refused_key_ends_the_work_immediately_and_received_answers_are_kept(lab: LiveLab) -> None:
     def meets(_request: RequestRow, call: int) -> None:
         if call > 20:
             raise PermanentError("HTTP 401", hint="check SOME_KEY")
@@ -205,7 +205,7 @@ def _once(monkeypatch: pytest.MonkeyPatch, kind: type, name: str, call: int, err
         (LivePart, "count_unsure", OSError("the disk is full")),
     ],
 )
-def test_what_goes_wrong_for_one_request_ends_every_part_at_once_and_a_resume_asks_the_rest(
+def test_a_permanent_error_of_one_request_ends_every_part_and_a_resume_asks_the_rest(
     lab: LiveLab, monkeypatch: pytest.MonkeyPatch, call: int, kind: type, method: str, error: Exception
 ) -> None:
     _once(monkeypatch, kind, method, call, error)
@@ -221,7 +221,7 @@ def test_what_goes_wrong_for_one_request_ends_every_part_at_once_and_a_resume_as
     assert [answered_ids(part) for part in work] == [asked_ids(part) for part in work]
 
 
-def test_no_part_waits_for_a_server_that_was_given_up_by_another(lab: LiveLab) -> None:
+def test_no_part_waits_for_a_server_that_another_part_gave_up(lab: LiveLab) -> None:
     lab.live.in_flight = 1
     lab.live.meets = first_calls(10**9, PermanentError("HTTP 401"))
     work = lab.parts(rows=4)
@@ -249,7 +249,7 @@ def test_a_request_that_never_works_while_others_do_becomes_an_error_of_its_own(
 
 
 @pytest.mark.parametrize("error", [UncertainError("HTTP 500: bad grammar"), FailedThereError("upstream failed")])
-def test_requests_at_which_the_server_always_fails_count_as_unanswered_with_leave(
+def test_requests_that_always_fail_at_the_server_count_as_unanswered_with_permission(
     lab: LiveLab, error: TransientError
 ) -> None:
     """Once all others are answered, nothing else shows that it is these requests that fail, and not the server."""
@@ -276,7 +276,7 @@ def test_requests_at_which_the_server_always_fails_count_as_unanswered_with_leav
 
 
 @pytest.mark.parametrize("error", [TransientError("no connection"), SlowDownError("HTTP 429")])
-def test_requests_that_never_reached_the_server_count_as_unanswered_with_no_leave(
+def test_requests_that_never_reached_the_server_do_not_count_as_unanswered_even_with_permission(
     lab: LiveLab, error: TransientError
 ) -> None:
     lab.live.meets = first_calls(10**9, error)
@@ -323,7 +323,7 @@ def test_a_part_fails_for_now_or_until_something_is_corrected_as_its_requests_do
     assert str(found).startswith("3 of 20 requests have no answer: HTTP")
 
 
-def test_an_error_that_nobody_foresaw_ends_the_parts_and_not_the_process(lab: LiveLab) -> None:
+def test_an_unexpected_error_ends_the_parts_but_not_the_process(lab: LiveLab) -> None:
     lab.live.meets = first_calls(1, ValueError("a bug"))
     work = lab.parts(rows=20)
     lab.submit(work)
@@ -331,7 +331,7 @@ def test_an_error_that_nobody_foresaw_ends_the_parts_and_not_the_process(lab: Li
         lab.collect(work)
 
 
-def test_what_an_adapter_notes_is_said_once_and_counted(lab: LiveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_note_of_an_adapter_is_reported_once_and_counted(lab: LiveLab, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = LiveFake.answer
 
     def noted(self: LiveFake, *args: Any) -> LiveAnswer:
@@ -365,7 +365,7 @@ def test_a_stop_sends_nothing_more_and_keeps_what_was_in_flight(lab: LiveLab) ->
 
 
 @pytest.mark.parametrize("lost", [False, True])
-def test_what_was_begun_under_another_name_of_the_run_is_the_same_spending(lab: LiveLab, *, lost: bool) -> None:
+def test_requests_started_under_another_name_of_the_run_count_once(lab: LiveLab, *, lost: bool) -> None:
     work = lab.parts(rows=40)
     lab.submit(work)
     lab.new_process(when=lambda: lab.clock.monotonic() >= 2.5)
@@ -386,7 +386,7 @@ def test_what_was_begun_under_another_name_of_the_run_is_the_same_spending(lab: 
     assert [each.live[0].in_flight for each in renamed] == [0, 0]
 
 
-def test_a_stop_while_a_server_is_down_ends_at_once(lab: LiveLab) -> None:
+def test_a_stop_during_an_outage_ends_immediately(lab: LiveLab) -> None:
     lab.live.meets = first_calls(10**9, TransientError("HTTP 503"))
     work = lab.parts(rows=40)
     lab.submit(work)
@@ -415,7 +415,7 @@ def test_a_detach_waits_for_nothing_and_a_resume_asks_only_what_has_no_row(lab: 
 
 
 @pytest.mark.parametrize("damage", ["torn", "sealed and not recorded", "another order"])
-def test_a_resume_takes_up_what_a_kill_has_left(lab: LiveLab, damage: str) -> None:
+def test_a_resume_continues_after_a_kill(lab: LiveLab, damage: str) -> None:
     work = lab.parts(rows=6)
     lab.submit(work)
     each = work[0]
@@ -438,9 +438,7 @@ def test_a_resume_takes_up_what_a_kill_has_left(lab: LiveLab, damage: str) -> No
 
 
 @pytest.mark.parametrize("rows", [b"", None])
-def test_rows_computed_here_that_changed_after_they_were_sealed_are_kept_beside(
-    lab: LiveLab, rows: bytes | None
-) -> None:
+def test_sealed_local_rows_that_changed_are_moved_aside_and_reported(lab: LiveLab, rows: bytes | None) -> None:
     work = lab.parts(shards=1, rows=4)
     lab.complete(work)
     folder, name = work[0].folder, work[0].part.name
@@ -453,7 +451,7 @@ def test_rows_computed_here_that_changed_after_they_were_sealed_are_kept_beside(
     assert any("they have changed since they were saved" in text for text in lab.said)
 
 
-def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> None:
+def test_jobs_are_polled_while_live_requests_are_sent(lab: LiveLab) -> None:
     hosted, live = lab.with_jobs_and_without(rows=200)
     work = [*hosted, *live]
     lab.vendor.takes_s = 30.0
@@ -464,7 +462,7 @@ def test_jobs_are_followed_while_live_answers_are_asked_for(lab: LiveLab) -> Non
     assert lab.clock.monotonic() == pytest.approx(400 / 8, abs=3), "neither waited for the other"
 
 
-def test_live_answers_do_not_wait_for_a_look_at_a_job(lab: LiveLab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_requests_do_not_wait_for_polling_a_job(lab: LiveLab, monkeypatch: pytest.MonkeyPatch) -> None:
     hosted, live = lab.with_jobs_and_without(rows=200)
     lab.vendor.takes_s, lab.live.beside.call_s = 12.0, 5.0
     met = lab.vendor.met
@@ -483,7 +481,7 @@ def test_live_answers_do_not_wait_for_a_look_at_a_job(lab: LiveLab, monkeypatch:
     assert lab.clock.monotonic() - began == pytest.approx(400 / 8, abs=3), "as long as without any job"
 
 
-def test_a_job_that_waits_for_a_person_is_looked_at_once_more_when_the_live_answers_are_there(
+def test_a_job_that_waits_for_a_person_is_checked_again_after_the_live_requests(
     lab: LiveLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hosted, live = lab.with_jobs_and_without(rows=50)
@@ -517,7 +515,7 @@ class Computes(AnswersDirectly):
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])
-def test_live_answers_do_not_wait_for_rows_that_are_computed_here(lab: LiveLab, *, is_stopped: bool) -> None:
+def test_live_requests_do_not_wait_for_local_rows(lab: LiveLab, *, is_stopped: bool) -> None:
     lab.live.beside.call_s = 5.0
     computes: Any = Computes(lab)
     here, live = lab.with_jobs_and_without(rows=200)
@@ -538,7 +536,7 @@ def test_live_answers_do_not_wait_for_rows_that_are_computed_here(lab: LiveLab, 
     assert lab.live.calls[-1][0] == pytest.approx(400 / 8, abs=3)
 
 
-def test_once_no_live_answer_is_asked_for_jobs_are_looked_at_without_threads(lab: LiveLab) -> None:
+def test_after_the_last_live_request_jobs_are_polled_without_threads(lab: LiveLab) -> None:
     hosted, live = lab.with_jobs_and_without(rows=4)
     lab.vendor.takes_s = 500.0
     lab.complete([*hosted, *live])
@@ -546,7 +544,7 @@ def test_once_no_live_answer_is_asked_for_jobs_are_looked_at_without_threads(lab
 
 
 @pytest.mark.parametrize("error", [TransientError("no connection"), PermanentError("HTTP 401")])
-def test_no_live_answer_waits_for_another_provider_that_is_down(lab: LiveLab, error: Exception) -> None:
+def test_no_live_request_waits_for_another_provider_that_is_down(lab: LiveLab, error: Exception) -> None:
     hosted, parts = lab.with_jobs_and_without(rows=20)
     lab.vendor.script("stage", *[error] * 500)
     with pytest.raises(PhaseFailedError, match="2 of 4 parts failed"):
@@ -555,7 +553,7 @@ def test_no_live_answer_waits_for_another_provider_that_is_down(lab: LiveLab, er
     assert set(lab.live.asked().values()) == {1}
 
 
-def test_after_a_stop_no_live_answer_is_asked_for_though_another_provider_has_failed(lab: LiveLab) -> None:
+def test_after_a_stop_no_live_request_is_sent_even_if_another_provider_failed(lab: LiveLab) -> None:
     hosted, parts = lab.with_jobs_and_without(rows=20)
 
     def fails() -> None:
@@ -572,7 +570,7 @@ def test_after_a_stop_no_live_answer_is_asked_for_though_another_provider_has_fa
 
 
 class TestWhatWasPaidFor:
-    def test_sealed_answers_that_were_changed_are_kept_as_far_as_they_can_be_read(self, lab: LiveLab) -> None:
+    def test_readable_rows_of_changed_sealed_answers_are_kept(self, lab: LiveLab) -> None:
         work = lab.parts(rows=5)
         lab.complete(work)
         sealed = work[0].folder.part_results(work[0].part.name)
@@ -584,7 +582,7 @@ class TestWhatWasPaidFor:
         assert any("all 5 answers can still be read, and are kept" in line for line in lab.said)
 
     @pytest.mark.parametrize("left", [0, 3])
-    def test_answers_that_are_lost_are_asked_again_with_leave_alone(self, lab: LiveLab, left: int) -> None:
+    def test_lost_answers_are_asked_again_only_with_permission(self, lab: LiveLab, left: int) -> None:
         work = lab.parts(rows=5)
         lab.complete(work)
         sealed = work[0].folder.part_results(work[0].part.name)
@@ -609,7 +607,7 @@ class TestWhatWasPaidFor:
         assert again[0].record.lost is not True
         assert sealed.read_bytes() == before
 
-    def test_a_damaged_row_costs_no_other_row(self, lab: LiveLab) -> None:
+    def test_a_damaged_row_does_not_affect_other_rows(self, lab: LiveLab) -> None:
         lab.live.meets = _refused_from(11)
         with pytest.raises(PhaseFailedError):
             lab.complete(lab.parts(rows=10))
@@ -631,7 +629,7 @@ class TestWhatWasPaidFor:
         assert all(answered_ids(each) == asked_ids(each) for each in work)
 
     @pytest.mark.parametrize("is_finished", [True, False])
-    def test_answers_come_back_with_the_prompt_that_they_were_asked_by(self, lab: LiveLab, is_finished: bool) -> None:
+    def test_answers_return_with_the_prompt_they_belong_to(self, lab: LiveLab, is_finished: bool) -> None:
         first = lab.parts(rows=10)
         if is_finished:
             lab.complete(first)
@@ -659,7 +657,7 @@ def _refused_from(number: int) -> Callable[[RequestRow, int], None]:
     return meets
 
 
-def test_rows_that_cannot_be_written_keep_no_place_and_the_other_parts_go_on(
+def test_rows_that_cannot_be_written_free_their_slot_and_the_other_parts_continue(
     lab: LiveLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.live.in_flight = 1

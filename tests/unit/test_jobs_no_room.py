@@ -21,7 +21,7 @@ def full(lab: Lab, times: int) -> None:
     lab.vendor.endings.extend([(JobState.NO_ROOM, 0.0)] * times)
 
 
-def test_its_requests_are_sent_again_until_there_is_room_and_no_attempt_is_counted(lab: Lab) -> None:
+def test_without_quota_requests_are_sent_again_until_there_is_room_and_no_attempt_is_counted(lab: Lab) -> None:
     work = lab.work()[:1]
     full(lab, 20)
     lab.complete(work, max_attempts=1, quota_wait_s=60.0, poll_interval_s=1.0)
@@ -35,7 +35,7 @@ def test_its_requests_are_sent_again_until_there_is_room_and_no_attempt_is_count
     assert not any("failed" in text for text in lab.said)
 
 
-def test_one_for_which_there_never_is_room_ends_with_what_to_do_after_as_long_as_a_job_may_take(lab: Lab) -> None:
+def test_a_job_that_never_gets_quota_fails_with_what_to_do_after_the_deadline_of_a_job(lab: Lab) -> None:
     work = lab.work()[:1]
     full(lab, 1000)
     with pytest.raises(PhaseFailedError, match=r"no capacity for job .* for 26 hours .*lower `max_rows`"):
@@ -47,7 +47,7 @@ def test_one_for_which_there_never_is_room_ends_with_what_to_do_after_as_long_as
     assert statuses(work) == ["downloaded"]
 
 
-def test_it_is_said_once_for_all_parts_and_stands_in_the_record_while_it_waits(lab: Lab) -> None:
+def test_waiting_for_quota_is_reported_once_for_all_parts_and_recorded(lab: Lab) -> None:
     work, seen = lab.work(shards=2), []
     lab.vendor.message = "in progress"
     full(lab, 4)
@@ -62,7 +62,7 @@ def test_it_is_said_once_for_all_parts_and_stands_in_the_record_while_it_waits(l
     assert set(lab.vendor.asked().values()) == {2}, "each part was sent twice, and answered once"
 
 
-def test_a_stop_while_it_waits_creates_nothing_and_a_resume_makes_the_same_attempt(lab: Lab) -> None:
+def test_a_stop_while_waiting_for_quota_creates_nothing_and_a_resume_makes_the_same_attempt(lab: Lab) -> None:
     work = lab.work()[:1]
     full(lab, 1)
     lab.submit(work)
@@ -78,7 +78,7 @@ def test_a_stop_while_it_waits_creates_nothing_and_a_resume_makes_the_same_attem
     assert lab.vendor.count("submit") == 2
 
 
-def test_one_whose_creation_got_no_answer_is_not_taken_for_a_job(lab: Lab) -> None:
+def test_a_job_refused_for_quota_after_an_unanswered_create_is_not_taken_for_a_job(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.fences = True
     full(lab, 1)
@@ -88,7 +88,7 @@ def test_one_whose_creation_got_no_answer_is_not_taken_for_a_job(lab: Lab) -> No
     assert answered_ids(work[0]) == asked_ids(work[0])
 
 
-def test_requests_that_an_earlier_job_left_unanswered_wait_as_well(lab: Lab) -> None:
+def test_requests_left_unanswered_by_an_earlier_job_wait_for_quota_too(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.extend([(JobState.EXPIRED, 0.5), (JobState.NO_ROOM, 0.0)])
     lab.complete(work, max_attempts=2, poll_interval_s=1.0)

@@ -24,7 +24,7 @@ def come_back(pace: Pace, count: int) -> None:
     pace.in_flight -= count
 
 
-def test_it_begins_with_as_many_as_are_allowed_and_never_sends_more(pace: Pace) -> None:
+def test_the_pace_starts_at_the_limit_and_never_exceeds_it(pace: Pace) -> None:
     count = 0
     while pace.may_send():
         pace.sent()
@@ -35,7 +35,7 @@ def test_it_begins_with_as_many_as_are_allowed_and_never_sends_more(pace: Pace) 
     assert pace.room == 8
 
 
-def test_a_server_that_asks_for_fewer_is_sent_half_as_many_and_one_more_each_round(pace: Pace) -> None:
+def test_a_server_that_asks_for_fewer_requests_gets_half_and_then_one_more_each_round(pace: Pace) -> None:
     now = sent(pace, 8)
     assert pace.asked_to_slow_down(now, None)
     come_back(pace, 8)
@@ -48,7 +48,7 @@ def test_a_server_that_asks_for_fewer_is_sent_half_as_many_and_one_more_each_rou
     assert 5 <= pace.room < 6
 
 
-def test_late_answers_to_what_was_sent_before_it_asked_for_fewer_do_not_make_them_more_again(pace: Pace) -> None:
+def test_answers_to_earlier_requests_do_not_raise_the_pace_again(pace: Pace) -> None:
     now = sent(pace, 8)
     pace.asked_to_slow_down(now, None)
     for _ in range(7):
@@ -57,14 +57,14 @@ def test_late_answers_to_what_was_sent_before_it_asked_for_fewer_do_not_make_the
     assert pace.failures == 0
 
 
-def test_refusals_of_requests_that_were_sent_together_cut_once(pace: Pace) -> None:
+def test_refusals_of_requests_sent_together_halve_the_pace_once(pace: Pace) -> None:
     now = sent(pace, 8)
     news = [pace.asked_to_slow_down(now, None) for _ in range(8)]
     assert news == [True] + [False] * 7
     assert pace.room == 4
 
 
-def test_it_is_never_cut_below_one(pace: Pace) -> None:
+def test_the_pace_never_falls_below_one(pace: Pace) -> None:
     for _ in range(20):
         pace.asked_to_slow_down(pace.sent(), None)
         come_back(pace, 1)
@@ -73,7 +73,7 @@ def test_it_is_never_cut_below_one(pace: Pace) -> None:
     assert pace.may_send()
 
 
-def test_after_a_failure_nothing_is_sent_for_a_while_and_then_one_before_the_others(pace: Pace) -> None:
+def test_after_a_failure_sending_pauses_and_then_one_request_goes_first(pace: Pace) -> None:
     now = sent(pace, 8)
     pace.failed(now, None)
     come_back(pace, 8)
@@ -93,7 +93,7 @@ def test_after_a_failure_nothing_is_sent_for_a_while_and_then_one_before_the_oth
     assert sum(1 for _ in iter(lambda: pace.may_send() and pace.sent() >= 0, False)) == 8
 
 
-def test_a_server_that_is_not_held_is_waited_for_no_time(pace: Pace) -> None:
+def test_a_server_without_failures_causes_no_wait(pace: Pace) -> None:
     assert pace.wait_s() == 0
     pace.failed(pace.sent(), 20.0)
     pace.clock.advance(21)  # type: ignore[attr-defined]
@@ -101,7 +101,7 @@ def test_a_server_that_is_not_held_is_waited_for_no_time(pace: Pace) -> None:
 
 
 @pytest.mark.parametrize(("asked_s", "expected_s"), [(30.0, 30.0), (1e9, 300.0), (0.0, None)])
-def test_the_wait_that_a_server_asks_for_is_kept_to_up_to_five_minutes(
+def test_the_wait_requested_by_a_server_is_respected_up_to_five_minutes(
     pace: Pace, asked_s: float, expected_s: float | None
 ) -> None:
     pace.asked_to_slow_down(pace.sent(), asked_s)
@@ -111,7 +111,7 @@ def test_the_wait_that_a_server_asks_for_is_kept_to_up_to_five_minutes(
         assert pace.wait_s() == expected_s
 
 
-def test_a_late_refusal_can_ask_for_a_longer_wait_and_changes_nothing_else(pace: Pace) -> None:
+def test_a_late_refusal_can_only_lengthen_the_wait(pace: Pace) -> None:
     now = sent(pace, 2)
     pace.failed(now, None)
     pace.failed(now, 20.0)
@@ -119,7 +119,7 @@ def test_a_late_refusal_can_ask_for_a_longer_wait_and_changes_nothing_else(pace:
     assert pace.failures == 1
 
 
-def test_since_when_it_fails_is_known_until_it_answers(pace: Pace) -> None:
+def test_the_start_of_an_outage_is_known_until_the_server_answers(pace: Pace) -> None:
     pace.clock.advance(5)  # type: ignore[attr-defined]
     pace.failed(pace.sent(), None)
     pace.clock.advance(60)  # type: ignore[attr-defined]

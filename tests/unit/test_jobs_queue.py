@@ -43,7 +43,7 @@ def test_the_queue_is_found_under_the_name_that_runbooks_import() -> None:
 # --- how many, and in which order ------------------------------------------------------------------------------------
 
 
-def test_there_are_never_more_jobs_in_flight_than_allowed_and_all_parts_come_home(lab: Lab) -> None:
+def test_the_number_of_jobs_in_flight_is_limited_and_all_parts_are_fetched(lab: Lab) -> None:
     work = lab.work(shards=6)
     lab.complete(work, max_concurrent_jobs=4)
     assert lab.vendor.most_in_flight == 4
@@ -52,7 +52,7 @@ def test_there_are_never_more_jobs_in_flight_than_allowed_and_all_parts_come_hom
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_both_arms_of_a_shard_are_sent_side_by_side_and_the_trials_in_turn(lab: Lab) -> None:
+def test_both_arms_of_a_shard_are_submitted_together_and_trials_take_turns(lab: Lab) -> None:
     lab.complete(lab.work(trials=2, shards=2), max_concurrent_jobs=3)
     assert lab.vendor.names("submit") == [
         f"pt-{trial}-t0-{arm}-p00{shard}-a1"
@@ -62,7 +62,7 @@ def test_both_arms_of_a_shard_are_sent_side_by_side_and_the_trials_in_turn(lab: 
     ]
 
 
-def test_its_caller_is_told_of_each_part_as_it_is_submitted_and_as_it_is_downloaded(lab: Lab) -> None:
+def test_the_caller_is_notified_of_each_submitted_and_downloaded_part(lab: Lab) -> None:
     told: list[tuple[str, str]] = []
     work = lab.work()
     events = EventLog(lab.clock.now, Redactor({}), lab.said.append)
@@ -76,7 +76,7 @@ def test_its_caller_is_told_of_each_part_as_it_is_submitted_and_as_it_is_downloa
     assert sorted(told) == sorted(2 * parts)
 
 
-def test_a_job_that_takes_half_a_day_is_looked_at_once_a_minute_at_the_most(lab: Lab) -> None:
+def test_a_job_that_takes_half_a_day_is_polled_at_most_once_a_minute(lab: Lab) -> None:
     lab.vendor.takes_s = 12 * HOUR_S
     work = lab.work()
     lab.complete(work, poll_interval_s=10.0, longest_poll_interval_s=60.0)
@@ -89,7 +89,7 @@ def test_a_job_that_takes_half_a_day_is_looked_at_once_a_minute_at_the_most(lab:
     assert lab.clock.monotonic() - 12 * HOUR_S <= 61
 
 
-def test_a_job_that_does_not_end_within_its_deadline_is_given_up_and_said(lab: Lab) -> None:
+def test_a_job_that_misses_its_deadline_is_given_up_and_reported(lab: Lab) -> None:
     lab.vendor.takes_s = 100 * HOUR_S
     work = lab.work()
     lab.submit(work)
@@ -98,14 +98,14 @@ def test_a_job_that_does_not_end_within_its_deadline_is_given_up_and_said(lab: L
     assert statuses(work) == ["running", "running"], "a resume follows the same jobs"
 
 
-def test_submitting_is_over_as_soon_as_every_part_has_a_job_though_as_many_run_as_are_allowed(lab: Lab) -> None:
+def test_submitting_ends_as_soon_as_every_part_has_a_job(lab: Lab) -> None:
     work = lab.work(shards=2)
     lab.submit(work, max_concurrent_jobs=4)
     assert statuses(work) == ["running"] * 4
     assert lab.clock.monotonic() == 0.0
 
 
-def test_what_the_provider_says_of_waiting_jobs_is_said_for_the_first_and_logged_for_the_others(lab: Lab) -> None:
+def test_the_providers_message_about_waiting_jobs_is_shown_for_the_first_and_logged_for_the_others(lab: Lab) -> None:
     lab.vendor.message = "waiting for capacity"
     lab.complete(lab.work(shards=3))
     said = "trial1/t0_control_p001: waiting for capacity (other parts may be affected too)"
@@ -126,7 +126,7 @@ def test_waits_grow_after_failures_and_a_vendor_cannot_ask_for_more_than_five_mi
     assert 2 <= at[3] - at[2] <= 4
 
 
-def test_an_outage_that_lasts_half_an_hour_ends_the_work_of_every_part_and_a_resume_does_it_all(lab: Lab) -> None:
+def test_an_outage_of_half_an_hour_ends_every_part_and_a_resume_does_all_of_it(lab: Lab) -> None:
     work = lab.work(shards=20)
     lab.vendor.script("stage", *[TransientError("no luck")] * 1000)
     with pytest.raises(PhaseFailedError, match="40 of 40 parts failed") as caught:
@@ -139,7 +139,7 @@ def test_an_outage_that_lasts_half_an_hour_ends_the_work_of_every_part_and_a_res
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_a_full_quota_is_waited_for_however_long_it_takes_and_is_said_once(lab: Lab) -> None:
+def test_a_full_quota_is_waited_for_without_limit_and_reported_once(lab: Lab) -> None:
     work = lab.work(shards=3)
     lab.vendor.script("submit", *[QuotaReachedError("in use: 16, quota: 16")] * 200)
     lab.complete(work, quota_wait_s=60.0)
@@ -174,7 +174,7 @@ def test_a_part_that_fails_does_not_stop_the_others_and_the_error_lists_it_and_t
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_what_a_job_left_unanswered_is_asked_again_alone_and_at_most_so_often(lab: Lab) -> None:
+def test_only_requests_left_unanswered_are_asked_again_up_to_a_maximum(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.vendor.endings.extend([(JobState.EXPIRED, 0.5), (JobState.EXPIRED, 0.5), (JobState.EXPIRED, 0.0)])
     lab.complete(work, max_attempts=3)
@@ -184,7 +184,7 @@ def test_what_a_job_left_unanswered_is_asked_again_alone_and_at_most_so_often(la
     assert any("they count as missing" in text for text in lab.said)
 
 
-def test_new_attempts_are_not_begun_beside_as_many_jobs_as_are_allowed(lab: Lab) -> None:
+def test_new_attempts_respect_the_limit_of_jobs_in_flight(lab: Lab) -> None:
     def slower() -> None:
         lab.vendor.takes_s = 5000.0
 
@@ -197,7 +197,7 @@ def test_new_attempts_are_not_begun_beside_as_many_jobs_as_are_allowed(lab: Lab)
 
 
 @pytest.mark.parametrize("end", [JobState.FAILED, JobState.CANCELLED])
-def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_requests_in_a_new_one(
+def test_a_failed_or_cancelled_job_is_reported_and_a_resume_sends_its_requests_in_a_new_one(
     lab: Lab, end: JobState
 ) -> None:
     work = lab.work()
@@ -212,7 +212,7 @@ def test_a_job_that_failed_or_was_cancelled_is_said_and_a_resume_asks_its_reques
     assert sorted(lab.vendor.asked().values()) == [1] * 4 + [2] * 4
 
 
-def test_after_so_many_failed_jobs_one_more_is_bought_with_leave_and_then_requests_are_unanswered(
+def test_after_the_maximum_of_failed_jobs_permission_allows_one_more_and_then_requests_are_unanswered(
     lab: Lab,
 ) -> None:
     work = lab.work()[:1]
@@ -234,7 +234,7 @@ def test_after_so_many_failed_jobs_one_more_is_bought_with_leave_and_then_reques
     assert answered_ids(work[0]) == []
 
 
-def test_results_that_are_gone_are_bought_again_only_if_that_is_wanted(lab: Lab) -> None:
+def test_lost_results_are_paid_for_again_only_on_request(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     lab.vendor.script("results", *[ResultsGoneError("gone")] * 8)  # it is asked four times within the settling time
@@ -248,7 +248,7 @@ def test_results_that_are_gone_are_bought_again_only_if_that_is_wanted(lab: Lab)
 # --- stops -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_soft_stop_while_submitting_brings_home_what_is_in_flight_and_begins_nothing(lab: Lab) -> None:
+def test_a_soft_stop_while_submitting_fetches_jobs_in_flight_and_starts_none(lab: Lab) -> None:
     lab.new_process(when=lambda: lab.vendor.count("submit") == 3)
     work = lab.work(shards=4)
     with pytest.raises(StopRequested):
@@ -262,7 +262,7 @@ def test_a_soft_stop_while_submitting_brings_home_what_is_in_flight_and_begins_n
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_a_soft_stop_while_collecting_brings_home_every_job_that_was_begun(lab: Lab) -> None:
+def test_a_soft_stop_while_collecting_fetches_every_started_job(lab: Lab) -> None:
     work = lab.work(shards=4)
     lab.submit(work, max_concurrent_jobs=2)
     lab.new_process(when=lambda: lab.vendor.count("results") == 1)
@@ -272,7 +272,7 @@ def test_a_soft_stop_while_collecting_brings_home_every_job_that_was_begun(lab: 
     assert lab.vendor.count("submit") == 8
 
 
-def test_a_failure_before_a_soft_stop_is_said_once_and_not_tried_again(lab: Lab) -> None:
+def test_a_failure_before_a_soft_stop_is_reported_once_and_not_retried(lab: Lab) -> None:
     work = lab.work(shards=2)
     lab.vendor.endings.append((JobState.FAILED, 0.0))
     lab.submit(work)
@@ -303,7 +303,7 @@ def test_after_a_soft_stop_nothing_that_was_left_unanswered_is_asked_again(lab: 
     assert [len(job.ids) for jobs in lab.vendor.jobs.values() for job in jobs] == [4, 4, 2]
 
 
-def test_a_detached_queue_leaves_at_once_and_the_next_process_takes_the_jobs_up(lab: Lab) -> None:
+def test_a_detached_queue_returns_immediately_and_the_next_process_resumes_the_jobs(lab: Lab) -> None:
     def second_signal() -> None:
         raise Detached(2)
 
@@ -348,7 +348,7 @@ def test_a_job_that_is_not_found_for_a_minute_is_created_under_the_same_key(lab:
     assert set(lab.vendor.asked().values()) == {1}
 
 
-def test_a_vendor_without_keys_is_never_asked_a_second_time_and_the_part_is_parked(tmp_path: Path) -> None:
+def test_a_vendor_without_keys_never_gets_a_second_create_call_and_the_part_is_parked(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path, keyed=False)
     work = lab.work()
     lab.vendor.script("submit", _unknown())
@@ -364,7 +364,7 @@ def test_a_vendor_without_keys_is_never_asked_a_second_time_and_the_part_is_park
     assert lab.vendor.count("submit") == 2
 
 
-def test_a_part_in_doubt_does_not_hold_up_the_others(tmp_path: Path) -> None:
+def test_a_part_in_doubt_does_not_delay_the_others(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path, keyed=False)
     work = lab.work(shards=2)
     lab.vendor.script("submit", _unknown())
@@ -398,9 +398,7 @@ def _unknown() -> Exception:
         ("expired", 2),
     ],
 )
-def test_a_part_is_taken_up_from_whatever_was_recorded_of_it(
-    lab: Lab, status: PartStatus, jobs: int, vendor_has_it: bool
-) -> None:
+def test_a_part_resumes_from_any_recorded_status(lab: Lab, status: PartStatus, jobs: int, vendor_has_it: bool) -> None:
     work = lab.work()[:1]
     key = f"{work[0].key}-a1"
     recorded(work[0], status)
@@ -440,7 +438,7 @@ def test_a_finished_part_is_left_alone(lab: Lab) -> None:
     assert len(lab.vendor.calls) == before
 
 
-def test_results_that_were_damaged_here_are_fetched_again_and_not_bought_again(lab: Lab) -> None:
+def test_locally_damaged_results_are_fetched_again_and_not_paid_for_again(lab: Lab) -> None:
     work = lab.work()
     lab.complete(work)
     path = work[0].folder.part_results(work[0].part.name)
@@ -455,7 +453,7 @@ def test_results_that_were_damaged_here_are_fetched_again_and_not_bought_again(l
 # --- several parts that concern one job ------------------------------------------------------------------------------
 
 
-def test_a_job_that_a_trial_which_is_left_out_counts_on_is_never_stopped(lab: Lab) -> None:
+def test_a_job_that_an_excluded_trial_needs_is_never_stopped(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     second = replace(second, key=first.key, request_sha256=first.request_sha256)
     lab.vendor.script("submit", Lost())
@@ -494,7 +492,7 @@ def test_a_part_whose_requests_change_while_its_job_runs_is_worked_on_once(
     assert lab.vendor.names("find").count(f"{changed[0].key}-a1") == 1
 
 
-def test_of_parts_that_ask_the_same_the_one_that_is_furthest_goes_on(lab: Lab) -> None:
+def test_among_identical_parts_the_most_advanced_one_continues(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     first.folder.requests(first.part.name).write_bytes(second.folder.requests(second.part.name).read_bytes())
     first = replace(
@@ -531,7 +529,7 @@ def test_jobs_that_were_created_before_answers_were_shared_are_all_fetched(lab: 
     assert all("shared with" not in (work.record.reason or "") for work in (first, shared))
 
 
-def test_answers_of_a_trial_that_a_filter_leaves_out_are_copied_and_not_bought_again(lab: Lab) -> None:
+def test_answers_of_a_filtered_out_trial_are_copied_and_not_paid_for_again(lab: Lab) -> None:
     first, _, second, _ = lab.work(trials=2)
     second.folder.requests(second.part.name).write_bytes(first.folder.requests(first.part.name).read_bytes())
     second = replace(second, key=first.key, request_sha256=first.request_sha256, duplicates=[first])
@@ -544,7 +542,7 @@ def test_answers_of_a_trial_that_a_filter_leaves_out_are_copied_and_not_bought_a
     assert answered_ids(second) == answered_ids(first)
 
 
-def test_answers_that_were_being_shared_when_a_process_ended_are_shared_by_the_next(
+def test_interrupted_sharing_of_answers_is_completed_by_the_next_process(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, _, second, _ = lab.work(trials=2)

@@ -20,7 +20,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_secret_stands_in_a_reason(tmp_path: Path, way: str) -> None:
+def test_a_recorded_reason_contains_no_secret(tmp_path: Path, way: str) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]
     WAYS[way](recorder_of(lab, Redactor({"MY_KEY": SECRET})), work)
@@ -29,7 +29,7 @@ def test_no_secret_stands_in_a_reason(tmp_path: Path, way: str) -> None:
     assert SECRET not in repr(work.record)
 
 
-def test_no_secret_stands_in_the_reason_why_answers_that_were_here_are_gone(tmp_path: Path) -> None:
+def test_the_reason_for_lost_answers_contains_no_secret(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]
     recorder = recorder_of(lab, Redactor({"MY_KEY": SECRET}))
@@ -38,7 +38,7 @@ def test_no_secret_stands_in_the_reason_why_answers_that_were_here_are_gone(tmp_
     assert (work.record.status, work.record.reason) == ("downloaded", "the vendor repeats [redacted]")
 
 
-def test_why_answers_are_here_is_kept_in_the_words_that_are_read_again(tmp_path: Path) -> None:
+def test_a_recorded_reason_keeps_its_words_even_if_they_equal_a_variable(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     work = lab.work()[0]
     recorder = recorder_of(lab, Redactor({}, {"shared": "${KIND}"}))

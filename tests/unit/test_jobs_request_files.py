@@ -8,7 +8,7 @@ from pathlib import Path
 from promptrial.jobs.request_files import most_bytes
 
 
-def test_no_choice_of_requests_has_more_bytes_than_are_counted(tmp_path: Path) -> None:
+def test_no_selection_of_requests_has_more_bytes_than_counted(tmp_path: Path) -> None:
     lines = [b'{"a":1}', b'{"a":"' + "東京".encode() * 9 + b'"}', b'{"a":22}', b'{"a":"longer"}']
     path = tmp_path / "p.jsonl"
     path.write_bytes(b"".join(line + b"\n" for line in lines))

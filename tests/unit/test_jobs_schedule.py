@@ -114,21 +114,21 @@ def schedule(diary: Diary, limit: int = 8, when: Callable[[], bool] | None = Non
     return OneLane(Schedule(diary.clock, stop, lambda tasks: diary.write(f"{len(tasks)} in flight")), limit)
 
 
-def test_tasks_go_on_in_the_order_in_which_their_waits_end() -> None:
+def test_tasks_continue_in_the_order_in_which_their_waits_end() -> None:
     diary = Diary()
     schedule(diary).run(iter([Sleeper("a", diary, (5, 5)), Sleeper("b", diary, (3,)), Sleeper("c", diary, (5,))]))
     assert [text for text in diary.texts if "goes on" in text] == ["b goes on", "a goes on", "c goes on", "a goes on"]
     assert diary.clock.monotonic() == 10
 
 
-def test_tasks_beyond_the_limit_begin_when_another_has_ended() -> None:
+def test_tasks_beyond_the_limit_start_when_another_has_ended() -> None:
     diary = Diary()
     schedule(diary, limit=2).run(Sleeper(name, diary, (10,)) for name in "abc")
     assert diary.entries[:3] == [(0.0, "a begins"), (0.0, "b begins"), (10.0, "a goes on")]
     assert (10.0, "c begins") in diary.entries
 
 
-def test_an_error_ends_its_own_task_alone() -> None:
+def test_an_error_ends_only_its_own_task() -> None:
     diary = Diary()
     broken = Sleeper("a", diary, (1,), PermanentError("no"))
     schedule(diary).run(iter([broken, Sleeper("b", diary, (2,))]))
@@ -136,7 +136,7 @@ def test_an_error_ends_its_own_task_alone() -> None:
     assert diary.texts[-1] == "b ends"
 
 
-def test_a_stop_leaves_tasks_that_are_not_in_flight_and_brings_the_others_to_their_end() -> None:
+def test_a_stop_abandons_tasks_that_are_not_in_flight_and_finishes_the_others() -> None:
     diary = Diary()
     tasks = [Sleeper("a", diary, (5, 5), in_flight=True), Sleeper("b", diary, (5,)), Sleeper("c", diary, (5,))]
     schedule(diary, limit=2, when=lambda: diary.clock.monotonic() >= 3).run(iter(tasks))
@@ -145,7 +145,7 @@ def test_a_stop_leaves_tasks_that_are_not_in_flight_and_brings_the_others_to_the
     assert diary.clock.monotonic() == pytest.approx(10)
 
 
-def test_tasks_that_are_in_flight_can_be_left_there_once_none_waits_to_begin() -> None:
+def test_tasks_in_flight_can_be_left_once_no_task_waits_to_start() -> None:
     diary = Diary()
     schedule(diary, limit=2).run(
         (Sleeper(name, diary, (100,), in_flight=True) for name in "ab"), leave_in_flight=True
@@ -163,7 +163,7 @@ def test_a_task_that_is_not_in_flight_yet_is_waited_for_before_the_others_are_le
     assert diary.clock.monotonic() == 7
 
 
-def test_a_detach_is_no_error_of_a_task_and_goes_through_at_once() -> None:
+def test_a_detach_is_not_an_error_of_a_task_and_takes_effect_immediately() -> None:
     diary = Diary()
     task = Sleeper("a", diary, (1,), Detached(2))
     with pytest.raises(Detached):
@@ -172,7 +172,7 @@ def test_a_detach_is_no_error_of_a_task_and_goes_through_at_once() -> None:
     assert diary.clock.monotonic() == 1
 
 
-def test_no_task_is_asked_for_after_a_stop() -> None:
+def test_no_new_task_is_requested_after_a_stop() -> None:
     diary, asked = Diary(), []
 
     def tasks() -> Iterator[Sleeper]:
@@ -215,7 +215,7 @@ def test_waking_a_task_that_has_ended_does_nothing() -> None:
     assert diary.texts[-1] == "c ends"
 
 
-def test_a_task_that_is_woken_again_and_again_does_not_hold_up_the_others() -> None:
+def test_a_task_that_is_woken_repeatedly_does_not_delay_the_others() -> None:
     diary = Diary()
     made = schedule(diary).inner
     busy = Busy(diary, made.wakes)
@@ -224,7 +224,7 @@ def test_a_task_that_is_woken_again_and_again_does_not_hold_up_the_others() -> N
 
 
 class TestWaitingForAPerson:
-    def test_it_takes_no_place_and_ends_the_run_once_nothing_else_goes_on(self) -> None:
+    def test_a_watching_task_uses_no_slot_and_ends_when_no_other_task_runs(self) -> None:
         diary = Diary()
         waiting = [Sleeper(name, diary, (FOR_A_PERSON,) * 3) for name in "ab"]
         found = schedule(diary, limit=1)
@@ -233,26 +233,26 @@ class TestWaitingForAPerson:
         assert "c ends" in diary.texts
         assert [task for task, _ in found.parked] == waiting
 
-    def test_it_looks_once_more_when_others_have_ended(self) -> None:
+    def test_a_watching_task_checks_once_more_after_the_others_ended(self) -> None:
         diary = Diary()
         found = schedule(diary)
         found.run(iter([Sleeper("a", diary, (FOR_A_PERSON,)), Sleeper("b", diary, (5,))]))
         assert diary.texts[-2:] == ["a goes on", "a ends"]
         assert found.parked == []
 
-    def test_what_goes_on_after_that_look_is_brought_to_its_end(self) -> None:
+    def test_a_task_that_continues_after_that_check_is_finished(self) -> None:
         diary = Diary()
         found = schedule(diary)
         found.run(iter([Sleeper("a", diary, (FOR_A_PERSON, 7)), Sleeper("b", diary, (5,))]))
         assert diary.clock.monotonic() == 12
         assert diary.texts[-1] == "a ends"
 
-    def test_alone_it_is_not_looked_at_again(self) -> None:
+    def test_a_watching_task_without_others_is_not_checked_again(self) -> None:
         diary = Diary()
         schedule(diary).run(iter([Sleeper("a", diary, (FOR_A_PERSON,))]))
         assert "a goes on" not in diary.texts
 
-    def test_it_counts_as_in_flight_where_that_is_enough(self) -> None:
+    def test_a_watching_task_counts_as_in_flight_if_that_is_enough(self) -> None:
         diary = Diary()
         found = schedule(diary)
         found.run(
@@ -261,7 +261,7 @@ class TestWaitingForAPerson:
         )
         assert diary.clock.monotonic() == 0
 
-    def test_a_stop_does_not_wait_for_it(self) -> None:
+    def test_a_stop_does_not_wait_for_a_watching_task(self) -> None:
         diary = Diary()
         found = schedule(diary, when=lambda: diary.clock.monotonic() >= 3)
         found.run(iter([Sleeper("a", diary, (FOR_A_PERSON,)), Sleeper("b", diary, (1,) * 9)]))

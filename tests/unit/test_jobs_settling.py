@@ -10,7 +10,7 @@ from promptrial.runtime.clock import FakeClock
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_it_takes_so_many_looks_and_so_long(times: int) -> None:
+def test_settling_needs_both_a_number_of_checks_and_a_time(times: int) -> None:
     clock = FakeClock()
     settling = Settling(QueueSettings(settle_s=60.0, settle_looks=3), clock, times)
     looks = 1
@@ -21,7 +21,7 @@ def test_it_takes_so_many_looks_and_so_long(times: int) -> None:
     assert clock.monotonic() == pytest.approx(60 * times)
 
 
-def test_many_looks_in_a_moment_are_not_enough_and_nor_is_one_after_a_long_time() -> None:
+def test_neither_many_quick_checks_nor_one_late_check_settles() -> None:
     clock = FakeClock()
     settings = QueueSettings(settle_s=60.0, settle_looks=3)
     hurried, late = Settling(settings, clock, 2), Settling(settings, clock, 2)

@@ -51,7 +51,7 @@ def put_by_hand(work: PartWork, ids: list[str]) -> None:
     (folder / "by hand.jsonl").write_text("".join(json.dumps({"custom_id": each, "text": "x"}) + "\n" for each in ids))
 
 
-def test_a_job_is_asked_about_by_the_name_that_the_vendor_gave_it_and_never_by_our_key(lab: Lab) -> None:
+def test_a_job_is_addressed_by_the_vendors_name_and_never_by_our_key(lab: Lab) -> None:
     work = lab.work(shards=2)
     lab.complete(work)
     assert statuses(work) == ["downloaded"] * 4
@@ -71,7 +71,7 @@ def test_another_process_collects_by_the_recorded_name(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("end", [JobState.EXPIRED, JobState.FAILED, JobState.CANCELLED])
-def test_what_a_job_had_answered_that_ended_early_is_fetched_by_its_name_and_only_the_rest_asked_again(
+def test_answers_of_a_job_that_ended_early_are_fetched_by_name_and_only_the_rest_is_asked_again(
     lab: Lab, end: JobState
 ) -> None:
     work = lab.work()[:1]
@@ -86,7 +86,7 @@ def test_what_a_job_had_answered_that_ended_early_is_fetched_by_its_name_and_onl
     assert [intent.job for intent in work[0].intents] == [lab.vendor.name_of(key_of(work[0], n)) for n in (1, 2)]
 
 
-def test_answers_that_were_damaged_here_are_fetched_again_by_name_and_not_paid_for_again(lab: Lab) -> None:
+def test_locally_damaged_answers_are_fetched_again_by_name_and_not_paid_for_again(lab: Lab) -> None:
     work = lab.work()[:1]
     lab.complete(work)
     work[0].folder.part_results(work[0].part.name).write_bytes(b"damaged")
@@ -95,7 +95,7 @@ def test_answers_that_were_damaged_here_are_fetched_again_by_name_and_not_paid_f
     assert lab.vendor.count("submit") == 1
 
 
-def test_a_job_that_lost_its_part_in_between_is_resumed_by_its_name(lab: Lab) -> None:
+def test_a_job_whose_part_was_replaced_meanwhile_is_resumed_by_its_name(lab: Lab) -> None:
     lab.submit(lab.work()[:1])
     lab.complete(lab.work(question="Other")[:1])
     work = lab.work()[:1]
@@ -105,7 +105,7 @@ def test_a_job_that_lost_its_part_in_between_is_resumed_by_its_name(lab: Lab) ->
     assert work[0].record.job == lab.vendor.name_of(key_of(work[0]))
 
 
-def test_the_file_beside_the_results_says_the_vendors_name_and_our_key_where_they_differ(lab: Lab) -> None:
+def test_the_file_beside_the_results_has_the_vendors_name_and_our_key_if_they_differ(lab: Lab) -> None:
     (work,) = lab.work()[:1]
     lab.submit([work])
     crumb = read(work.folder.results / f"{work.part.name}{JOB_FILE}")
@@ -114,7 +114,7 @@ def test_the_file_beside_the_results_says_the_vendors_name_and_our_key_where_the
     assert crumb.outputDatasetId == f"{crumb.name}-out"
 
 
-def test_where_our_key_is_the_name_the_file_says_it_once(tmp_path: Path) -> None:
+def test_if_our_key_is_the_name_the_file_has_it_once(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path)
     (work,) = lab.work()[:1]
     lab.submit([work])
@@ -135,7 +135,7 @@ def test_the_command_to_fetch_by_hand_names_the_job_as_the_vendor_does(lab: Lab)
 # --- a call that got no answer ---------------------------------------------------------------------------------------
 
 
-def test_a_job_whose_creation_got_no_answer_is_searched_for_and_adopted_under_its_own_name(searchable: Lab) -> None:
+def test_a_job_with_an_unanswered_create_is_searched_for_and_adopted_under_its_own_name(searchable: Lab) -> None:
     work = searchable.work()[:1]
     searchable.vendor.script("submit", Lost())
     searchable.complete(work)
@@ -145,7 +145,7 @@ def test_a_job_whose_creation_got_no_answer_is_searched_for_and_adopted_under_it
 
 
 @pytest.mark.parametrize("happening", [Lost, lambda: OutcomeUnknownError("no answer")], ids=["created", "not created"])
-def test_without_a_lookup_a_lost_answer_parks_the_part_and_nothing_is_ever_paid_for_twice(
+def test_without_a_lookup_an_unanswered_create_parks_the_part_and_nothing_is_paid_twice(
     without_lookup: Lab, happening: Callable[[], Lost | OutcomeUnknownError]
 ) -> None:
     lab = without_lookup
@@ -161,7 +161,7 @@ def test_without_a_lookup_a_lost_answer_parks_the_part_and_nothing_is_ever_paid_
     assert lab.vendor.names("submit") == [key_of(each) for each in work]
 
 
-def test_without_a_lookup_nothing_is_waited_for_because_no_look_could_help(without_lookup: Lab) -> None:
+def test_without_a_lookup_there_is_no_wait_because_no_search_could_help(without_lookup: Lab) -> None:
     lab = without_lookup
     lab.vendor.script("submit", Lost())
     with pytest.raises(PhaseFailedError):
@@ -170,7 +170,9 @@ def test_without_a_lookup_nothing_is_waited_for_because_no_look_could_help(witho
 
 
 @pytest.mark.parametrize("by_hand", [0, 1, 4])
-def test_a_parked_part_is_settled_by_answers_by_hand_or_by_leave_to_pay_again(lab: Lab, by_hand: int) -> None:
+def test_a_parked_part_with_a_vendor_name_is_settled_by_manual_answers_or_permission_to_pay_again(
+    lab: Lab, by_hand: int
+) -> None:
     work = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
     with pytest.raises(PhaseFailedError):
@@ -202,7 +204,7 @@ def forget_the_file(work: PartWork) -> None:
     (work.folder.results / f"{work.part.name}{JOB_FILE}").unlink()
 
 
-def test_a_process_that_ended_before_the_name_was_recorded_has_noted_it_beside_the_results(
+def test_the_name_of_a_job_is_noted_beside_the_results_before_it_is_recorded(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -225,9 +227,7 @@ def test_a_process_that_ended_before_the_name_was_recorded_has_noted_it_beside_t
 
 
 @pytest.mark.parametrize("change", [{"key": "pt-other-a1"}, {"request_sha256": "0" * 64}])
-def test_a_note_of_another_attempt_or_of_other_requests_is_not_believed(
-    without_lookup: Lab, change: dict[str, str]
-) -> None:
+def test_a_note_of_another_attempt_or_of_other_requests_is_ignored(without_lookup: Lab, change: dict[str, str]) -> None:
     lab = without_lookup
     (work,) = lab.work()[:1]
     lab.submit([work])
@@ -238,7 +238,7 @@ def test_a_note_of_another_attempt_or_of_other_requests_is_not_believed(
         lab.complete([work])
 
 
-def test_a_name_that_is_in_no_record_is_searched_for_by_our_key(searchable: Lab) -> None:
+def test_an_unrecorded_job_name_is_searched_for_by_our_key(searchable: Lab) -> None:
     (work,) = searchable.work()[:1]
     searchable.submit([work])
     forget_the_name(work)
@@ -248,7 +248,9 @@ def test_a_name_that_is_in_no_record_is_searched_for_by_our_key(searchable: Lab)
     assert work.record.job == searchable.vendor.name_of(key_of(work))
 
 
-def test_where_it_cannot_be_found_out_its_requests_are_paid_for_again_only_with_leave(without_lookup: Lab) -> None:
+def test_if_the_job_name_cannot_be_found_its_requests_are_paid_for_again_only_with_permission(
+    without_lookup: Lab,
+) -> None:
     lab = without_lookup
     (work,) = lab.work()[:1]
     lab.submit([work])
@@ -265,7 +267,7 @@ def test_where_it_cannot_be_found_out_its_requests_are_paid_for_again_only_with_
     assert lab.vendor.count("submit") == 2
 
 
-def test_or_its_answers_are_taken_from_files_by_hand(without_lookup: Lab) -> None:
+def test_if_the_job_name_cannot_be_found_manually_placed_files_are_used(without_lookup: Lab) -> None:
     lab = without_lookup
     (work,) = lab.work()[:1]
     lab.submit([work])
@@ -281,7 +283,7 @@ def test_or_its_answers_are_taken_from_files_by_hand(without_lookup: Lab) -> Non
 # --- jobs that appear late -------------------------------------------------------------------------------------------
 
 
-def test_a_late_job_is_searched_for_by_our_key_and_stopped_by_its_name(searchable: Lab) -> None:
+def test_a_late_job_is_found_by_our_key_and_stopped_by_its_name(searchable: Lab) -> None:
     lab = searchable
     work = lab.work()[:1]
     lab.vendor.script("submit", OutcomeUnknownError("no answer"))
@@ -294,7 +296,7 @@ def test_a_late_job_is_searched_for_by_our_key_and_stopped_by_its_name(searchabl
     assert lab.vendor.names("cancel") == [lab.vendor.name_of(key_of(work[0]))]
 
 
-def test_without_a_lookup_a_late_job_is_nowhere_asked_for(without_lookup: Lab) -> None:
+def test_without_a_lookup_no_late_job_is_searched_for(without_lookup: Lab) -> None:
     lab = without_lookup
     work = lab.work()[:1]
     lab.vendor.script("submit", Lost())

@@ -58,7 +58,7 @@ def test_closing_waits_for_no_call_and_ends_each_thread_after_its_own() -> None:
     assert not any(each.is_alive() for each in at_work)
 
 
-def test_where_no_other_thread_can_be_started_those_that_there_are_make_the_calls(
+def test_if_no_more_threads_can_be_started_the_existing_ones_make_the_calls(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started, release, made = threading.Event(), threading.Event(), threading.Event()
@@ -80,7 +80,7 @@ def test_where_no_other_thread_can_be_started_those_that_there_are_make_the_call
     together.wait(LONG_S)  # there is room again, and as many threads as calls
 
 
-def test_a_call_that_no_thread_can_make_is_refused_and_the_next_is_made(
+def test_a_call_without_any_thread_is_refused_and_the_next_is_made(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made, refused = threading.Event(), threading.Event()
@@ -97,7 +97,7 @@ def _no_room(_thread: threading.Thread) -> None:
     raise RuntimeError("can't start new thread")
 
 
-def test_threads_keep_no_process_alive(workers: Workers) -> None:
+def test_worker_threads_do_not_keep_the_process_alive(workers: Workers) -> None:
     begun, release = threading.Event(), threading.Event()
 
     def call() -> None:

@@ -49,7 +49,7 @@ def names_an_arm(text: str) -> bool:
     return re.search(r"\b(treatment|control)\b", NOT_AN_ARM.sub("", text.lower())) is not None
 
 
-def test_names_and_texts_are_counted_and_comments_and_docstrings_are_not() -> None:
+def test_the_rule_counts_names_and_strings_but_not_comments_and_docstrings() -> None:
     code = (
         '"""Of the control."""\n# control\ndef f(treatment=1):\n    "control"\n'
         '    return row.control, CONTROL, f"the {x} control", "a control character", n_control_only, control_first\n'

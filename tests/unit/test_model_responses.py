@@ -70,12 +70,12 @@ def test_a_text_without_a_think_tag_is_left_as_it_is(text: str) -> None:
     assert settle(completion) is completion
 
 
-def test_reasoning_is_kept_and_the_text_is_the_answer_alone() -> None:
+def test_reasoning_is_kept_and_the_text_is_only_the_answer() -> None:
     settled = settle(response("<think>why</think>Rome"))
     assert (settled.text, settled.reasoning, settled.error) == ("Rome", "why", None)
 
 
-def test_reasoning_of_a_field_and_of_tags_is_kept_in_this_order() -> None:
+def test_reasoning_from_a_field_precedes_reasoning_from_tags() -> None:
     settled = settle(response("<think>b</think>Rome", reasoning="a"))
     assert (settled.text, settled.reasoning) == ("Rome", "a\nb")
 
@@ -111,7 +111,7 @@ def test_a_response_without_text_is_missing_for_its_reason(text: str, finish_rea
 
 @pytest.mark.parametrize("others", [{"reasoning": "why"}, {"reasoning_tokens": 2}])
 @pytest.mark.parametrize("finish_reason", ["stop", "length", None])
-def test_a_response_spent_on_reasoning_is_missing_and_says_if_it_was_cut(
+def test_a_response_with_only_reasoning_is_missing_and_says_if_it_was_truncated(
     finish_reason: str | None, others: dict[str, object]
 ) -> None:
     settled = settle(response("", finish_reason, **others))
@@ -120,7 +120,7 @@ def test_a_response_spent_on_reasoning_is_missing_and_says_if_it_was_cut(
 
 
 @pytest.mark.parametrize("text", ["<think>why", "<think>why</think>", "why</think> \n"])
-def test_a_text_that_is_reasoning_alone_is_missing_and_the_reasoning_kept(text: str) -> None:
+def test_a_text_of_only_reasoning_is_missing_and_the_reasoning_is_kept(text: str) -> None:
     settled = settle(response(text, "length"))
     assert (settled.text, settled.reasoning, code(settled)) == ("", "why", "reasoning_only")
 
@@ -130,29 +130,29 @@ def test_the_finish_reason_comes_before_the_reasoning_where_it_says_more() -> No
     assert code(settle(response("", "tool_calls", reasoning="why"))) == "tool_calls"
 
 
-def test_a_filtered_answer_is_missing_whatever_was_left_of_it() -> None:
+def test_a_filtered_answer_is_missing_even_if_some_text_remains() -> None:
     settled = settle(response("Rome was", "content_filter"))
     assert (settled.text, code(settled)) == ("", "content_filter")
 
 
-def test_no_reasoning_tokens_are_no_reasoning() -> None:
+def test_zero_reasoning_tokens_mean_no_reasoning() -> None:
     assert code(settle(response("", reasoning_tokens=0))) == "empty"
 
 
 @pytest.mark.parametrize("finish_reason", ["length", "max_tokens"])
-def test_a_cut_answer_with_text_is_an_answer(finish_reason: str) -> None:
+def test_a_truncated_answer_with_text_is_an_answer(finish_reason: str) -> None:
     completion = response("Rome, the cap", finish_reason)
     assert settle(completion) is completion
     assert is_cut(completion)
     assert not is_cut(response("Rome"))
 
 
-def test_an_error_stays_what_it_is() -> None:
+def test_an_error_row_is_unchanged_by_settling() -> None:
     completion = response("", None, error="500: late")
     assert settle(completion) is completion
 
 
-def test_a_settled_response_settles_to_itself() -> None:
+def test_settling_a_settled_response_changes_nothing() -> None:
     settled = settle(response("<think>why"))
     assert settle(settled) is settled
 

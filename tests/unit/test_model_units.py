@@ -16,11 +16,11 @@ ALL = (RUN, A, B, A1, A2, WAVE_1)
 
 
 @pytest.mark.parametrize(("one", "other"), list(itertools.product(ALL, ALL)), ids=str)
-def test_units_overlap_unless_both_name_a_trial_or_a_piece_and_it_is_another(one: Unit, other: Unit) -> None:
+def test_units_overlap_unless_they_name_different_trials_or_pieces(one: Unit, other: Unit) -> None:
     assert one.overlaps(other) is (frozenset({one, other}) not in APART)
 
 
-def test_a_phase_that_works_in_waves_is_decided_wave_by_wave() -> None:
+def test_a_phase_in_waves_is_decided_wave_by_wave() -> None:
     waves, reader = PhaseSpec("waves", ()), PhaseSpec("reader", ("waves",))
     facts = [Fact("waves", A1, ""), Fact("waves", A2, "not done yet"), Fact("reader", A1, ""), Fact("reader", A2, "")]
     first, second = decide([waves, reader], Selection(frozenset({"waves", "reader"}), explicit=False), facts)
@@ -28,7 +28,7 @@ def test_a_phase_that_works_in_waves_is_decided_wave_by_wave() -> None:
     assert str(first) == "to do (1 of 2 pieces: not done yet)"
 
 
-def test_only_facts_that_matter_are_asked_for_and_what_goes_wrong_with_them_is_no_lack_of_work() -> None:
+def test_only_relevant_facts_are_read_and_an_error_in_them_is_not_missing_work() -> None:
     first, second = PhaseSpec("first", ()), PhaseSpec("second", ("first",))
     asked: list[str] = []
 
@@ -48,7 +48,7 @@ def test_only_facts_that_matter_are_asked_for_and_what_goes_wrong_with_them_is_n
         decide_one(first, everything, facts, {})
 
 
-def test_a_wave_that_lacks_something_blocks_no_other_wave() -> None:
+def test_an_incomplete_wave_does_not_block_other_waves() -> None:
     waves, reader = PhaseSpec("waves", ()), PhaseSpec("reader", ("waves",))
     facts = [
         Fact("waves", A1, ""),

@@ -59,13 +59,13 @@ def test_a_model_that_the_configuration_does_not_price_has_the_price_that_was_ke
     assert read_ledger(run).total.spent == COST
 
 
-def test_without_either_the_model_is_unpriced(run: RunDir) -> None:
+def test_without_a_configured_or_kept_price_the_model_is_unpriced(run: RunDir) -> None:
     assert (read_ledger(run).total.spent, read_ledger(run).total.unpriced) == (None, 1)
     keep_price(run, None)
     assert read_ledger(run).total.unpriced == 1
 
 
-def test_damaged_prices_are_said_and_nothing_is_free(run: RunDir) -> None:
+def test_damaged_prices_are_reported_and_nothing_counts_as_free(run: RunDir) -> None:
     run.prices_path.write_text("{")
     found = read_ledger(run)
     assert found.total.unpriced == 1
@@ -87,9 +87,7 @@ def test_damaged_prices_are_said_and_nothing_is_free(run: RunDir) -> None:
         ),
     ],
 )
-def test_prices_of_the_configuration_that_are_none_are_named_and_nothing_is_free(
-    run: RunDir, pricing: object, key: str
-) -> None:
+def test_invalid_configured_prices_are_named_and_nothing_counts_as_free(run: RunDir, pricing: object, key: str) -> None:
     run.config_path.write_text(yaml.safe_dump({"pricing": pricing}))
     found = read_ledger(run)
     assert (found.total.spent, found.total.unpriced) == (None, 1)
@@ -97,13 +95,13 @@ def test_prices_of_the_configuration_that_are_none_are_named_and_nothing_is_free
     assert key in found.notes[0]
 
 
-def test_a_configuration_that_is_no_yaml_is_named(run: RunDir) -> None:
+def test_a_configuration_that_is_not_yaml_is_named(run: RunDir) -> None:
     for text in ("{", "[]", "3", "\0"):
         run.config_path.write_text(text)
         assert "effective_config.yaml: damaged" in read_ledger(run).notes[0]
 
 
-def test_a_costs_document_with_impossible_amounts_says_nothing(run: RunDir) -> None:
+def test_a_costs_document_with_impossible_amounts_is_ignored(run: RunDir) -> None:
     keep_price(run, PRICE)
     report = cost_report({"control": TokenUsage(4, 4, 10, 10, 20)}, {}, PRICE)
     for odd in (report, structs.replace(report, conditions={"control": structs.replace(report, usd=1e300)})):
@@ -122,7 +120,7 @@ def test_a_trial_whose_records_are_damaged_is_left_out_and_named(run: RunDir) ->
     assert found.notes[0].startswith("u is ignored, because its records are damaged")
 
 
-def test_a_trial_whose_records_the_system_does_not_give_is_left_out_and_named(run: RunDir) -> None:
+def test_a_trial_whose_records_the_system_cannot_read_is_left_out_and_named(run: RunDir) -> None:
     keep_price(run, PRICE)
     run.trial("u").manifest_path.mkdir(parents=True)
     found = read_ledger(run)
@@ -135,7 +133,7 @@ def test_amounts_that_were_never_rounded_to_cents_are_kept(run: RunDir) -> None:
     assert read_ledger(run).total.spent == Decimal("0.000001001")
 
 
-def test_damaged_records_of_a_trial_that_is_gone_are_named_and_those_of_an_older_tool_are_not(run: RunDir) -> None:
+def test_damaged_records_of_a_removed_trial_are_named_and_those_of_the_predecessor_are_not(run: RunDir) -> None:
     cut = Part("t", 0.0, "control", 1, 0, 4, 4)
     facts = {"parts": [part_row(cut)], "items": 4, "requests": 4}
     requests = {"batch_inputs/t/t0_control_p001.jsonl": FileRecord("0" * 64, 1, rows=4)}

@@ -36,14 +36,14 @@ def found(tmp_path: Path) -> AnswerRows:
     return AnswerRows(tmp_path / "predictions.parquet", cells_of, 4)
 
 
-def test_replicates_come_in_their_order_and_rows_of_no_cell_nowhere(found: AnswerRows) -> None:
+def test_replicates_are_read_in_order_and_rows_outside_the_cells_are_ignored(found: AnswerRows) -> None:
     answers = [[each.text for each in cell] for cell in found.of(np.arange(4))]
     assert answers == [[], ["Third"], ["first", "second", None], []]
     assert found.of(np.asarray([2]))[0][2].error == "late"
     assert found.of(np.asarray([], dtype=np.int64)) == []
 
 
-def test_words_are_found_in_the_cells_of_the_trial_alone(found: AnswerRows) -> None:
+def test_words_are_found_only_in_the_cells_of_the_trial(found: AnswerRows) -> None:
     assert found.cells_that_say("THIRD").tolist() == [1]
     assert found.cells_that_say("r").tolist() == [1, 2]
     assert found.cells_that_say("another").tolist() == []

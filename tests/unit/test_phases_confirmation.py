@@ -114,7 +114,7 @@ def test_a_resume_asks_again_only_when_the_run_may_come_to_more(
     assert second["usd"] > first["usd"]
 
 
-def test_below_the_threshold_nobody_is_asked_and_that_is_on_record(
+def test_below_the_threshold_no_question_is_asked_and_that_is_recorded(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = sit(monkeypatch)
@@ -142,21 +142,21 @@ def test_a_refusal_over_a_missing_price_names_no_cap(project: Project) -> None:
     assert "--max_cost_usd" not in outcome.err
 
 
-def test_a_server_that_gets_no_key_can_bill_nobody(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_without_a_key_needs_no_consent(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     person = sit(monkeypatch)
     changed(project, pricing=None)
     assert project.run(*END).code == 0
     assert (person.heard, consents(project)) == ([], [])
 
 
-def test_what_is_computed_here_never_asks(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_model_needs_no_consent(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     person = sit(monkeypatch)
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:FakeProvider")
     assert project.run(*END).code == 0
     assert (person.heard, consents(project)) == ([], [])
 
 
-def test_a_run_that_was_begun_without_consent_has_it_but_for_a_growth(
+def test_a_run_started_before_consent_existed_has_it_except_for_growth(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = sit(monkeypatch, True, False)
@@ -191,7 +191,7 @@ def test_a_forced_change_that_asks_again_needs_consent(project: Project, monkeyp
     assert "28 requests" in person.heard[0]
 
 
-def test_two_trials_that_share_an_arm_are_counted_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arm_shared_by_two_trials_is_counted_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     person = sit(monkeypatch, True)
     assert project.run("--prompt_sets", "main,other", *END).code == 0
     assert "42 requests" in person.heard[0]
@@ -209,7 +209,7 @@ def test_a_script_that_must_stay_usable_unattended_never_asks(
     assert [each["how"] for each in consents(project)] == ["unattended"]
 
 
-def test_answers_of_another_run_are_no_part_of_what_is_asked_for(project: Project) -> None:
+def test_the_question_does_not_count_answers_of_another_run(project: Project) -> None:
     limit = ("--limit_items", "6", *END)
     assert project.run("--yes", *limit, run_id="old").code == 0
     before = asked()
@@ -224,7 +224,7 @@ def test_answers_of_another_run_are_no_part_of_what_is_asked_for(project: Projec
 
 
 @pytest.mark.parametrize("name", ["run_all", "resume_run"])
-def test_the_scripts_of_runbooks_say_that_nobody_may_be_there(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_scripts_of_runbooks_run_unattended(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptrial.cli import start
 
     called = list[object]()
@@ -234,7 +234,7 @@ def test_the_scripts_of_runbooks_say_that_nobody_may_be_there(name: str, monkeyp
     assert called == [(["--run_id", "r"], {"unattended": True})]
 
 
-def test_a_cap_is_an_answer(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cap_counts_as_consent(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     person = sit(monkeypatch)
     assert project.run("--max_cost_usd", "50", *END).code == 0
     assert person.heard == []

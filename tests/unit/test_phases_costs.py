@@ -34,7 +34,7 @@ def test_right_answers_are_counted_and_not_items(project: Project) -> None:
         assert arms[arm]["correct"] == pytest.approx(round(arms[arm]["correct"]))
 
 
-def test_an_error_row_without_usage_is_no_answer_of_unknown_usage(
+def test_an_error_row_without_usage_is_not_an_answer_of_unknown_usage(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parse = FakeProvider.parse_row

@@ -36,7 +36,7 @@ def rows(*questions: str) -> Iterator[RequestRow]:
         yield decode_request_row(encode_request_row(request_for(item, make_trial(), "control", 0.0, 0)))
 
 
-def test_the_price_of_a_job_holds_the_thinking_that_may_come_before_each_answer() -> None:
+def test_the_price_of_a_job_includes_possible_thinking_before_each_answer() -> None:
     """Nothing for what is sent, and a share of the limit: 100 requests of 64 tokens and of 64 and 4,000 of thinking."""
     trial = make_trial(max_new_tokens={"open": 64, "closed": 16})
     thinking = replace(MODEL, options=RequestOptions(thinking_budget=4000))
@@ -45,7 +45,7 @@ def test_the_price_of_a_job_holds_the_thinking_that_may_come_before_each_answer(
         assert estimate(100, 400) == pytest.approx(100 * EXPECTED_SHARE * longest * 10 / 1e6 / 2)
 
 
-def test_what_is_sent_counts_by_its_characters_and_not_by_the_names_around_them() -> None:
+def test_estimates_count_the_characters_of_messages_and_not_the_json_around_them() -> None:
     """The messages of ``make_trial``: ``You are careful.``, and the question between ``Q: `` and a newline, ``A:``."""
     estimate = part_estimate(book(1, 0), arm(), 16, lambda: rows("漢" * 1000))
     letters, marks = DEFAULT_RATES["letters"].expected, DEFAULT_RATES["marks"].expected
@@ -53,7 +53,7 @@ def test_what_is_sent_counts_by_its_characters_and_not_by_the_names_around_them(
     assert estimate(1, 5000) == pytest.approx(round(tokens) / 1e6 / 2)
 
 
-def test_some_of_the_requests_cost_their_share() -> None:
+def test_a_subset_of_the_requests_costs_its_share() -> None:
     estimate = part_estimate(book(1, 1), arm(), 16, lambda: rows("one", "one", "one", "one"))
     whole, half = estimate(4, 1000), estimate(2, 500)
     assert whole is not None

@@ -48,7 +48,7 @@ def judged(
     return AnswerRows(root / "predictions.parquet", cells_of, 2, said).of(np.arange(2))
 
 
-def test_each_reason_stands_with_its_answer_and_the_orders_of_a_pair_apart(tmp_path: Path) -> None:
+def test_each_reason_is_with_its_answer_and_the_orders_of_a_pair_are_separate(tmp_path: Path) -> None:
     control, treatment = judged(tmp_path, (FOREIGN, OTHER, ONE, MUTE, TIE, SECOND, PAIR))
     assert [each.text for each in (*control, *treatment)] == ["control 0", "control 1", "treatment 0", "treatment 1"]
     assert control[0].judgements == ()
@@ -60,7 +60,7 @@ def test_each_reason_stands_with_its_answer_and_the_orders_of_a_pair_apart(tmp_p
     )
 
 
-def test_a_verdict_says_which_answer_was_a_and_which_b() -> None:
+def test_a_verdict_says_which_answer_was_a_and_which_was_b() -> None:
     assert Judgement("quality", (), "1", "x").said == "1"
     assert Judgement("better", ("control", "terse"), "B", "x").said == "B (A is control, B is terse)"
 
@@ -72,5 +72,5 @@ def test_a_table_of_an_earlier_version_has_both_reasons_as_one_text(tmp_path: Pa
     assert treatment[0].judgements == (Judgement("better", (), "B | A", "one | two | three"),)
 
 
-def test_answers_without_judges_have_no_judgement() -> None:
+def test_answers_have_no_judgement_without_judges() -> None:
     assert Answer("Paris", None, None, None, None).judgements == ()

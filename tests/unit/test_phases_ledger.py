@@ -87,7 +87,7 @@ HELD, NOTHING = Decimal("0.020000000"), Decimal(0)
         (intent(results=FileRecord("a", 9, 4)), {}, "unrecorded", None, None, None),
     ],
 )  # fmt: skip
-def test_what_became_of_an_attempt_says_what_it_counts(
+def test_the_outcome_of_an_attempt_decides_how_it_counts(
     attempt: Intent, facts: Any, fate: str, spent: Any, held: Any, used: Any
 ) -> None:
     assert fates(attempt, **facts) == [(fate, spent, held, used)]
@@ -109,19 +109,19 @@ def test_answers_that_another_run_has_paid_for_are_used_and_not_spent() -> None:
     assert (total.spent, total.used, total.wasted) == (NOTHING, COST, NOTHING)
 
 
-def test_an_attempt_without_a_reserve_on_record_holds_its_estimate() -> None:
+def test_an_attempt_without_a_recorded_reserve_holds_its_estimate() -> None:
     import msgspec
 
     assert fates(intent(status="running", reserved_usd=msgspec.UNSET), status="running")[0][2] == Decimal("0.01")
 
 
-def test_requests_asked_one_by_one_are_used_and_those_that_were_lost_are_not() -> None:
+def test_live_requests_are_used_and_lost_ones_are_not() -> None:
     live = (intent(status="downloaded", billed=TOKENS), intent(2, "expired", billed=TOKENS))
     assert [fate for fate, *_ in fates(live=live)] == ["used", "lost"]
 
 
 @pytest.mark.parametrize("fate", ["lost", "superseded"])
-def test_what_was_paid_and_is_not_used_is_wasted_whatever_became_of_it(fate: str) -> None:
+def test_paid_but_unused_answers_are_wasted_whatever_the_reason(fate: str) -> None:
     unused = {"lost": intent(2, "expired", billed=TOKENS), "superseded": intent(2, "expired", "before", **ANSWERED)}
     live = (intent(status="downloaded", billed=TOKENS), unused[fate])
     found = ledger({"t": manifest(t0_control_p001=part(live=live))})
@@ -129,7 +129,7 @@ def test_what_was_paid_and_is_not_used_is_wasted_whatever_became_of_it(fate: str
     assert (found.total.spent, found.total.used, found.total.wasted) == (2 * COST, COST, COST)
 
 
-def test_parts_that_the_run_has_no_more_are_superseded() -> None:
+def test_parts_removed_from_the_run_are_superseded() -> None:
     trials = {"t": manifest(t0_control_p001=part(intent(**ANSWERED)), t0_control_p002=part(intent(**ANSWERED)))}
     found = ledger(trials, cut={"t": {"t0_control_p001"}})
     assert [line.fate for line in found.lines] == ["used", "superseded"]
@@ -182,7 +182,7 @@ def test_a_model_without_a_price_is_unpriced_and_never_free() -> None:
     assert (found.total.spent, found.total.used, found.total.unpriced) == (None, None, 2)
 
 
-def test_of_attempts_of_an_earlier_version_what_was_used_is_that_of_the_cost_report() -> None:
+def test_attempts_of_an_earlier_version_use_the_amount_of_the_cost_report() -> None:
     old = intent(results=FileRecord("a", 9, 4))
     found = ledger(
         {"one": manifest(t0_control_p001=part(old)), "two": manifest(t0_control_p001=part(reason="shared with one"))},
@@ -192,7 +192,7 @@ def test_of_attempts_of_an_earlier_version_what_was_used_is_that_of_the_cost_rep
     assert found.trials["two"].shared == Decimal("0.5")
 
 
-def test_of_live_parts_of_an_earlier_version_shared_ones_count_once_for_the_first_trial() -> None:
+def test_shared_live_parts_of_an_earlier_version_count_once_for_the_first_trial() -> None:
     trials = {"one": manifest(t0_control_p001=part()), "two": manifest(t0_control_p001=part())}
     assert ledger(trials, used=0.5).total.used == Decimal("0.5")
 
@@ -213,13 +213,13 @@ def test_what_a_run_has_spent_counts_every_attempt_and_shared_answers_once() -> 
     assert spent_usd(ledger(trials)) == float(2 * COST)
 
 
-def test_what_an_earlier_version_has_spent_is_what_was_used() -> None:
+def test_the_spending_of_an_earlier_version_is_what_was_used() -> None:
     trials = {"t": manifest(t0_control_p001=part(intent(results=FileRecord("a", 9, 4)), intent(2, **ANSWERED)))}
     assert spent_usd(ledger(trials, used=0.5)) == 0.5
     assert spent_usd(ledger(trials)) is None
 
 
-def test_what_is_unpriced_or_not_known_yet_has_no_sum() -> None:
+def test_unpriced_and_unknown_amounts_have_no_sum() -> None:
     assert spent_usd(ledger({"t": manifest(t0_control_p001=part(intent(**ANSWERED)))}, price=None)) is None
     embedded = {"one": manifest(t0_control_p001=part()), "two": manifest(t0_control_p001=part(asked="q2"))}
     assert spent_usd(ledger(embedded)) is None
@@ -234,7 +234,7 @@ def test_live_parts_of_an_earlier_version_count_as_unrecorded_beside_new_ones() 
     assert (found.total.unrecorded, found.total.used, spent_usd(found)) == (1, Decimal("0.5"), 0.5)
 
 
-def test_a_sum_that_would_leave_out_what_has_no_price_is_none() -> None:
+def test_a_sum_with_an_unpriced_amount_is_unknown() -> None:
     trials = {slug: manifest(t0_control_p001=part(intent(**ANSWERED))) for slug in ("priced", "unpriced")}
     found = run_ledger(
         "r", trials, None, lambda slug, _arm: PRICE if slug == "priced" else None, lambda _slug, _arm: None

@@ -60,7 +60,9 @@ def test_the_bound_follows_the_requests_of_a_run_that_is_built_again(project: Pr
 
 
 @pytest.mark.parametrize(("margin", "expected"), [(0, LOW), (-1, HIGH)])
-def test_the_lower_price_holds_only_if_no_prompt_can_be_longer(project: Project, margin: int, expected: Price) -> None:
+def test_the_lower_price_applies_only_if_no_prompt_can_be_longer(
+    project: Project, margin: int, expected: Price
+) -> None:
     assert project.run("--to_step", "build").code == 0
     bound = longest_prompt(RunDir(project.root / "experiments", "r"))
     assert bound is not None
@@ -80,12 +82,12 @@ def test_the_longest_request_is_known_before_it_is_written(project: Project) -> 
     assert longest_planned(spec.trials, []) is None
 
 
-def test_the_terms_may_say_how_long_prompts_will_be(project: Project) -> None:
+def test_the_terms_can_state_how_long_prompts_will_be(project: Project) -> None:
     spec = spec_with_tiers(project, 1000)
     longer = replace(spec.terms.prices, longest_prompt=1000)
     assert replace(spec, terms=SpendingTerms(longer)).prices.of(spec.trials[0].model) == LOW
 
 
-def test_the_dearest_price_holds_before_there_are_requests(project: Project) -> None:
+def test_the_highest_price_applies_before_requests_exist(project: Project) -> None:
     spec = spec_with_tiers(project, 1_000_000)
     assert spec.prices.of(spec.trials[0].model) == HIGH

@@ -32,7 +32,7 @@ def look(*rows: EndpointRecord) -> LookRecord:
         (("futility", None), (None, "efficacy"), "continue"),
     ],
 )
-def test_a_trial_stops_once_each_contrast_was_shown_or_is_ruled_out_now(
+def test_a_trial_stops_once_each_contrast_is_shown_or_ruled_out(
     before: tuple[Reason, Reason], now: tuple[Reason, Reason], decision: str
 ) -> None:
     earlier, rows = (tuple(map(row, ("t1 vs control", "t2 vs control"), each)) for each in (before, now))

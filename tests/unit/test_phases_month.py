@@ -62,7 +62,7 @@ def others(root: Path, clock: FakeClock, *, dry: bool = False) -> float:
     return FolderMonth(RunDir(root, "own"), dry, 10.0, clock, pytest.fail).others_usd()
 
 
-def test_what_runs_have_sent_in_this_month_counts_and_nothing_before_it(tmp_path: Path, clock: FakeClock) -> None:
+def test_only_requests_sent_in_this_month_count(tmp_path: Path, clock: FakeClock) -> None:
     one, two = run(tmp_path, "one"), run(tmp_path, "two")
     sent(one, "a-a1", 0.25)
     sent(one, "a-a2", 0.5, began="2026-02-28T23:59:59Z")
@@ -71,14 +71,14 @@ def test_what_runs_have_sent_in_this_month_counts_and_nothing_before_it(tmp_path
     assert others(tmp_path, clock) == pytest.approx(1.25)
 
 
-def test_dry_runs_count_among_themselves(tmp_path: Path, clock: FakeClock) -> None:
+def test_dry_runs_are_counted_separately(tmp_path: Path, clock: FakeClock) -> None:
     sent(run(tmp_path, "dry", dry=True), "a-a1", 0.25)
     sent(run(tmp_path, "real"), "b-a1", 1.0)
     assert others(tmp_path, clock) == pytest.approx(1.0)
     assert others(tmp_path, clock, dry=True) == pytest.approx(0.25)
 
 
-def test_a_run_that_was_not_written_to_in_this_month_is_not_read(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_run_unchanged_in_this_month_is_not_read(tmp_path: Path, clock: FakeClock) -> None:
     one = run(tmp_path, "one")
     sent(one, "a-a1", 0.25)
     for path in one.root.rglob("*"):
@@ -86,7 +86,7 @@ def test_a_run_that_was_not_written_to_in_this_month_is_not_read(tmp_path: Path,
     assert others(tmp_path, clock) == 0.0
 
 
-def test_what_a_run_beside_this_one_sends_is_seen_at_the_next_decision(tmp_path: Path, clock: FakeClock) -> None:
+def test_requests_of_a_concurrent_run_count_at_the_next_decision(tmp_path: Path, clock: FakeClock) -> None:
     one = run(tmp_path, "one")
     month = FolderMonth(RunDir(tmp_path, "own"), False, 10.0, clock, pytest.fail)
     assert month.others_usd() == 0.0
@@ -97,9 +97,7 @@ def test_what_a_run_beside_this_one_sends_is_seen_at_the_next_decision(tmp_path:
 
 
 @pytest.mark.parametrize("content", ["{garbage", "", '{"schema_version": 2, "run_id": 7}'])
-def test_a_run_whose_records_cannot_be_read_is_never_counted_as_nothing(
-    tmp_path: Path, clock: FakeClock, content: str
-) -> None:
+def test_a_run_with_unreadable_records_is_never_counted_as_zero(tmp_path: Path, clock: FakeClock, content: str) -> None:
     one = run(tmp_path, "one")
     one.trial("t").manifest_path.write_text(content)
     with pytest.raises(CorruptRecordError, match="run one cannot be counted, and the monthly cap includes") as caught:
@@ -107,7 +105,7 @@ def test_a_run_whose_records_cannot_be_read_is_never_counted_as_nothing(
     assert "promptrial doctor --run_id one" in str(caught.value.hint)
 
 
-def test_a_run_whose_records_the_system_does_not_give_is_named_too(tmp_path: Path, clock: FakeClock) -> None:
+def test_a_run_whose_records_the_system_cannot_read_is_named_too(tmp_path: Path, clock: FakeClock) -> None:
     one = run(tmp_path, "one")
     one.trial("t").manifest_path.unlink()
     one.trial("t").manifest_path.mkdir()
@@ -117,7 +115,7 @@ def test_a_run_whose_records_the_system_does_not_give_is_named_too(tmp_path: Pat
         others(tmp_path, clock)
 
 
-def test_prices_that_the_system_does_not_give_are_named_too(tmp_path: Path, clock: FakeClock) -> None:
+def test_prices_that_the_system_cannot_read_are_named_too(tmp_path: Path, clock: FakeClock) -> None:
     one = run(tmp_path, "one")
     sent(one, "a-a1", 0.25)
     one.prices_path.mkdir()
@@ -125,7 +123,7 @@ def test_prices_that_the_system_does_not_give_are_named_too(tmp_path: Path, cloc
         others(tmp_path, clock)
 
 
-def test_a_run_that_folds_its_journal_while_it_is_read_counts_in_full(
+def test_a_run_that_compacts_its_journal_while_it_is_read_counts_in_full(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = run(tmp_path, "one")
@@ -169,7 +167,7 @@ def test_a_run_of_a_newer_version_is_named_with_what_reads_it(tmp_path: Path, cl
     assert str(one.root) in str(caught.value.hint)
 
 
-def test_damaged_prices_of_a_run_are_not_taken_for_none(tmp_path: Path, clock: FakeClock) -> None:
+def test_damaged_prices_of_a_run_are_not_taken_for_missing_ones(tmp_path: Path, clock: FakeClock) -> None:
     one = run(tmp_path, "one")
     sent(one, "a-a1", 0.25)
     one.config_path.write_text("{}")
@@ -178,7 +176,7 @@ def test_damaged_prices_of_a_run_are_not_taken_for_none(tmp_path: Path, clock: F
         others(tmp_path, clock)
 
 
-def test_requests_without_a_price_are_said_once(tmp_path: Path, clock: FakeClock) -> None:
+def test_requests_without_a_price_are_reported_once(tmp_path: Path, clock: FakeClock) -> None:
     one, said = run(tmp_path, "one"), list[str]()
     one.config_path.write_text("{}")
     sent(one, "a-a1", None)

@@ -49,7 +49,7 @@ def test_only_items_that_were_drawn_count() -> None:
     assert refused(ITEMS, [ITEMS[0], ITEMS[2]], "em") is None, "an unanswerable question has a gold: that none is right"
 
 
-def test_the_first_one_is_that_of_the_file_in_whatever_order_items_are_drawn() -> None:
+def test_the_first_named_item_is_the_first_in_the_file_whatever_the_drawing_order() -> None:
     assert "the first: q.csv:3: id 'b'" in (refused(ITEMS, ITEMS[::-1], "em") or ("",))[0]
 
 
@@ -66,7 +66,7 @@ def test_scorers_that_need_choices_refuse_items_without_them() -> None:
     assert "#choices" in hint
 
 
-def test_what_is_recorded_of_items_with_gold_answers_and_without_choices_is_nothing() -> None:
+def test_items_with_gold_answers_and_without_choices_record_no_needs() -> None:
     assert lack_facts([ITEMS[0], ITEMS[2]]) == {}
     assert lack_facts([*ITEMS, item("m", "x", choices=("x", "y"))]) == {"without_gold": 2, "with_choices": 1}
 
@@ -87,7 +87,7 @@ def test_a_scorer_applies_to_items_that_have_what_it_needs(needs: tuple[Need, ..
 
 
 @pytest.mark.parametrize("need", ["gold", "choices"])
-def test_what_a_refusal_points_to_is_documented(need: str) -> None:
+def test_the_page_named_in_a_refusal_exists(need: str) -> None:
     page = (Path(__file__).parents[2] / "docs/questions.md").read_text()
     anchors = {
         line.removeprefix("## ").lower().replace(" ", "-") for line in page.splitlines() if line.startswith("## ")

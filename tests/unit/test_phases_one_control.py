@@ -45,7 +45,7 @@ def test_trials_are_called_after_their_prompt_sets_unless_several_have_the_same(
         {"conditions": ("control",)},
     ],
 )
-def test_another_way_of_asking_is_another_control(changes: dict[str, Any]) -> None:
+def test_a_control_asked_with_other_options_is_another_control(changes: dict[str, Any]) -> None:
     first, second = trials()
     assert [*control_groups([first, replace(second, **changes)])] == []
 
@@ -56,11 +56,11 @@ def test_another_prompt_of_the_control_is_another_control() -> None:
     assert [*control_groups([first, replace(second, arms=arms)])] == []
 
 
-def test_controls_that_are_asked_twice_are_not_shared() -> None:
+def test_controls_that_each_trial_asks_itself_are_not_shared() -> None:
     assert of_one_control(spec_of(shared=False, looked_at=False), []) == []
 
 
-def test_trials_that_may_stop_early_are_not_put_together() -> None:
+def test_trials_that_may_stop_early_are_not_grouped() -> None:
     assert of_one_control(spec_of(shared=True, looked_at=True), []) == []
     with pytest.raises(KeyError):  # which have no results here
         of_one_control(spec_of(shared=True, looked_at=False), [])

@@ -32,7 +32,7 @@ def test_the_columns_of_the_first_version_keep_their_names_and_order() -> None:
     assert names == [*FIRST, *tokens, "reasoning_tokens", "reasoning"]
 
 
-def test_answers_are_counted_with_those_that_were_cut_or_reasoned() -> None:
+def test_parse_counts_answers_and_the_truncated_and_reasoned_ones() -> None:
     arm = ArmCounts()
     for answer in (response(1), response(1), response(1, "length"), response(1, reasoning="why")):
         arm.count_answer(answer)
@@ -49,9 +49,7 @@ def test_an_empty_response_without_usage_is_of_unknown_cost(
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_request(
-    tmp_path: Path, order: int
-) -> None:
+def test_an_unreadable_row_does_not_affect_another_row_for_the_same_request(tmp_path: Path, order: int) -> None:
     rid = RequestId("s", "1", "control", "0.0", 0, "open")
     name = f'{{"custom_id":"{ids.wire_encode(rid)}"'.encode()
     good, odd = name + b',"text":"Rome"}', name + b',"text":7}'
@@ -72,7 +70,7 @@ def test_a_row_that_cannot_be_read_takes_nothing_from_one_that_answers_the_same_
 
 
 @pytest.mark.parametrize("text", [None, "", " \n", "\u200b"])
-def test_a_blank_text_of_older_predictions_is_no_answer(text: str | None) -> None:
+def test_a_blank_text_in_older_predictions_is_not_an_answer(text: str | None) -> None:
     key = ("s", "1", "control", "0.0")
     answers = held_answers([(*key, text, None), (*key, "Rome", None), (*key, None, "500: late")], "again")
     assert answers.of(*key[2:]).take([key[:2]]) == [[Response("Rome", row=1)]]
@@ -103,7 +101,7 @@ def test_names_of_deployments_and_of_models_in_this_process_are_not_compared(pro
     assert bool(OtherModels.of(spec, trial).asked) == compared
 
 
-def test_an_answer_says_which_model_it_is_of_in_each_shape() -> None:
+def test_the_model_of_an_answer_is_read_from_each_response_shape() -> None:
     chat = {"model": "gpt-4o-mini", "choices": [{"message": {"content": "Rome"}}]}
     for body in (chat, {"model": "gpt-4o-mini", "output": [], "status": "completed"}):
         row = msgspec.json.encode({"custom_id": "q", "response": {"status_code": 200, "body": body}})

@@ -68,7 +68,7 @@ def test_power_grows_with_the_questions_and_with_the_difference() -> None:
     assert made.points[-1].powers[1] > 0.99
 
 
-def test_its_differences_are_those_of_the_verdict_and_four_times_the_questions_detect_half() -> None:
+def test_the_curve_has_the_differences_of_the_verdict_and_four_times_the_questions_detect_half() -> None:
     significance = found()
     (said,) = trial_verdict(TrialResult(facts(), significance, costs())).sentences
     assert "This run could detect 5.6 points; 3 points need about 1,500 questions." in said
@@ -80,7 +80,7 @@ def test_its_differences_are_those_of_the_verdict_and_four_times_the_questions_d
     assert table.rows[4] == ("1,600", "2.8 points", "85%", ">99%", ">99%")
 
 
-def test_where_no_p_value_can_reach_the_level_no_difference_is_named() -> None:
+def test_if_no_p_value_can_reach_the_level_no_difference_is_named() -> None:
     made = curve(found(n_clusters=12))
     assert made.points[0].smallest is None, "3 clusters"
     assert made.points[0].powers == (0.0, 0.0, 0.0)
@@ -104,7 +104,7 @@ def test_a_run_that_detects_nothing_has_no_curve_and_says_why(estimates: Any) ->
     assert no_curve(made).startswith("Exact match: this run cannot detect a difference of any size: too few")
 
 
-def test_another_level_is_that_of_the_curve() -> None:
+def test_the_curve_uses_the_level_of_the_analysis() -> None:
     figures = {"se": SE, DETECTABLE: detected(SE, N - 1, 0.01)}
     spread = estimate("paired_difference", "mean_difference", 0.01, n_pairs=N, n_clusters=N, figures=figures)
     made = curve(found(settings=replace(SETTINGS, alpha=0.01), estimates=(spread,)))
@@ -112,7 +112,7 @@ def test_another_level_is_that_of_the_curve() -> None:
     assert "at level 0.01" in power_table(made).notes[0]
 
 
-def test_scores_with_a_range_of_their_own_are_told_in_their_unit() -> None:
+def test_scores_with_their_own_range_are_shown_in_their_unit() -> None:
     declared = Declaration(
         label="Words", meaning="How many?", scale="continuous", direction=None, range=(0.0, 50.0), unit="words"
     )

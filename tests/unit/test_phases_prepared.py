@@ -44,7 +44,7 @@ def run(tmp_path: Path) -> RunDir:
     return run
 
 
-def test_every_item_reads_back_as_it_was_open_book_first(run: RunDir) -> None:
+def test_every_item_reads_back_unchanged_with_open_book_first(run: RunDir) -> None:
     assert ItemReader(run).take(0, 99) == OPEN + CLOSED
 
 
@@ -55,7 +55,7 @@ def test_rows_have_the_documented_keys() -> None:
     assert list(json.loads(encode_item(CLOSED[0]))) == ["id", "dataset", "question", "answers"]
 
 
-def test_choices_turns_and_extra_columns_stand_only_where_there_are_any() -> None:
+def test_choices_turns_and_extra_columns_are_written_only_if_present() -> None:
     assert list(json.loads(encode_item(CLOSED[3]))) == ["id", "dataset", "question", "answers", "extra"]
     assert list(json.loads(encode_item(CLOSED[4])))[4:] == ["choices", "messages"]
 

@@ -70,7 +70,7 @@ def batch_files(project: Project, **changes: Any) -> None:
     project.write_config({"provider": "files", "providers": providers, "pricing": price, **changes})
 
 
-def test_a_quote_before_the_run_exists_is_that_of_the_run_that_is_prepared_and_built(project: Project) -> None:
+def test_a_quote_before_the_run_exists_equals_that_after_build(project: Project) -> None:
     two_trials(project)
     before = quote_of(project)
     assert before.items == ITEMS
@@ -90,14 +90,12 @@ def test_a_quote_before_the_run_exists_is_that_of_the_run_that_is_prepared_and_b
         {"limit_items": 2, "seed": 5},
     ],
 )
-def test_parts_that_are_not_written_are_cut_sized_and_shared_as_build_writes_them(
-    project: Project, changes: dict[str, Any]
-) -> None:
+def test_planned_parts_have_the_sizes_and_sharing_that_build_writes(project: Project, changes: dict[str, Any]) -> None:
     two_trials(project, **changes)
     check_parts(project)
 
 
-def test_parts_are_cut_as_small_as_a_provider_wants_them_before_they_are_written(project: Project) -> None:
+def test_planned_parts_respect_the_limits_of_the_provider(project: Project) -> None:
     batch_files(project, providers={"files": {"type": "batch_file", "max_rows": 4, "max_bytes": 1500}})
     check_parts(project)
 
@@ -123,7 +121,7 @@ def check_parts(project: Project) -> None:
     assert shared == shared_rows(spec)
 
 
-def test_what_is_answered_and_half_answered_is_not_asked_again(project: Project) -> None:
+def test_answered_requests_of_complete_and_partial_parts_are_not_quoted_again(project: Project) -> None:
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 9 else None)
     whole = quote_of(project)
@@ -142,7 +140,7 @@ def whole_tokens(found: Quote) -> float:
     return found.input_tokens.expected
 
 
-def test_what_is_left_of_a_part_has_exactly_the_characters_of_its_unanswered_requests(project: Project) -> None:
+def test_the_rest_of_a_part_has_exactly_the_characters_of_its_unanswered_requests(project: Project) -> None:
     """Of a half answered part not a share is estimated but the requests that are left."""
     sentinel = project.run_root() / "STOP_REQUESTED"
     fake_provider.BEFORE_ROW.append(lambda _: sentinel.touch() if fake_provider.CALLS.total() == 2 else None)
@@ -171,14 +169,14 @@ def first_lines(project: Project, number: int) -> list[bytes]:
     return file.read_bytes().splitlines()[:number]
 
 
-def test_a_growth_is_quoted_for_the_growth_alone(project: Project) -> None:
+def test_a_growth_is_quoted_only_for_its_new_items(project: Project) -> None:
     assert project.run("--limit_items", "2").code == 0
     found = quote_of(project, limit_items=5)
     assert found.requests == Requests(new=2 * 6, answered=2 * 4)
     assert all(not arm.again for arm in found.arms)
 
 
-def test_a_prompt_edit_asks_its_arm_again_alone_and_the_plan_says_so_in_money(project: Project) -> None:
+def test_the_plan_quotes_only_the_arm_whose_prompt_was_edited(project: Project) -> None:
     assert project.run().code == 0
     (project.root / "config/treatment.txt").write_text("Be accurate, and brief.\n")
     found = quote_of(project)
@@ -190,7 +188,7 @@ def test_a_prompt_edit_asks_its_arm_again_alone_and_the_plan_says_so_in_money(pr
     assert "USD: its prompt changed" in said
 
 
-def test_a_trial_that_is_left_out_is_not_quoted_and_pays_for_nothing(project: Project) -> None:
+def test_an_excluded_trial_is_not_quoted_and_pays_for_nothing(project: Project) -> None:
     two_trials(project)
     found = planned(project, trials="other").quote
     assert found is not None
@@ -198,7 +196,7 @@ def test_a_trial_that_is_left_out_is_not_quoted_and_pays_for_nothing(project: Pr
     assert found.requests == Requests(new=2 * ITEMS)
 
 
-def test_jobs_that_are_on_their_way_are_neither_new_nor_answered(project: Project) -> None:
+def test_jobs_in_flight_are_neither_new_nor_answered(project: Project) -> None:
     batch_files(project)
     before = quote_of(project)
     assert [arm.jobs for arm in before.arms] == [2, 2]
@@ -210,7 +208,7 @@ def test_jobs_that_are_on_their_way_are_neither_new_nor_answered(project: Projec
     assert "28 sent, not answered yet" in project.call("plan", "--run_id", "r").prose
 
 
-def test_jobs_beyond_what_runs_at_once_wait_for_the_others(project: Project) -> None:
+def test_jobs_beyond_the_concurrent_limit_wait_for_the_others(project: Project) -> None:
     vendor = {"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": {}}
     project.write_config(vendor)
     wave = Band(BATCH_MEDIAN_S, BATCH_MEDIAN_S, BATCH_MOST_S)
@@ -221,7 +219,7 @@ def test_jobs_beyond_what_runs_at_once_wait_for_the_others(project: Project) -> 
     assert "time: estimated for 4 jobs. Of 230,000 batches" in project.call("plan").prose
 
 
-def test_jobs_of_a_wave_wait_for_the_look_at_the_wave_before(project: Project) -> None:
+def test_jobs_of_a_wave_wait_for_the_look_at_the_previous_wave(project: Project) -> None:
     vendor = {"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": {}}
     project.write_config({**vendor, "stopping": {"rule": "obrien_fleming", "looks": 3}})
     assert project.run("--to_step", "build").code == 0
@@ -230,7 +228,7 @@ def test_jobs_of_a_wave_wait_for_the_look_at_the_wave_before(project: Project) -
     assert found.seconds == Band(BATCH_MEDIAN_S, BATCH_MEDIAN_S, BATCH_MOST_S).scaled(3)
 
 
-def test_requests_that_are_sent_one_by_one_take_as_long_as_those_before_or_it_is_not_known(project: Project) -> None:
+def test_the_duration_of_live_requests_is_that_of_earlier_ones_or_unknown(project: Project) -> None:
     assert quote_of(project).seconds is None
     assert "not measured yet; a pilot measures it" in project.call("plan").prose
     assert project.run("--limit_items", "3").code == 0
@@ -239,7 +237,7 @@ def test_requests_that_are_sent_one_by_one_take_as_long_as_those_before_or_it_is
     assert 0 < found.low < found.expected < found.high < 600
 
 
-def test_answers_of_this_run_say_how_many_tokens_the_rest_will_be(project: Project) -> None:
+def test_answers_of_this_run_determine_the_token_estimate_of_the_rest(project: Project) -> None:
     before = quote_of(project, limit_items=3)
     assert {source(arm) for arm in before.arms} == {("default", "default")}
     assert project.run("--limit_items", "3").code == 0
@@ -255,7 +253,7 @@ def source(arm: Quoted) -> tuple[str, str]:
     return arm.input_tokens.source, arm.output_tokens.source
 
 
-def test_an_edited_prompt_is_estimated_by_the_answers_to_the_other_arm_and_its_length_is_not_known(
+def test_an_edited_prompt_is_estimated_from_the_answers_of_the_other_arm_with_unknown_length(
     project: Project,
 ) -> None:
     assert project.run().code == 0
@@ -263,7 +261,7 @@ def test_an_edited_prompt_is_estimated_by_the_answers_to_the_other_arm_and_its_l
     assert source(quote_of(project).arms[1]) == ("answers", "default")
 
 
-def test_a_model_without_a_price_is_said_to_have_none_and_never_costs_nothing(project: Project) -> None:
+def test_an_unpriced_model_is_reported_and_never_costs_zero(project: Project) -> None:
     project.write_config({"pricing": {}})
     found = quote_of(project)
     assert (found.usd, found.reserve_usd, found.unpriced) == (None, None, ("m1",))
@@ -271,14 +269,14 @@ def test_a_model_without_a_price_is_said_to_have_none_and_never_costs_nothing(pr
     assert "no price is known for m1: its cost is unknown, not 0" in said
 
 
-def test_the_most_that_requests_can_cost_is_what_is_held_back_for_them(project: Project) -> None:
+def test_the_maximum_cost_of_requests_equals_their_reserve(project: Project) -> None:
     found = quote_of(project)
     assert found.usd is not None
     assert found.reserve_usd is not None
     assert found.usd.high <= found.reserve_usd
 
 
-def test_questions_on_the_hub_are_counted_at_most_and_the_hub_is_not_asked(
+def test_questions_on_the_hub_are_counted_as_a_maximum_without_calling_the_hub(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub.Hub, "fetch", lambda *_args, **_more: pytest.fail("the hub was asked"))
@@ -294,7 +292,7 @@ def test_questions_on_the_hub_are_counted_at_most_and_the_hub_is_not_asked(
     assert quote_of(project).items is None
 
 
-def test_a_question_file_that_is_wrong_is_said_in_the_place_of_figures(project: Project) -> None:
+def test_an_invalid_question_file_is_reported_in_place_of_figures(project: Project) -> None:
     (project.root / "config/closed.jsonl").write_text('{"id": "c1", "question": "?"}\n{"id": "c1"')
     found = planned(project)
     assert found.quote is None
@@ -367,13 +365,11 @@ def test_the_plan_for_programs_has_every_figure_and_keeps_its_schema(project: Pr
         (figures.amounts(Band(1, 1, 1)), "1.00"),
     ],
 )
-def test_figures_are_short_and_a_small_one_is_never_nothing(said: str, figure: str) -> None:
+def test_figures_are_short_and_a_small_one_is_never_shown_as_zero(said: str, figure: str) -> None:
     assert said == figure
 
 
-def test_a_missing_key_is_named_for_as_long_as_something_is_to_be_asked(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_key_is_named_while_requests_are_left(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "FIREWORKS_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     project.write_config({"provider": "openai", "models": {"m1": {"id": "gpt-4o-mini"}}, "pricing": {}})

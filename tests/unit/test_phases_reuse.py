@@ -38,7 +38,7 @@ def rewrite(part: LentPart, change: dict[str, dict[str, object] | None], extra: 
     return replace(part, results=msgspec.structs.replace(part.results, sha256=found.sha256, size=found.size))
 
 
-def test_only_what_the_other_run_has_not_answered_is_asked(tmp_path: Path) -> None:
+def test_only_requests_that_the_other_run_has_not_answered_are_sent(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     control, treatment = lent_by(tmp_path / "old", lab)
     work = lab.work()
@@ -50,7 +50,7 @@ def test_only_what_the_other_run_has_not_answered_is_asked(tmp_path: Path) -> No
     assert [intent.key[-3:] for intent in work[0].record.intents] == ["-r1", "-a2"]
 
 
-def test_a_part_whose_answers_are_all_there_needs_no_job_and_has_the_bytes_of_the_rows(tmp_path: Path) -> None:
+def test_a_part_with_all_answers_needs_no_job_and_has_the_bytes_of_the_rows(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     lent = lent_by(tmp_path / "old", lab)
     work = lab.work()
@@ -67,7 +67,7 @@ def test_a_part_whose_answers_are_all_there_needs_no_job_and_has_the_bytes_of_th
     [{"error": "server_error"}, {"custom_id": 7}, {"custom_id": "another"}],
     ids=["an error", "garbled", "of another request"],
 )
-def test_a_row_that_is_no_answer_is_not_taken(tmp_path: Path, row: dict[str, object]) -> None:
+def test_a_row_that_is_not_an_answer_is_not_reused(tmp_path: Path, row: dict[str, object]) -> None:
     lab = Lab.make(tmp_path / "new")
     control, _ = lent_by(tmp_path / "old", lab)
     work = lab.work()[:1]
@@ -77,7 +77,7 @@ def test_a_row_that_is_no_answer_is_not_taken(tmp_path: Path, row: dict[str, obj
     assert lab.vendor.asked() == {first: 1}
 
 
-def test_of_two_answers_to_one_request_that_differ_none_is_taken_and_of_two_that_agree_one(tmp_path: Path) -> None:
+def test_two_different_answers_to_a_request_are_not_reused_and_two_equal_ones_are_used_once(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     control, _ = lent_by(tmp_path / "old", lab)
     work = lab.work()[:1]
@@ -109,7 +109,7 @@ def test_requests_with_equal_digests_are_still_compared_byte_by_byte(
     assert [sorted(answered_ids(each)) for each in work] == [sorted(asked_ids(each)) for each in work]
 
 
-def test_answers_come_from_the_first_run_that_has_a_whole_one(tmp_path: Path) -> None:
+def test_answers_come_from_the_first_run_with_a_complete_one(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     first, second = lent_by(tmp_path / "a", lab)[0], lent_by(tmp_path / "b", lab)[0]
     work = lab.work()[:1]
@@ -128,7 +128,7 @@ def test_answers_come_from_the_first_run_that_has_a_whole_one(tmp_path: Path) ->
     assert b'"text": "A"' in work[0].folder.part_results(work[0].part.name).with_name("results.a1.jsonl").read_bytes()
 
 
-def test_a_damaged_file_of_the_other_run_is_named_and_nothing_is_taken(tmp_path: Path) -> None:
+def test_a_damaged_file_of_the_other_run_is_named_and_nothing_is_reused(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     control, treatment = lent_by(tmp_path / "old", lab)
     control.results_path.write_bytes(control.results_path.read_bytes()[:-9])
@@ -137,7 +137,7 @@ def test_a_damaged_file_of_the_other_run_is_named_and_nothing_is_taken(tmp_path:
     assert not (tmp_path / "new" / "run_r" / "trial1").exists()
 
 
-def test_a_link_in_the_place_of_a_file_of_the_other_run_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_in_place_of_a_file_of_the_other_run_is_not_followed(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     control, _ = lent_by(tmp_path / "old", lab)
     moved = control.results_path.rename(tmp_path / "elsewhere.jsonl")
@@ -146,7 +146,7 @@ def test_a_link_in_the_place_of_a_file_of_the_other_run_is_not_followed(tmp_path
         take_all(lab, lab.work(), [control])
 
 
-def test_a_second_look_takes_only_what_is_still_unanswered(tmp_path: Path) -> None:
+def test_a_second_pass_reuses_only_answers_that_are_still_missing(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     control, _ = lent_by(tmp_path / "old", lab)
     later, _ = lent_by(tmp_path / "later", lab)
@@ -169,7 +169,7 @@ def damage(work: PartWork) -> Path:
     return path
 
 
-def test_damaged_rows_are_taken_over_again(tmp_path: Path) -> None:
+def test_damaged_rows_are_reused_again_from_the_source(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     lent = lent_by(tmp_path / "old", lab)
     work = lab.work()
@@ -181,7 +181,7 @@ def test_damaged_rows_are_taken_over_again(tmp_path: Path) -> None:
     assert not lab.vendor.calls
 
 
-def test_damaged_rows_that_are_nowhere_else_need_leave_to_be_asked(tmp_path: Path) -> None:
+def test_damaged_rows_without_a_source_need_permission_to_be_asked(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     lent = lent_by(tmp_path / "old", lab)
     work = lab.work()[:1]
@@ -194,7 +194,7 @@ def test_damaged_rows_that_are_nowhere_else_need_leave_to_be_asked(tmp_path: Pat
     assert lab.vendor.asked() == dict.fromkeys(asked_ids(work[0]), 1)
 
 
-def test_rows_that_were_sealed_before_a_kill_lost_their_record_are_still_there(tmp_path: Path) -> None:
+def test_sealed_rows_survive_a_kill_that_loses_their_record(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     lent = lent_by(tmp_path / "old", lab)
     work = lab.work()[:1]
@@ -210,7 +210,7 @@ def test_rows_that_were_sealed_before_a_kill_lost_their_record_are_still_there(t
         assert [intent.attempt for intent in work[0].intents] == [1]
 
 
-def test_sealed_rows_that_are_damaged_are_not_looked_for_at_the_provider(tmp_path: Path) -> None:
+def test_damaged_sealed_rows_are_not_searched_for_at_the_provider(tmp_path: Path) -> None:
     lab = Lab.make(tmp_path / "new")
     lent = lent_by(tmp_path / "old", lab)
     work = lab.work()[:1]
@@ -229,7 +229,7 @@ def test_sealed_rows_that_are_damaged_are_not_looked_for_at_the_provider(tmp_pat
 # --- parts without jobs -----------------------------------------------------------------------------------------------
 
 
-def test_a_live_part_asks_the_rest_alone_and_keeps_the_order_of_its_requests(
+def test_a_live_part_asks_only_the_rest_and_keeps_the_order_of_its_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = LiveLab.simulated(tmp_path / "new", monkeypatch)
@@ -243,7 +243,7 @@ def test_a_live_part_asks_the_rest_alone_and_keeps_the_order_of_its_requests(
     assert [answered_ids(each) for each in work] == [asked_ids(each) for each in work]
 
 
-def test_rows_of_a_live_part_that_are_lost_come_back_from_what_was_taken_over(
+def test_lost_rows_of_a_live_part_are_restored_from_the_reused_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = LiveLab.simulated(tmp_path / "new", monkeypatch)
@@ -290,7 +290,7 @@ def part_asked_of(model: ModelSpec, engine: dict[str, str], tmp_path: Path) -> L
     ],
     ids=["the same", "of another name", "model", "options", "type", "host", "account", "not recorded"],
 )
-def test_answers_are_those_of_one_model_at_one_place_for_one_account(
+def test_answers_are_reused_only_for_the_same_model_address_and_account(
     tmp_path: Path, theirs: ModelSpec, engine: dict[str, str], why: str
 ) -> None:
     found = part_asked_of(theirs, engine, tmp_path).why_not(MODEL, ENGINE)

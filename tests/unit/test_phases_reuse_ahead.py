@@ -33,7 +33,7 @@ def quote_of(project: Project, *reuse: str, **overrides: Any) -> Quote:
     return found.quote
 
 
-def test_a_larger_sample_asks_for_the_new_items_alone_and_says_what_that_saves(project: Project) -> None:
+def test_the_plan_of_a_larger_sample_asks_only_new_items_and_states_the_saving(project: Project) -> None:
     assert project.run("--limit_items", "3", "--to_step", "poll", run_id="old").code == 0
     whole, grown = quote_of(project, limit_items=5), quote_of(project, "old", limit_items=5)
     assert grown.requests == Requests(new=2 * 4, reused=2 * 6)
@@ -43,7 +43,7 @@ def test_a_larger_sample_asks_for_the_new_items_alone_and_says_what_that_saves(p
     assert whole.saved_usd == 0
 
 
-def test_once_the_answers_were_taken_over_the_plan_counts_them_and_saves_nothing_more(project: Project) -> None:
+def test_after_reuse_the_plan_counts_the_answers_and_states_no_further_saving(project: Project) -> None:
     assert project.run("--limit_items", "3", "--to_step", "poll", run_id="old").code == 0
     flags = ("--reuse", "old", "--limit_items", "5")
     assert project.run(*flags, "--to_step", "build", run_id="new").code == 0
@@ -55,7 +55,7 @@ def test_once_the_answers_were_taken_over_the_plan_counts_them_and_saves_nothing
     assert after.saved_usd == 0
 
 
-def test_an_edited_prompt_is_asked_again_and_another_model_altogether(project: Project) -> None:
+def test_an_edited_prompt_asks_its_arm_again_and_another_model_asks_everything(project: Project) -> None:
     assert project.run("--limit_items", "2", "--to_step", "poll", run_id="old").code == 0
     (project.config.parent / "treatment.txt").write_text("Be brief.")
     found = quote_of(project, "old", limit_items=2)

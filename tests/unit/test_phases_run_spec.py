@@ -63,7 +63,9 @@ def shard_tasks(project: Project, spec: RunSpec) -> list[ShardTask]:
     return list(score_parts._tasks(spec, shards, score_parts._Predictions(table, columns)))
 
 
-def test_a_process_that_is_handed_a_run_scores_its_parts_to_the_same_bytes(project: Project, tmp_path: Path) -> None:
+def test_a_process_given_a_run_specification_scores_its_parts_to_the_same_bytes(
+    project: Project, tmp_path: Path
+) -> None:
     project.write_config({"samples_per_item": 2})
     assert project.run("--to_step", "score").code == 0
     spec, _ = opened_run(project)
@@ -75,7 +77,7 @@ def test_a_process_that_is_handed_a_run_scores_its_parts_to_the_same_bytes(proje
     assert scored == lines(whole_table(project))
 
 
-def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(project: Project) -> None:
+def test_a_part_with_missing_answers_is_scored_alone_as_in_the_run(project: Project) -> None:
     assert project.run("--to_step", "parse").code == 0
     predictions = project.trial_folder() / "results/predictions.parquet"
     table = pq.read_table(predictions, memory_map=False)
@@ -90,7 +92,7 @@ def test_a_part_of_which_answers_are_missing_is_scored_alone_as_in_the_run(proje
     assert b"".join(each.csv for each in rows) == lines(whole_table(project))
 
 
-def test_a_run_specification_comes_back_from_a_pickle_as_it_was(project: Project) -> None:
+def test_a_run_specification_reads_back_from_a_pickle(project: Project) -> None:
     assert project.run("--to_step", "build").code == 0
     spec, _ = opened_run(project)
     assert pickle.loads(pickle.dumps(spec)) == spec  # noqa: S301 - it was pickled here
@@ -102,10 +104,10 @@ def test_a_run_specification_is_frozen(project: Project) -> None:
         spec.dry_run = True  # type: ignore[misc]
 
 
-def test_the_environment_with_its_keys_is_no_part_of_a_run_specification() -> None:
+def test_a_run_specification_does_not_contain_the_environment_with_its_keys() -> None:
     assert "env" not in {field.name for field in fields(RunSpec)}
 
 
 @pytest.mark.parametrize("kind", [RunSpec, Services, Phase])
-def test_a_phase_and_what_it_is_given_have_at_most_twelve_fields(kind: type) -> None:
+def test_a_phase_and_its_context_have_at_most_twelve_fields(kind: type) -> None:
     assert len(fields(kind)) <= 12

@@ -67,7 +67,7 @@ def plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def test_the_values_of_this_test_are_all_keys_and_none_has_its_default() -> None:
+def test_the_test_values_cover_all_keys_with_values_other_than_the_default() -> None:
     for kind, given in ((StatsConfig, STATS), (ExecutionConfig, EXECUTION)):
         assert {*given} == {*kind.model_fields}
         assert not [name for name, value in given.items() if plain(getattr(kind(), name)) == value]
@@ -80,7 +80,7 @@ def test_every_key_of_stats_reaches_the_statistics(project: Project) -> None:
     assert {name: plain(getattr(settings, name)) for name in given} == given
 
 
-def test_every_key_of_execution_and_leave_to_buy_again_reach_the_queue(project: Project) -> None:
+def test_every_key_of_execution_and_the_permission_to_pay_again_reach_the_queue(project: Project) -> None:
     project.write_config({"execution": EXECUTION})
     settings = queue_settings(spec_of_project(project, rebuy=True))
     assert {name: getattr(settings, name) for name in EXECUTION} == EXECUTION
@@ -93,7 +93,7 @@ def test_the_longest_wait_is_never_below_the_first() -> None:
     assert QueueSettings(poll_interval_s=90.0).longest_wait_s == 90.0
 
 
-def test_a_dry_run_waits_for_nothing_and_keeps_what_is_not_a_wait(
+def test_a_dry_run_sets_all_waits_to_zero_and_keeps_other_settings(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(registry.PROVIDERS, "fake", "tests.support.fake_provider:PaidProvider")
@@ -146,7 +146,7 @@ def test_the_default_pack_declares_what_the_constants_say_of_it() -> None:
     assert tuple(name for name, each in declared.items() if each.scale == "continuous") == registry.PACK_CONTINUOUS
 
 
-def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take(project: Project) -> None:
+def test_the_criterion_of_costs_accepts_the_scorer_aliases_that_stats_accept(project: Project) -> None:
     project.write_config({"costs": {"criterion": {"scorer": "token_f1", "at_least": 0.5}}})
     other = spec_of_project(project)
     project.write_config({"costs": {"criterion": {"scorer": "f1", "at_least": 0.5}}})
@@ -166,7 +166,7 @@ def test_the_criterion_of_costs_takes_the_other_names_of_scorers_that_stats_take
         ({"subgroups": ["topic"]}, {"clusters in several subgroups": "count once"}),
     ],
 )
-def test_what_is_declared_and_computed_otherwise_than_before_is_computed_again(
+def test_receipts_of_statistics_record_declared_rules_that_change_the_computation(
     project: Project, given: dict[str, Any], said: dict[str, str]
 ) -> None:
     arms = {"control": "control.txt", "treatments": {"low": "treatment.txt", "high": "other.txt"}}
@@ -176,6 +176,6 @@ def test_what_is_declared_and_computed_otherwise_than_before_is_computed_again(
     assert found == {**spec.config.stats.model_dump(mode="json"), "several arms": "max-T", **said}
 
 
-def test_receipts_of_statistics_say_nothing_of_what_is_not_declared(project: Project) -> None:
+def test_receipts_of_statistics_omit_undeclared_values(project: Project) -> None:
     spec = spec_of_project(project)
     assert STATS_PHASE.settings(spec, {}, spec.trials[0]) == spec.config.stats.model_dump(mode="json")

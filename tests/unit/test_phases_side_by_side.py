@@ -41,7 +41,7 @@ def table(found: SideBySide, name: str) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(path.read_text().splitlines())
 
 
-def test_every_item_stands_there_once_at_each_temperature_in_prepared_order(finished: SideBySide) -> None:
+def test_every_item_is_listed_once_per_temperature_in_prepared_order(finished: SideBySide) -> None:
     assert len(finished) == 14 * 2
     keys = [f"{finished.item(n).dataset}|{finished.item(n).id}" for n in range(len(finished))]
     assert keys == [*finished.keys, *finished.keys]
@@ -54,7 +54,7 @@ def test_items_can_be_read_in_any_order(finished: SideBySide) -> None:
 
 
 @pytest.mark.parametrize("numbers", [[], [3], [0, 1, 2], [12, 13, 14, 15], [27, 5, 5, 19], range(28)])
-def test_several_items_and_their_answers_are_those_that_are_read_one_by_one(
+def test_reading_several_items_gives_the_same_as_reading_one_by_one(
     finished: SideBySide, numbers: Sequence[int]
 ) -> None:
     assert finished.items_of(numbers) == [finished.item(number) for number in numbers]
@@ -68,7 +68,7 @@ def opened_key(found: SideBySide, number: int) -> str:
     return found.keys[number].partition("|")[2]
 
 
-def test_each_answer_stands_beside_its_item_arm_and_temperature(finished: SideBySide) -> None:
+def test_each_answer_is_beside_its_item_arm_and_temperature(finished: SideBySide) -> None:
     seen: dict[tuple[int, float, str], list[str]] = {}
     for row in table(finished, "predictions.csv"):
         place = finished.keys.index(f"{row['dataset']}|{row['item_id']}"), float(row["temp"]), row["condition"]
@@ -88,7 +88,7 @@ def test_scores_and_numbers_of_answers_are_those_of_the_table(finished: SideBySi
         assert finished.scores["em"][number, arm] == pytest.approx(float(row["em"]))
 
 
-def test_what_changed_at_one_answer_each_is_what_mcnemar_counts(project: Project) -> None:
+def test_with_one_answer_each_the_changes_are_those_that_mcnemar_counts(project: Project) -> None:
     assert project.run().code == 0
     found = opened(project)
     path = found.run.trial(found.trial.slug).results / "significance.json"
@@ -110,11 +110,11 @@ def test_what_changed_at_one_answer_each_is_what_mcnemar_counts(project: Project
     assert sorted(number for numbers in listed for number in numbers) == list(range(len(found)))
 
 
-def test_the_scorer_that_says_what_is_right_tells_what_changed(finished: SideBySide) -> None:
+def test_the_scorer_of_correctness_decides_what_changed(finished: SideBySide) -> None:
     assert finished.judge == "em"
 
 
-def test_without_one_the_first_primary_endpoint_does(project: Project) -> None:
+def test_without_a_scorer_of_correctness_the_first_primary_endpoint_decides_what_changed(project: Project) -> None:
     project.write_config({"scorers": {"words": {"type": "length"}}, "stats": {"primary": ["words"]}})
     assert project.run().code == 0
     found = opened(project)
@@ -149,7 +149,7 @@ def test_outcomes_follow_range_and_direction(
     assert [OUTCOMES[code] for code in found.outcomes(CONTRAST)] == expected
 
 
-def test_most_of_several_answers_have_to_be_right(project: Project) -> None:
+def test_an_item_counts_as_right_if_most_of_its_answers_are_right(project: Project) -> None:
     found = opened(project)
     found.__dict__ |= {
         "keys": ["a", "b"],
@@ -167,7 +167,7 @@ def test_an_item_of_which_exactly_half_of_the_answers_are_right_counts_as_right(
     assert [OUTCOMES[code] for code in codes] == ["broken", "fixed"]
 
 
-def test_items_that_were_prepared_after_the_others_were_scored_are_left_out_and_never_missing(project: Project) -> None:
+def test_items_prepared_after_scoring_are_left_out_and_not_missing(project: Project) -> None:
     assert project.run().code == 0
     run = RunDir(project.root / "experiments", "r")
     manifest = json.loads((run.prepared / "manifest.json").read_text())
@@ -183,7 +183,7 @@ def test_items_that_were_prepared_after_the_others_were_scored_are_left_out_and_
     assert found.counts(CONTRAST)["missing"] == 0
 
 
-def test_other_items_than_were_scored_are_an_error_and_never_shown_beside_their_answers(project: Project) -> None:
+def test_items_that_differ_from_the_scored_ones_are_an_error(project: Project) -> None:
     assert project.run().code == 0
     found = opened(project)
     path = prepared_files(found.run)[0][1]
@@ -196,7 +196,7 @@ def test_other_items_than_were_scored_are_an_error_and_never_shown_beside_their_
 # --- search -----------------------------------------------------------------------------------------------------------
 
 
-def test_words_are_found_in_items_and_in_answers_whatever_their_case(finished: SideBySide) -> None:
+def test_search_finds_words_in_items_and_answers_in_any_case(finished: SideBySide) -> None:
     rows = list(table(finished, "predictions.csv"))
     paris = {
         finished.keys.index(f"{row['dataset']}|{row['item_id']}") for row in rows if "Paris" in row["response_text"]
@@ -209,7 +209,7 @@ def test_words_are_found_in_items_and_in_answers_whatever_their_case(finished: S
 
 
 @pytest.mark.parametrize("words", ["is_unanswerable", '"id":', "closed_set", "\\n"])
-def test_how_an_item_is_written_down_is_not_searched(finished: SideBySide, words: str) -> None:
+def test_search_ignores_the_json_syntax_of_an_item(finished: SideBySide, words: str) -> None:
     assert finished.positions_that_say(words) == set()
 
 
@@ -226,7 +226,7 @@ def test_how_an_item_is_written_down_is_not_searched(finished: SideBySide, words
         ("Z", 2),
     ],
 )
-def test_words_that_are_escaped_on_disk_are_found(tmp_path: Path, words: str, position: int) -> None:
+def test_search_finds_words_that_are_escaped_on_disk(tmp_path: Path, words: str, position: int) -> None:
     items = [
         Item(id="x", dataset="d", question='He says "so"\na\nb back\\slash', answers=()),
         Item(id="y", dataset="d", question="?", answers=("ärger", "\u202eno")),

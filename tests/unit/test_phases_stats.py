@@ -83,7 +83,7 @@ def test_the_columns_of_the_statistics_are_those_of_the_file_value_by_value(proj
     assert {table.arm.itemsize, table.dataset.itemsize, table.type.itemsize} == {1}
 
 
-def test_of_a_trial_that_stopped_early_items_that_were_not_asked_are_not_planned(project: Project) -> None:
+def test_in_a_trial_that_stopped_early_unasked_items_are_not_planned(project: Project) -> None:
     answer_all(project)
     spec, _ = opened_run(project)
     whole = planned_items(spec.run)

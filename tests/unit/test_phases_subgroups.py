@@ -26,18 +26,18 @@ def refused(columns: list[str], items: list[Item]) -> str:
     return f"{caught.value.message} / {caught.value.hint}"
 
 
-def test_the_level_of_an_item_is_its_value_and_nothing_is_a_level_of_its_own() -> None:
+def test_the_level_of_an_item_is_its_value_and_an_empty_value_is_its_own_level() -> None:
     assert [levels_of(each, ["category", "level"]) for each in ITEMS] == [
         ("verse", "1"), ("prose", "(none)"), ("(none)", "(none)"),
     ]  # fmt: skip
 
 
-def test_columns_that_some_items_have_can_be_used() -> None:
+def test_columns_that_only_some_items_have_can_be_used() -> None:
     check_subgroups(["category", "level"], ITEMS)
     check_subgroups([], [])
 
 
-def test_a_column_that_no_item_has_is_refused_with_those_that_there_are() -> None:
+def test_a_column_that_no_item_has_is_refused_with_the_existing_ones() -> None:
     message = refused(["categry"], ITEMS)
     assert message.startswith(
         "subgroups: no question has a column 'categry'; did you mean 'category'? columns: category, "
@@ -47,7 +47,7 @@ def test_a_column_that_no_item_has_is_refused_with_those_that_there_are() -> Non
     assert "; they have no other columns" in refused(["x"], [item(1)])
 
 
-def test_a_column_may_have_20_values_and_not_21() -> None:
+def test_a_column_can_have_20_values_but_not_21() -> None:
     items = [item(number, topic=f"t{number}") for number in range(20)]
     check_subgroups(["topic"], items)
     assert refused(["topic"], [*items, item(21)]).startswith(
@@ -55,7 +55,7 @@ def test_a_column_may_have_20_values_and_not_21() -> None:
     )
 
 
-def test_the_columns_stand_at_the_end_of_the_table_of_scores_and_only_if_asked_for() -> None:
+def test_subgroup_columns_are_at_the_end_of_the_score_table_and_only_on_request() -> None:
     assert score_columns(["em"], ["own"], ["category"])[-2:] == (
         ("own_worst", "float"),
         ("subgroup:category", "category"),
@@ -77,11 +77,11 @@ def test_subgroups_are_recorded_only_where_there_are_any(tmp_path: Path) -> None
         ([""], "subgroups.0"),
     ],
 )
-def test_what_is_no_list_of_columns_is_refused(tmp_path: Path, given: list[str], said: str) -> None:
+def test_a_value_that_is_not_a_list_of_columns_is_refused(tmp_path: Path, given: list[str], said: str) -> None:
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, {"subgroups": given})
     assert said in caught.value.message
 
 
-def test_what_a_refusal_points_to_is_documented() -> None:
+def test_the_page_named_in_a_refusal_exists() -> None:
     assert "\n## Subgroups\n" in (Path(__file__).parents[2] / "docs/questions.md").read_text()

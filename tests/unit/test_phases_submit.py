@@ -18,7 +18,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: PromptrialError) -> None:
     monkeypatch.setattr(FakeProvider, "check", check)
 
 
-def test_a_check_that_may_work_later_is_said_and_the_run_goes_on(
+def test_a_check_with_a_transient_error_is_reported_and_the_run_continues(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, TransientError("could not ask for the newest job: HTTP 503"))
@@ -27,7 +27,7 @@ def test_a_check_that_may_work_later_is_said_and_the_run_goes_on(
     assert "could not ask for the newest job: HTTP 503" in outcome.err
 
 
-def test_a_check_that_says_no_ends_the_run_before_anything_is_submitted(
+def test_a_failed_check_ends_the_run_before_anything_is_submitted(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refuse(monkeypatch, PermanentError("no such account", hint="check the account"))
@@ -37,7 +37,7 @@ def test_a_check_that_says_no_ends_the_run_before_anything_is_submitted(
     assert "next: check the account" in outcome.err
 
 
-def test_a_server_that_loads_its_model_is_waited_for_and_that_is_said_once(
+def test_a_server_that_loads_its_model_is_waited_for_and_reported_once(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known, left = FakeProvider.fingerprint, [2]
@@ -55,7 +55,7 @@ def test_a_server_that_loads_its_model_is_waited_for_and_that_is_said_once(
     assert outcome.err.count("waiting until it has loaded its model") == 1
 
 
-def test_a_server_that_never_has_loaded_its_model_is_given_up(
+def test_a_server_that_never_finishes_loading_its_model_is_given_up(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fingerprint(_provider: FakeProvider, _model: ModelSpec) -> None:

@@ -64,7 +64,7 @@ def test_few_requests_are_all_counted_and_then_known() -> None:
 
 
 @pytest.mark.parametrize("count", [40, 41, 79, 1000])
-def test_of_many_requests_at_most_forty_are_counted_from_all_over(count: int) -> None:
+def test_at_most_forty_of_many_requests_are_counted_spread_over_all(count: int) -> None:
     tokenizer = Tokenizer()
     found = tokenized_requests(services(tokenizer), ARM, items(count))
     assert found is not None
@@ -72,7 +72,7 @@ def test_of_many_requests_at_most_forty_are_counted_from_all_over(count: int) ->
     assert found.input / found.requests == pytest.approx(words(ARM, items(count)) / count, rel=0.1)
 
 
-def test_a_model_that_is_asked_elsewhere_is_not_opened() -> None:
+def test_a_remote_model_is_not_opened_for_counting() -> None:
     elsewhere = replace(ARM, model=ModelSpec("m", "gpt", "openai", adapter="openai"))
     assert tokenized_requests(services(AssertionError("nobody is asked")), elsewhere, items(3)) is None
 
@@ -105,7 +105,7 @@ def test_a_plan_counts_the_requests_to_an_embedded_model_whose_tokens_have_a_pri
         assert arm.requests.new == 14
 
 
-def test_a_plan_of_what_costs_nothing_loads_no_model(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_of_free_requests_loads_no_model(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def loaded(*_: object) -> int:
         raise AssertionError("the model is loaded")
 

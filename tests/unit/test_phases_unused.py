@@ -28,7 +28,7 @@ USED = line("control", "used", 1.0, Tokens(rows=2, prompt=1000, completion=0, ca
 LOST = line("control", "lost", 3.0, None)
 
 
-def test_what_may_be_billed_yet_is_what_the_ledger_holds_though_an_answer_of_unknown_usage_holds_a_part_of_it() -> None:
+def test_the_amount_still_to_be_billed_equals_the_held_amount_of_the_ledger() -> None:
     held = spending([USED, LOST]).held
     assert held > Decimal(3), "the answer of unknown usage holds its share of the reserve"
     found = with_attempts(report(), [USED, LOST])
@@ -36,6 +36,6 @@ def test_what_may_be_billed_yet_is_what_the_ledger_holds_though_an_answer_of_unk
     assert found.spent_usd == found.usd
 
 
-def test_without_an_attempt_that_is_not_used_nothing_is_said() -> None:
+def test_without_an_unused_attempt_nothing_is_reported() -> None:
     found = with_attempts(report(), [USED])
     assert (found.spent_usd, found.held_usd) == (UNSET, UNSET)

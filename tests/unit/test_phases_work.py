@@ -24,7 +24,7 @@ SHA256 = "ab" * 32
         ),
     ],
 )
-def test_what_a_part_asks_has_the_digest_of_its_requests_and_its_model_in_one_list(model: ModelSpec) -> None:
+def test_the_identity_of_a_part_is_the_digest_of_its_requests_and_its_model(model: ModelSpec) -> None:
     assert _digest_of_asked(SHA256, canonical_json(asked_of(model))) == digest_of([SHA256, *asked_of(model)])
 
 

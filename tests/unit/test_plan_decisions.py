@@ -54,7 +54,7 @@ def test_a_lost_leaf_makes_only_itself_run() -> None:
     assert [name for name, text in decisions.items() if text.startswith("to do")] == ["costs", "report"]
 
 
-def test_paid_work_is_not_done_again_because_the_build_is() -> None:
+def test_rebuilding_requests_does_not_repeat_paid_work() -> None:
     decisions = plan({"build": "manifest.json missing"})
     assert decisions["submit"] == decisions["poll"] == "skip (already done)"
     assert decisions["parse"] == "to do (build runs again)"
@@ -69,20 +69,20 @@ def test_parts_left_are_counted() -> None:
     assert decisions["poll"] == "to do (12 of 24 parts left)"
 
 
-def test_parts_left_are_those_of_the_units_that_count_them() -> None:
+def test_parts_left_are_summed_over_the_units_that_count_them() -> None:
     others = [fact for fact in facts({}, trials=("a", "b")) if fact.phase != "parse"]
     lacking = [Fact("parse", Unit("a"), "1 of 2 parts left", 1, 2), Fact("parse", Unit("b"), "not done yet")]
     decisions = {action.phase: str(action) for action in decide(PHASES, ALL, [*others, *lacking])}
     assert decisions["parse"] == "to do (1 of 2 parts left)"
 
 
-def test_what_is_not_selected_is_skipped_and_blocks_what_needs_it() -> None:
+def test_an_unselected_phase_is_skipped_and_blocks_its_dependents() -> None:
     decisions = plan({"score": "per_item_scores missing", "stats": "not done yet"}, select_phases("stats", None, None))
     assert decisions["stats"] == "blocked (needs score: per_item_scores missing)"
     assert {text for name, text in decisions.items() if name != "stats"} == {"skip (not selected)"}
 
 
-def test_what_is_blocked_blocks_what_needs_it_in_turn() -> None:
+def test_a_blocked_phase_blocks_its_dependents() -> None:
     missing = dict.fromkeys(NAMES, "not done yet")
     decisions = plan(missing, select_phases(None, "build", None))
     assert decisions["prepare"] == "skip (not selected)"
@@ -91,7 +91,7 @@ def test_what_is_blocked_blocks_what_needs_it_in_turn() -> None:
     assert decisions["report"].startswith("blocked (needs prepare")
 
 
-def test_a_done_phase_is_not_blocked_by_what_it_was_made_from() -> None:
+def test_a_done_phase_is_not_blocked_by_its_inputs() -> None:
     assert plan({"prepare": "open_book.jsonl missing"}, select_phases("build", None, None))["build"] == (
         "skip (already done)"
     )
@@ -113,7 +113,7 @@ def test_only_the_trials_that_lack_something_are_worked_on() -> None:
     assert str(actions["stats"]) == "to do (1 of 3 trials: score runs again)"
 
 
-def test_the_lack_of_one_trial_does_not_block_another() -> None:
+def test_missing_work_in_one_trial_does_not_block_another() -> None:
     lacking = {("parse", "a"): "missing", ("score", "b"): "missing"}
     (action,) = [a for a in decide(PHASES, select_phases("score", None, None), facts(lacking, ("a", "b")))
                  if a.phase == "score"]  # fmt: skip
@@ -205,19 +205,19 @@ def decided(changes: Mapping[str, Fact]) -> dict[str, str]:
     return {action.phase: str(action) for action in decide(PHASES, ALL, known)}
 
 
-def test_parts_are_asked_again_only_as_far_as_their_requests_change() -> None:
+def test_only_parts_whose_requests_change_are_asked_again() -> None:
     decisions = decided({"build": Fact("build", RUN, "plan changed", changed=True)})
     assert decisions["submit"] == decisions["poll"] == "to do (re-asks only requests that changed)"
     assert decisions["parse"] == "to do (build and poll run again)"
 
 
-def test_what_was_begun_and_has_lost_its_requests_is_asked_again_only_as_far_as_they_change() -> None:
+def test_a_started_part_that_lost_its_requests_is_asked_again_only_if_they_change() -> None:
     lost = {name: Fact(name, Unit("a"), "requests not built yet", unsettled=True) for name in ("submit", "poll")}
     decisions = decided(lost | {"build": Fact("build", RUN, "not done yet")})
     assert decisions["submit"] == decisions["poll"] == "to do (re-asks only requests that changed)"
 
 
-def test_what_was_never_begun_is_asked_for_certain() -> None:
+def test_a_part_that_never_started_is_certainly_asked() -> None:
     never = {name: Fact(name, Unit("a"), "requests not built yet") for name in ("submit", "poll")}
     decisions = decided(never | {"build": Fact("build", RUN, "not done yet")})
     assert decisions["submit"] == decisions["poll"] == "to do (requests not built yet)"

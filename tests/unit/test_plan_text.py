@@ -6,7 +6,7 @@ from promptrial.cli.plan_text import WIDTH
 from tests.support.project import Project
 
 
-def test_no_line_of_a_plan_is_wider_than_a_terminal_and_what_is_continued_stands_below_indented(
+def test_no_line_of_a_plan_is_wider_than_a_terminal_and_continuations_are_indented(
     project: Project,
 ) -> None:
     project.write_config({"name": "sample"})

@@ -22,12 +22,12 @@ def trials(folder: Path, changes: dict[str, Any]) -> tuple[Trial, ...]:
     return trials_of(loaded(folder, changes).experiment)
 
 
-def test_without_a_sweep_every_model_meets_every_prompt_set_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_without_a_sweep_every_model_runs_with_every_prompt_set_in_file_order(tmp_path: Path) -> None:
     found = [(trial.model.alias, trial.prompt_set) for trial in trials(tmp_path, TWO)]
     assert found == [("big", "x"), ("big", "y"), ("small", "x"), ("small", "y")]
 
 
-def test_a_sweep_gives_every_combination_in_the_order_in_which_it_is_written(tmp_path: Path) -> None:
+def test_a_sweep_gives_every_combination_in_the_written_order(tmp_path: Path) -> None:
     sweep = {
         "models": ["small"],
         "prompt_sets": ["y", "x"],
@@ -62,7 +62,7 @@ def test_weights_start_from_the_folder_of_the_configuration(
     assert here == elsewhere, "where a configuration stands is no part of what a trial is"
 
 
-def test_a_trial_holds_everything_that_decides_an_answer(tmp_path: Path) -> None:
+def test_a_trial_contains_everything_that_determines_an_answer(tmp_path: Path) -> None:
     changes = {
         "models": {"m1": {"id": "vendor/model-1", "path": "w.gguf"}},
         "temps": [0.7, 0],
@@ -84,7 +84,7 @@ def test_a_trial_holds_everything_that_decides_an_answer(tmp_path: Path) -> None
     assert trial.conditions == ("treatment",)
 
 
-def test_a_model_may_have_a_provider_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_can_have_its_own_provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from promptrial import registry
 
     monkeypatch.setitem(registry.PROVIDERS, "fake", "x:Y")
@@ -103,14 +103,14 @@ def test_explicit_trials_replace_the_sweep_and_default_to_the_top_level(tmp_path
     assert (second.slug, second.temps, second.samples_per_item) == ("small-x-tp1-tk50-mx5-64", (0.25,), {"0.25": 1})
 
 
-def test_two_trials_of_one_name_are_refused_and_what_makes_a_name_is_said(tmp_path: Path) -> None:
+def test_two_trials_with_the_same_name_are_refused_with_how_names_are_made(tmp_path: Path) -> None:
     explicit = [{"model": "m1", "prompt_set": "main"}, {"model": "m1", "prompt_set": "main", "temps": [0.7]}]
     with pytest.raises(ConfigError, match=r"m1-main-tp1-tk50-mx64-64.*temps") as caught:
         trials(tmp_path, {"trials": explicit})
     assert caught.value.exit_code == 2
 
 
-def test_names_that_run_together_are_refused_rather_than_mixed_up(tmp_path: Path) -> None:
+def test_ambiguous_trial_names_are_refused(tmp_path: Path) -> None:
     changes = {
         "models": {"a": {"id": "a"}, "a-b": {"id": "b"}},
         "prompt_sets": {name: base()["prompt_sets"]["main"] for name in ("b-c", "c")},
@@ -168,7 +168,7 @@ def test_parts_are_named_by_temperature_arm_and_number() -> None:
 # --- arms -----------------------------------------------------------------------------------------------------------
 
 
-def test_arms_have_what_is_their_own_and_share_the_rest(tmp_path: Path) -> None:
+def test_arms_have_their_own_settings_and_share_the_rest(tmp_path: Path) -> None:
     own = {"open_book": {"text": "{context} {question}"}, "closed_book": {"text": "{question}"}}
     changes = {
         "models": {"m1": {"id": "a"}, "m2": {"id": "b"}, "m3": {"id": "c"}},
@@ -195,7 +195,7 @@ def test_arms_have_what_is_their_own_and_share_the_rest(tmp_path: Path) -> None:
     assert own_of(trial.arm("big"), trial, control.templates)["model"]["id"] == "b"
 
 
-def test_a_trial_runs_those_of_its_arms_that_are_named_and_is_refused_without_any(tmp_path: Path) -> None:
+def test_a_trial_runs_its_named_arms_and_is_refused_without_any(tmp_path: Path) -> None:
     prompt_sets = {
         "x": {"control": "control.txt", "treatments": {"a": "unused.txt", "b": "treatment.txt"}},
         "y": {"control": "control.txt", "treatment": "treatment.txt"},
@@ -206,7 +206,7 @@ def test_a_trial_runs_those_of_its_arms_that_are_named_and_is_refused_without_an
         trials(tmp_path, {"prompt_sets": prompt_sets, "conditions": ["a", "b"]})
 
 
-def test_arms_that_differ_in_their_names_alone_are_found_among_those_that_are_run(tmp_path: Path) -> None:
+def test_running_arms_that_differ_only_in_name_are_found(tmp_path: Path) -> None:
     own = {"open_book": {"text": "{context} {question}"}, "closed_book": {"text": "{question}"}}
     treatments = {
         "inline": {"text": "You are careful."},

@@ -41,14 +41,14 @@ TIERED = kept(GPT, LOW, (PriceTier(above_tokens=1000, price=HIGH),))
 
 
 @pytest.mark.parametrize("name", ["small", "gpt"])
-def test_a_price_of_the_configuration_wins_for_the_whole_model(name: str) -> None:
+def test_a_configured_price_replaces_the_whole_price_of_the_model(name: str) -> None:
     own = {"openai": ProviderPricing(models={name: PriceConfig(input_per_million=9.0, output_per_million=8.0)})}
     book = PriceBook(own, (TIERED,))
     assert book.of(GPT) == Price(input_per_million=9.0, output_per_million=8.0, batch_discount=0.0)
     assert book.listed(GPT) is None
 
 
-def test_a_kept_price_is_that_of_its_instance_and_model_alone() -> None:
+def test_a_kept_price_applies_only_to_its_instance_and_model() -> None:
     book = PriceBook({}, (kept(GPT),))
     assert book.of(ModelSpec("other alias", "gpt", "openai")) == LOW
     assert book.of(ModelSpec("small", "gpt-2", "openai")) is None
@@ -65,7 +65,7 @@ def test_a_kept_price_is_that_of_its_instance_and_model_alone() -> None:
     ],
     ids=["live", "cache for an hour", "service tier", "speed"],
 )
-def test_a_model_that_is_bought_by_other_terms_has_another_price(other: ModelSpec) -> None:
+def test_a_model_with_other_terms_has_another_price(other: ModelSpec) -> None:
     assert PriceBook({}, (kept(GPT),)).of(other) is None
     assert PriceBook({}, (kept(GPT), kept(other, HIGH))).of(other) == HIGH
 
@@ -82,22 +82,22 @@ def test_the_longest_prompt_decides_the_tier() -> None:
     assert not PriceBook({}, (kept(GPT),)).depends_on_length
 
 
-def test_the_dearest_tier_holds_where_the_longest_prompt_is_not_known() -> None:
+def test_the_most_expensive_tier_applies_if_the_longest_prompt_is_unknown() -> None:
     assert PriceBook({}, (TIERED,)).of(GPT) == HIGH
     falling = kept(GPT, HIGH, (PriceTier(above_tokens=1000, price=LOW),))
     assert PriceBook({}, (falling,)).of(GPT) == HIGH
 
 
-def test_a_discount_counts_for_which_tier_is_the_dearest() -> None:
+def test_a_discount_affects_which_tier_is_the_most_expensive() -> None:
     full = Price(input_per_million=1.5, output_per_million=4.5, batch_discount=0.0)
     assert kept(GPT, full, (PriceTier(above_tokens=1000, price=HIGH),)).of() == full
 
 
-def test_a_model_that_is_kept_without_a_price_is_unpriced_and_not_free() -> None:
+def test_a_model_kept_without_a_price_is_unpriced_and_not_free() -> None:
     assert PriceBook({}, (kept(GPT, None),)).of(GPT) is None
 
 
-def test_kept_prices_come_back_from_their_document_and_from_a_pickle() -> None:
+def test_kept_prices_read_back_from_their_document_and_from_a_pickle() -> None:
     models = (TIERED, kept(ModelSpec("x", "y", "z", adapter="openai"), None))
     assert kept_prices.decode(kept_prices.encode(models)) == models
     book = PriceBook({}, models)
@@ -130,7 +130,7 @@ def by_hand(models: tuple[KeptPrice, ...]) -> bytes:
         ({"notes": ("n" * 301,)}, "too long"),
     ],
 )
-def test_what_no_list_of_prices_says_is_refused_with_a_whole_digest_too(changes: dict[str, Any], said: str) -> None:
+def test_an_impossible_price_is_refused_even_with_a_valid_digest(changes: dict[str, Any], said: str) -> None:
     odd = msgspec.structs.replace(LOW, **changes)
     for models in ((kept(GPT, odd),), (kept(GPT, LOW, (PriceTier(above_tokens=10, price=odd),)),)):
         with pytest.raises((ValueError, msgspec.MsgspecError)) as caught:

@@ -97,7 +97,7 @@ def test_the_price_is_that_of_the_day(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("hour", [0, 6, 12, 23])
-def test_of_a_price_that_changes_by_the_hour_the_dearest_is_taken(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
+def test_a_price_that_changes_by_the_hour_uses_the_highest(monkeypatch: pytest.MonkeyPatch, hour: int) -> None:
     by_hour = [
         ConditionalPrice(prices=PLAIN),
         ConditionalPrice(
@@ -109,7 +109,7 @@ def test_of_a_price_that_changes_by_the_hour_the_dearest_is_taken(monkeypatch: p
     assert any("the highest of the day" in note for note in notes_of(price))
 
 
-def test_one_share_off_every_rate_is_the_discount_of_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_common_reduction_of_all_rates_is_the_batch_discount(monkeypatch: pytest.MonkeyPatch) -> None:
     prices = rates(input_mtok="2", output_mtok="8", cache_read_mtok="0.5")
     half = PriceVariant(IN_BATCHES, rates(input_mtok="1", output_mtok="4", cache_read_mtok="0.25"))
     price = price_of(listed(monkeypatch, prices, half, batch=True))
@@ -118,7 +118,7 @@ def test_one_share_off_every_rate_is_the_discount_of_batches(monkeypatch: pytest
     assert price_of(listed(monkeypatch, prices, half)).batch_discount == 0.0
 
 
-def test_rates_of_batches_that_are_no_common_share_stand_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_rates_without_a_common_reduction_are_used_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     half = PriceVariant(IN_BATCHES, rates(input_mtok="1", output_mtok="4"))
     price = price_of(listed(monkeypatch, PLAIN, half, batch=True))
     assert (price.input_per_million, price.output_per_million, price.batch_discount) == (1.0, 4.0, 0.0)
@@ -126,7 +126,7 @@ def test_rates_of_batches_that_are_no_common_share_stand_as_they_are(monkeypatch
     assert notes_of(price) == ("its rates in batches",)
 
 
-def test_dearer_rates_of_batches_are_no_discount(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_higher_batch_rates_are_not_a_discount(monkeypatch: pytest.MonkeyPatch) -> None:
     prices = rates(input_mtok="2", output_mtok="8")
     price = price_of(
         listed(monkeypatch, prices, PriceVariant(IN_BATCHES, rates(input_mtok="3", output_mtok="12")), batch=True)
@@ -162,7 +162,7 @@ def test_every_price_of_the_list_can_be_kept_and_read_back() -> None:
     assert kept_prices.decode(kept_prices.encode(found)) == found
 
 
-def test_without_a_rule_for_batches_the_full_price_stands_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_batch_rule_the_full_price_applies_and_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     later = PriceVariant(IN_BATCHES, rates(input_mtok="1", output_mtok="4"), StartDateConstraint(date(2026, 12, 1)))
     for variants in ((), (later,)):
         price = price_of(listed(monkeypatch, PLAIN, *variants, batch=True))
@@ -198,7 +198,7 @@ def test_a_price_by_the_length_of_the_prompt_is_kept_tier_by_tier(monkeypatch: p
     ]
 
 
-def test_tiers_hold_for_batches_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tiers_apply_to_batches_too(monkeypatch: pytest.MonkeyPatch) -> None:
     prices = rates(input_mtok=tiered("2", (100, "4")), output_mtok=tiered("8", (100, "12")))
     half = PriceVariant(IN_BATCHES, rates(input_mtok=tiered("1", (100, "2")), output_mtok=tiered("4", (100, "6"))))
     kept = listed(monkeypatch, prices, half, batch=True)
@@ -207,12 +207,12 @@ def test_tiers_hold_for_batches_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
 
 
-def test_prompts_that_are_kept_for_an_hour_have_that_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prompts_cached_for_an_hour_have_the_hourly_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     assert price_of(listed(monkeypatch, PLAIN, cache_1h=True)).cache_write_per_million == 4.0
     assert price_of(listed(monkeypatch, PLAIN)).cache_write_per_million == 2.5
 
 
-def test_tokens_of_reasoning_cost_what_output_does_or_their_own_dearer_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reasoning_tokens_cost_the_output_rate_or_their_own_higher_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     dearer = rates(input_mtok="1", output_mtok="4", output_reasoning_mtok="9")
     cheaper = rates(input_mtok="1", output_mtok="4", output_reasoning_mtok="3")
     assert price_of(listed(monkeypatch, dearer)).output_per_million == 9.0
@@ -239,7 +239,7 @@ def test_a_service_tier_has_its_own_price_or_none(monkeypatch: pytest.MonkeyPatc
         (rates(input_mtok="1", output_mtok="1"), {"cache_1h": True}, "cached for an hour"),
     ],
 )
-def test_a_model_is_unpriced_where_the_list_does_not_say_the_whole_price(
+def test_a_model_is_unpriced_if_the_list_has_only_part_of_its_price(
     monkeypatch: pytest.MonkeyPatch, prices: ModelPrice, bought: dict[str, Any], why: str | None
 ) -> None:
     kept = listed(monkeypatch, prices, **bought)
@@ -322,7 +322,7 @@ def test_prices_of_the_list_are_what_the_package_computes_for_a_request(
     assert found == pytest.approx(float(expected.total_price))
 
 
-def test_a_bare_name_of_a_vendor_s_own_model_is_found() -> None:
+def test_a_vendors_own_model_is_found_by_its_bare_name() -> None:
     bare, full = (
         list_price(Purchase("p", "m", name, batch=True), "fireworks", AT).price
         for name in ("gpt-oss-20b", f"{OWN_MODELS['fireworks']}gpt-oss-20b")

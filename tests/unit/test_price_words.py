@@ -15,7 +15,7 @@ RATES = PriceConfig(input_per_million=0.15, output_per_million=0.6)
 OWN = {"openai": ProviderPricing(batch_discount=0.5, models={"small": RATES})}
 
 
-def test_a_price_is_said_with_its_source_its_day_and_its_notes() -> None:
+def test_a_price_is_shown_with_its_source_date_and_notes() -> None:
     price = Price(
         input_per_million=0.15,
         output_per_million=0.6,
@@ -45,7 +45,7 @@ def test_a_model_without_a_price_says_why_and_which_line_would_give_it_one() -> 
     assert unknown.startswith("models.small: unpriced; its cost")
 
 
-def test_of_a_price_by_the_length_of_prompts_all_are_said_until_that_is_known() -> None:
+def test_all_price_tiers_are_shown_until_the_prompt_length_is_known() -> None:
     def price(rate: float) -> Price:
         return Price(input_per_million=rate, output_per_million=9.0, batch_discount=0.0, source="list", dated="2026")
 
@@ -65,7 +65,7 @@ def test_of_a_price_by_the_length_of_prompts_all_are_said_until_that_is_known() 
     assert price_said(PriceBook({}, (kept,), longest_prompt=900_000), GPT).startswith("2 USD in")
 
 
-def test_the_line_that_would_give_a_price_is_what_a_configuration_takes() -> None:
+def test_the_suggested_price_line_is_valid_in_a_configuration() -> None:
     tree = yaml.safe_load(pricing_lines(GPT).strip("`").replace("USD", "1.5"))
     pricing = {name: ProviderPricing(**terms) for name, terms in tree["pricing"].items()}
     price = PriceBook(pricing).of(GPT)

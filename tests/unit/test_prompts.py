@@ -36,7 +36,7 @@ def test_an_empty_passage_is_still_an_open_book_question() -> None:
     assert task_message(item(context=""), instructions()) == "P: \nQ: Why?\nA:"
 
 
-def test_braces_and_placeholders_in_the_data_stay_as_they_are() -> None:
+def test_braces_and_placeholders_in_the_data_are_unchanged() -> None:
     question, context = "{context} {question} {0} }{ {{x}}", "{question} {context} {} %s \\1"
     one = item(question, context)
     assert task_message(one, instructions("{context}|{question}")) == f"{context}|{question}"
@@ -44,7 +44,7 @@ def test_braces_and_placeholders_in_the_data_stay_as_they_are() -> None:
     assert task_message(item(question), instructions()) == f"Q: {question}\nA:"
 
 
-def test_other_braces_of_the_instruction_stay_as_they_are() -> None:
+def test_other_braces_of_the_instruction_are_unchanged() -> None:
     assert task_message(item(), instructions(closed_book='Reply {"a": {question}} {x}')) == 'Reply {"a": Why?} {x}'
 
 
@@ -59,11 +59,11 @@ def test_a_request_has_the_arms_system_prompt_and_every_decoding_parameter() -> 
     assert request.sampling == Sampling(0.7, 0.9, 40, 32, ("\n",), ids.request_seed(request.id, 11))
 
 
-def test_closed_book_answers_have_a_length_of_their_own() -> None:
+def test_closed_book_answers_have_their_own_token_limit() -> None:
     assert request_for(item(), make_trial(), "control", 0.0, 0).sampling.max_tokens == 16
 
 
-def test_the_arms_differ_in_the_system_prompt_id_and_seed_alone() -> None:
+def test_the_arms_differ_only_in_system_prompt_id_and_seed() -> None:
     control, treatment = (
         request_for(item(), make_trial(), condition, 0.0, 0) for condition in ("control", "treatment")
     )
@@ -78,14 +78,14 @@ def all_requests(items: list[Item]) -> list[Request]:
     return list(requests_of(part, items, trial))
 
 
-def test_the_replicates_of_an_item_stand_together_in_order() -> None:
+def test_the_replicates_of_an_item_are_adjacent_and_in_order() -> None:
     found = [
         (request.id.item_id, request.id.sample_index) for request in all_requests([item(name="b"), item(name="a")])
     ]
     assert found == [("b", 0), ("b", 1), ("b", 2), ("a", 0), ("a", 1), ("a", 2)]
 
 
-def test_a_seed_depends_on_what_is_asked_and_not_on_what_stands_beside_it() -> None:
+def test_a_seed_depends_on_the_request_and_not_on_its_neighbours() -> None:
     items = [item(name=f"q{number}") for number in range(50)]
     forwards = {request.id: request.sampling.seed for request in all_requests(items)}
     backwards = {request.id: request.sampling.seed for request in all_requests(items[::-1])}
@@ -94,7 +94,7 @@ def test_a_seed_depends_on_what_is_asked_and_not_on_what_stands_beside_it() -> N
     assert all(0 <= seed < 2**31 for seed in forwards.values())
 
 
-def test_an_arm_asks_with_its_own_templates() -> None:
+def test_an_arm_uses_its_own_templates() -> None:
     trial = make_trial()
     control, treatment = trial.arms
     own = replace(treatment, templates=TaskTemplates("{context}{question}", "Own: {question}"))
@@ -120,7 +120,7 @@ def test_the_packaged_templates_are_frozen_because_another_text_would_change_req
     }
 
 
-def test_a_multiple_choice_message_lists_the_choices_behind_letters() -> None:
+def test_a_multiple_choice_message_lists_the_choices_with_letters() -> None:
     templates = TaskTemplates(
         "{context}|{question}", "{question}", "{context}|{question}|{choices}", "{choices}|{question}"
     )
@@ -148,7 +148,7 @@ def test_26_choices_have_letters_and_27_are_refused() -> None:
         written_choices([str(number) for number in range(27)])
 
 
-def test_the_turns_of_a_conversation_stand_between_system_prompt_and_question() -> None:
+def test_the_turns_of_a_conversation_are_between_system_prompt_and_question() -> None:
     turns = (Message("user", "Hi {question}"), Message("assistant", "Yes?"))
     request = request_for(item(messages=turns), make_trial(), "control", 0.0, 0)
     assert [(each.role, each.content) for each in request.messages] == [

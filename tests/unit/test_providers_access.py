@@ -66,7 +66,7 @@ def test_a_key_goes_to_the_hosts_of_its_vendor_and_to_this_machine(base: str) ->
         "https://127.0.0.1.evil.example/v1",
     ],
 )
-def test_any_other_host_has_to_be_trusted_by_name(base: str) -> None:
+def test_any_other_host_must_be_trusted_by_name(base: str) -> None:
     host = base.split("/")[2]
     error = refused(replace(OURS, base_url=base))
     assert f"THE_KEY would be sent to {host}, which is not a host of Vendor" in error.message
@@ -77,7 +77,7 @@ def test_any_other_host_has_to_be_trusted_by_name(base: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["https://other.example", "other.example:443", "other.example/v1", "*.example"])
-def test_what_is_no_host_trusts_none_and_is_named(wrong: str) -> None:
+def test_an_invalid_host_is_not_trusted_and_is_named(wrong: str) -> None:
     other = replace(OURS, base_url="https://other.example/v1")
     error = refused(other, {**ENV, TRUSTED_HOSTS: f"a.example,{wrong}"})
     assert error.message == f"{TRUSTED_HOSTS}: {wrong!r} is not the name of a host"
@@ -93,7 +93,7 @@ def test_a_domain_is_trusted_with_a_dot_before_it() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "Http"])
 @pytest.mark.parametrize("secret", [OURS, replace(KEYLESS, headers=(("X-A", KEY),))], ids=["key", "header"])
-def test_plain_http_to_another_machine_is_refused_however_trusted_it_is(secret: Instance, scheme: str) -> None:
+def test_plain_http_to_another_machine_is_refused_even_if_trusted(secret: Instance, scheme: str) -> None:
     plain = replace(secret, base_url=f"{scheme}://api.vendor.example/v1")
     error = refused(plain, {**ENV, TRUSTED_HOSTS: "api.vendor.example"})
     assert "would send the key unencrypted" in error.message
@@ -104,7 +104,7 @@ def test_a_header_needs_a_trusted_host_too() -> None:
     assert "its headers would be sent to other.example" in error.message
 
 
-def test_without_key_and_headers_any_address_may_be_asked() -> None:
+def test_without_key_and_headers_any_address_is_allowed() -> None:
     assert service_of(replace(KEYLESS, base_url="http://gpu-box:8000/v1/"), {}).base_url == "http://gpu-box:8000/v1"
 
 
@@ -116,7 +116,7 @@ def test_a_missing_key_is_named_with_what_to_do(value: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", [f"{KEY} x", f"{KEY}\x07", f"{KEY}é", f"{KEY}\n{KEY}"])
-def test_a_value_that_can_be_no_key_is_refused_without_showing_it(value: str) -> None:
+def test_a_value_that_cannot_be_a_key_is_refused_without_showing_it(value: str) -> None:
     assert "THE_KEY holds spaces or other characters" in refused(OURS, {"THE_KEY": value}).message
 
 
@@ -126,7 +126,7 @@ def test_a_value_that_can_be_no_key_is_refused_without_showing_it(value: str) ->
      "https://evil.example\\.vendor-cloud.example/v1", "https://evil.example%2f.vendor-cloud.example/v1",
      "https://.vendor-cloud.example/v1"],
 )  # fmt: skip
-def test_an_address_that_is_none_is_refused(base: str) -> None:
+def test_an_invalid_address_is_refused(base: str) -> None:
     assert "providers.mine: its base_url" in refused(replace(OURS, base_url=base)).message
 
 
@@ -135,7 +135,7 @@ def test_a_server_on_this_machine_is_asked_without_a_proxy() -> None:
     assert "providers.mine.proxy: its server is local" in refused(local).message
 
 
-def test_the_password_of_a_proxy_goes_to_a_trusted_host_alone() -> None:
+def test_the_password_of_a_proxy_is_sent_only_to_a_trusted_host() -> None:
     secret = replace(KEYLESS, connection=Connection(proxy="http://u:pw@p.corp.example:1"))
     error = refused(secret)
     assert error.message == "providers.mine.proxy: its password would be sent to p.corp.example"
@@ -144,7 +144,7 @@ def test_the_password_of_a_proxy_goes_to_a_trusted_host_alone() -> None:
     assert service_of(replace(secret, connection=Connection(proxy="http://u:pw@localhost:1")), {}).proxy
 
 
-def test_a_proxy_and_certificates_of_a_configuration_could_read_everything_together(tmp_path: Path) -> None:
+def test_a_configured_proxy_with_configured_certificates_needs_a_trusted_host(tmp_path: Path) -> None:
     ca_file = certificates(tmp_path)
     both = replace(OURS, connection=Connection(proxy="http://proxy.example:3128", ca_file=ca_file))
     assert "the proxy proxy.example could read the key" in refused(both).message
@@ -163,7 +163,7 @@ def test_a_file_of_certificates_that_cannot_be_read_is_named(tmp_path: Path, con
     assert f"providers.mine.ca_file: {path}: cannot be read" in error.message
 
 
-def test_secrets_stand_neither_in_the_text_of_values_nor_in_messages() -> None:
+def test_secrets_are_neither_in_representations_nor_in_messages() -> None:
     given = replace(OURS, headers=(("X-A", "headersecret1"),), connection=Connection(proxy="http://u:pw@127.0.0.1:1"))
     service = service_of(given, ENV)
     for text in (repr(service), repr(given)):
@@ -178,12 +178,12 @@ def test_short_values_and_plain_words_of_headers_are_left_in_messages() -> None:
     assert service.without_secrets(said) == "maximum context length is 4096 tokens, [header] of [header]"
 
 
-def test_a_header_that_is_given_takes_the_place_of_ours_in_any_letters() -> None:
+def test_a_given_header_replaces_ours_in_any_case() -> None:
     given = replace(OURS, headers=(("AUTHORIZATION", "Basic abc"), ("X-A", "b")))
     assert service_of(given, ENV).own_headers == {"AUTHORIZATION": "Basic abc", "X-A": "b"}
 
 
-def test_the_version_of_anthropics_api_is_no_header_of_an_instance_and_what_else_is_asked_for_is_on_record() -> None:
+def test_the_anthropic_version_is_not_an_instance_header_and_other_headers_are_recorded() -> None:
     plain = preset_instance("anthropic")
     env = {"ANTHROPIC_API_KEY": KEY, TRUSTED_HOSTS: "api.anthropic.com"}
     with pytest.raises(ConfigError, match=r"headers\.Anthropic-Version") as caught:
@@ -197,7 +197,7 @@ def test_the_version_of_anthropics_api_is_no_header_of_an_instance_and_what_else
 
 @pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.key])
 @pytest.mark.parametrize("other", sorted({preset.key for preset in PRESETS.values() if preset.key}))
-def test_the_well_known_key_of_a_vendor_goes_to_no_other_vendor(name: str, other: str) -> None:
+def test_the_well_known_key_of_a_vendor_is_not_sent_to_another_vendor(name: str, other: str) -> None:
     preset = PRESETS[name]
     address = {"base_url": "https://mine.openai.azure.com/openai/v1"} if name == "azure" else {}
     instance = instance_of({"x": ProviderConfig.model_validate({"type": name, "key": other, **address})}, "x")
@@ -211,7 +211,7 @@ def test_the_well_known_key_of_a_vendor_goes_to_no_other_vendor(name: str, other
             open_service(env | more, instance)
 
 
-def test_times_are_the_usual_ones_unless_the_instance_says_otherwise() -> None:
+def test_timeouts_have_their_defaults_unless_the_instance_overrides_them() -> None:
     assert timeouts_of(OURS) == Timeouts()
     slow = timeouts_of(replace(OURS, connection=Connection(connect_s=1, read_s=900)))
     assert (slow.connect_s, slow.read_s, slow.call_s, slow.transfer_s) == (1, 900, 900, 900)
@@ -222,7 +222,7 @@ class TestFireworks:
     ENV: Final = {"FIREWORKS_API_KEY": KEY, "FIREWORKS_ACCOUNT_ID": "me", "OTHER": "fw_another_key"}
     PLAIN = Instance("fireworks", "fireworks", "Fireworks", key="FIREWORKS_API_KEY", hosts=("api.fireworks.ai",))
 
-    def test_an_address_of_the_configuration_needs_trust_and_one_of_the_environment_has_it(self) -> None:
+    def test_a_configured_address_must_be_trusted_and_one_from_the_environment_is(self) -> None:
         with pytest.raises(ConfigError, match=r"FIREWORKS_API_KEY would be sent to evil\.example"):
             fireworks_service(self.ENV, replace(self.PLAIN, base_url="https://evil.example"))
         env = self.ENV | {"FIREWORKS_API_BASE": "https://gateway.example"}
@@ -240,11 +240,11 @@ class TestFireworks:
         assert service.own_headers == {"Authorization": "Bearer fw_another_key", "X-A": "b"}
         assert account_slug(self.ENV, own) == "second"
 
-    def test_an_account_of_the_configuration_that_is_none_is_named_as_its_key(self) -> None:
+    def test_an_invalid_configured_account_is_named_by_its_key(self) -> None:
         with pytest.raises(ConfigError, match=r"providers\.fireworks\.account is an e-mail address"):
             account_slug(self.ENV, replace(self.PLAIN, account="me@x.example"))
 
-    def test_the_version_is_not_part_of_its_address(self) -> None:
+    def test_the_api_version_is_not_part_of_the_address(self) -> None:
         with pytest.raises(ConfigError, match="its base_url ends with /v1"):
             fireworks_service(self.ENV, replace(self.PLAIN, base_url="https://api.fireworks.ai/v1"))
 

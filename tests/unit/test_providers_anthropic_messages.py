@@ -44,7 +44,7 @@ def params(row: RequestRow, spec: ModelSpec | None = None) -> Any:
     return msgspec.json.decode(msgspec.json.encode(message_params(row, spec or model())))
 
 
-def test_the_system_prompt_stands_apart_and_there_is_no_seed() -> None:
+def test_the_system_prompt_is_a_separate_field_and_there_is_no_seed() -> None:
     assert params(asked()) == {
         "model": "claude-haiku-4-5",
         "max_tokens": 8,
@@ -83,7 +83,7 @@ def test_a_stop_sequence_of_white_space_is_refused_before_anything_is_sent(stop:
 
 
 @pytest.mark.parametrize("ttl", ["5m", "1h"])
-def test_a_cached_prompt_is_a_block_that_says_for_how_long(ttl: Literal["5m", "1h"]) -> None:
+def test_a_cached_prompt_is_a_block_with_its_lifetime(ttl: Literal["5m", "1h"]) -> None:
     block = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral", "ttl": ttl}}
     assert params(asked(), model(cache_prompt=ttl))["system"] == [block]
     assert "system" not in params(asked(_USER), model(cache_prompt=ttl))
@@ -96,27 +96,27 @@ class TestSamplers:
             params(asked(temperature=1.1))
         assert "temps" in (caught.value.hint or "")
 
-    def test_top_p_alone_is_sent_where_the_temperature_is_the_vendors_own(self) -> None:
+    def test_only_top_p_is_sent_if_the_temperature_is_left_to_the_vendor(self) -> None:
         sent = params(asked(temperature=1.0, top_p=0.9))
         assert (sent.get("temperature"), sent["top_p"]) == (None, 0.9)
 
     @pytest.mark.parametrize("name", ["claude-3-5-haiku-latest", "claude-sonnet-4-20250514", "claude-opus-4-0"])
-    def test_older_models_take_both(self, name: str) -> None:
+    def test_older_models_accept_temperature_and_top_p(self, name: str) -> None:
         sent = params(asked(temperature=0.5, top_p=0.9), model(name))
         assert (sent["temperature"], sent["top_p"]) == (0.5, 0.9)
 
     @pytest.mark.parametrize("name", ["claude-opus-4-1", "claude-sonnet-4-5-20250929", "claude-haiku-4-5", "other"])
-    def test_later_ones_take_one_and_both_are_refused(self, name: str) -> None:
+    def test_later_models_accept_one_of_temperature_and_top_p_and_refuse_both(self, name: str) -> None:
         with pytest.raises(PermanentError, match="either temperature or top_p") as caught:
             params(asked(temperature=0.5, top_p=0.9), model(name))
         assert "provider_default" in (caught.value.hint or "")
 
-    def test_left_to_the_vendor_none_is_sent_and_none_is_refused(self) -> None:
+    def test_samplers_left_to_the_vendor_are_neither_sent_nor_refused(self) -> None:
         sent = params(asked(temperature=2.0, top_p=0.5), model(sampling="provider_default"))
         assert not sent.keys() & {"temperature", "top_p", "top_k"}
 
     @pytest.mark.parametrize("version", ["2026-10-21", "2027-01-01"])
-    def test_a_version_without_them_is_refused_unless_they_are_left_to_the_vendor(self, version: str) -> None:
+    def test_a_version_without_samplers_is_refused_unless_they_are_left_to_the_vendor(self, version: str) -> None:
         with pytest.raises(ConfigError, match=version) as caught:
             check_options(model(), version)
         assert "api_version: 2023-06-01" in (caught.value.hint or "")
@@ -125,19 +125,21 @@ class TestSamplers:
 
 
 class TestThinking:
-    def test_its_budget_comes_on_top_of_the_answers_limit(self) -> None:
+    def test_the_thinking_budget_is_added_to_the_answer_limit(self) -> None:
         sent = params(asked(temperature=1.0), model(thinking_budget=2048))
         assert (sent["max_tokens"], sent["thinking"]) == (2056, {"type": "enabled", "budget_tokens": 2048})
         assert not sent.keys() & {"temperature", "top_p", "top_k"}
 
     @pytest.mark.parametrize("sampling", [{"temperature": 0.0}, {"temperature": 1.0, "top_p": 0.9}])
-    def test_other_samplers_than_the_vendors_own_are_refused(self, sampling: dict[str, float]) -> None:
+    def test_samplers_other_than_the_vendors_defaults_are_refused_with_thinking(
+        self, sampling: dict[str, float]
+    ) -> None:
         with pytest.raises(PermanentError, match="thinking budget") as caught:
             params(asked(**sampling), model(thinking_budget=2048))
         assert "temps: [1.0]" in (caught.value.hint or "")
         assert params(asked(**sampling), model(thinking_budget=2048, sampling="provider_default"))["thinking"]
 
-    def test_a_budget_below_the_least_is_refused(self) -> None:
+    def test_a_budget_below_the_minimum_is_refused(self) -> None:
         check_budget(model(thinking_budget=1024))
         with pytest.raises(ConfigError, match="1024"):
             check_budget(model(thinking_budget=1023))
@@ -146,7 +148,7 @@ class TestThinking:
         assert params(asked(), model(reasoning_effort="low"))["output_config"] == {"effort": "low"}
 
 
-def test_extra_keys_are_added_as_they_are() -> None:
+def test_extra_keys_are_added_unchanged() -> None:
     extra = '{"metadata":{"user_id":"u"},"output_config":{"format":{"type":"x"}}}'
     sent = params(asked(), model(extra_body=extra, reasoning_effort="low"))
     assert sent["metadata"] == {"user_id": "u"}
@@ -174,12 +176,12 @@ class TestBeforeAnythingIsAsked:
             ({"sampling": "provider_default"}, {"stop": (" ",)}, "only white space"),
         ],
     )
-    def test_what_would_be_refused_later_is_refused_here(
+    def test_requests_that_the_vendor_would_refuse_are_refused_locally(
         self, options: dict[str, Any], sampling: dict[str, Any], said: str
     ) -> None:
         assert said in refused(model(**options), **sampling).message
 
-    def test_what_is_not_sent_is_said(self) -> None:
+    def test_parameters_that_are_not_sent_are_reported(self) -> None:
         usual = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=8, stop=(), seed=1)
         assert check_sampling(model(), usual, "2023-06-01") == "Anthropic does not support seed, so it is not sent"
         left = check_sampling(model(sampling="provider_default"), usual, "2026-10-21")
@@ -191,10 +193,10 @@ class TestBeforeAnythingIsAsked:
         "extra",
         ["model", "messages", "system", "max_tokens", "temperature", "top_k", "stream", "stop_sequences", "thinking"],
     )
-    def test_extra_keys_may_not_be_those_that_have_a_place_of_their_own(self, extra: str) -> None:
+    def test_extra_keys_cannot_be_keys_that_have_their_own_setting(self, extra: str) -> None:
         assert f"extra_body may not hold '{extra}'" in refused(model(extra_body=f'{{"{extra}":1}}')).message
 
-    def test_nor_may_one_within_an_object(self) -> None:
+    def test_nested_extra_keys_cannot_be_keys_that_have_their_own_setting(self) -> None:
         extra = '{"output_config":{"effort":"high"}}'
         assert "may not hold 'output_config.effort'" in refused(model(extra_body=extra)).message
 
@@ -210,7 +212,7 @@ class TestBeforeAnythingIsAsked:
     ],
 )
 @pytest.mark.parametrize("system", [True, False])
-def test_a_request_is_longer_than_its_row_by_no_more_than_is_said(options: dict[str, Any], system: bool) -> None:
+def test_the_stated_overhead_bounds_the_size_of_a_request(options: dict[str, Any], system: bool) -> None:
     spec = model(**options)
     sampling = {"temperature": 1.0} if "thinking_budget" in options else {}
     row = asked(*((_SYSTEM,) if system else ()), Message("user", 'ü "quoted" \n' * 9), stop=("END", "Q:"), **sampling)

@@ -43,7 +43,7 @@ class TestMessages:
         found = parse_message_row(row(content=blocks))
         assert (found.text, found.reasoning, found.request_id) == ("It is Rome", "The capital?", "msg_1")
 
-    def test_redacted_thinking_alone_is_no_answer(self) -> None:
+    def test_only_redacted_thinking_is_not_an_answer(self) -> None:
         found = parse_message_row(row(content=[{"type": "redacted_thinking", "data": "x"}]))
         assert (found.text, found.reasoning) == ("", None)
         assert (settle(found).error or "").startswith("empty")
@@ -69,11 +69,11 @@ class TestMessages:
         bare = settle(parse_message_row(row(stop_reason="refusal", content=[])))
         assert (bare.error or "").startswith("refusal:")
 
-    def test_another_models_name_is_no_reason_to_lose_an_answer(self) -> None:
+    def test_an_answer_that_names_another_model_is_kept(self) -> None:
         assert parse_message_row(row(model="claude-of-tomorrow")).text == "Rome"
 
     @pytest.mark.parametrize("content", [None, [], [{"type": "tool_use", "id": "t", "name": "n", "input": {}}]])
-    def test_a_message_without_text_has_an_empty_one(self, content: object) -> None:
+    def test_a_message_without_text_has_empty_text(self, content: object) -> None:
         assert parse_message_row(row(content=content)).text == ""
 
 
@@ -84,7 +84,7 @@ class TestUsage:
         assert (found.prompt_tokens, found.completion_tokens, found.total_tokens) == (130, 7, 137)
         assert (found.cached_tokens, found.cache_write_tokens) == (20, 100)
 
-    def test_without_a_cache_there_is_nothing_to_say_of_it(self) -> None:
+    def test_without_a_cache_no_cache_tokens_are_reported(self) -> None:
         found = parse_message_row(row())
         assert (found.prompt_tokens, found.cached_tokens, found.cache_write_tokens) == (10, None, None)
 
@@ -93,23 +93,23 @@ class TestUsage:
         assert (found.completion_tokens, found.reasoning_tokens) == (7, 5)
 
     @pytest.mark.parametrize("odd", [-1, 2**31, "7", 1.5, True, [], {}])
-    def test_a_count_that_is_none_leaves_the_prompt_unknown_and_the_answer_counts(self, odd: object) -> None:
+    def test_an_invalid_count_leaves_prompt_tokens_unknown_and_the_answer_counts(self, odd: object) -> None:
         found = parse_message_row(row(usage={**_USAGE, "cache_read_input_tokens": odd}))
         assert (found.text, found.prompt_tokens, found.total_tokens, found.cached_tokens) == ("Rome", None, None, None)
         assert found.completion_tokens == 7
 
     @pytest.mark.parametrize("usage", [None, [], "many", {"input_tokens": None}, {}])
-    def test_usage_that_cannot_be_read_is_unknown(self, usage: object) -> None:
+    def test_unreadable_usage_is_unknown(self, usage: object) -> None:
         found = parse_message_row(row(usage=usage))
         assert (found.text, found.prompt_tokens, found.completion_tokens) == ("Rome", None, None)
 
-    def test_a_sum_beyond_what_is_counted_is_unknown(self) -> None:
+    def test_a_sum_beyond_the_largest_count_is_unknown(self) -> None:
         found = parse_message_row(row(usage={**_USAGE, "cache_read_input_tokens": 2**31 - 1}))
         assert found.prompt_tokens is None
 
 
 class TestErrors:
-    def test_one_is_named_by_its_type_and_message(self) -> None:
+    def test_an_error_is_named_by_its_type_and_message(self) -> None:
         found = parse_message_row(result("errored", **errored("invalid_request_error", "max_tokens: too many")))
         assert found.error == "invalid_request_error: max_tokens: too many"
         assert (found.text, found.request_id) == ("", "req_1")
@@ -123,7 +123,7 @@ class TestErrors:
             ({"error": {"type": "a\nb", "message": "c\x00d"}}, "a b: c d"),
         ],
     )
-    def test_other_shapes_of_it_are_read_too(self, error: object, name: str) -> None:
+    def test_other_shapes_of_errors_are_read_too(self, error: object, name: str) -> None:
         assert parse_message_row(result("errored", error=error)).error == name
 
     def test_a_result_of_an_unknown_type_is_an_error(self) -> None:
@@ -132,7 +132,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         "line", [b"", b"{}", b'{"custom_id":"a"}', b'{"custom_id":"a","result":{}}', result("succeeded"), b"[" * 5000]
     )
-    def test_what_holds_neither_is_refused(self, line: bytes) -> None:
+    def test_a_row_with_neither_message_nor_error_is_refused(self, line: bytes) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - whatever the message
             parse_message_row(line)
 
@@ -157,7 +157,7 @@ class TestErrors:
         assert is_unanswered(msgspec.json.encode(found)) is unanswered
 
     @pytest.mark.parametrize(("kind", "unanswered"), [("expired", True), ("canceled", True), ("succeeded", False)])
-    def test_what_was_never_carried_out_is_unanswered(self, kind: str, unanswered: bool) -> None:
+    def test_only_requests_that_were_not_executed_are_unanswered(self, kind: str, unanswered: bool) -> None:
         assert is_unanswered(msgspec.json.encode({"type": kind})) is unanswered
 
 
@@ -166,17 +166,17 @@ def nonce(key: str = "pt-run-part-a1", *plain: str) -> Nonce:
 
 
 class TestNonce:
-    def test_it_is_eight_characters_of_the_sha256_of_the_key_behind_a_hyphen(self) -> None:
+    def test_the_nonce_is_a_hyphen_and_eight_characters_of_the_sha256_of_the_key(self) -> None:
         # echo -n pt-run-part-a1 | sha256sum | xxd -r -p | base32 | head -c 8
         assert nonce().sent("set-1-c-00-0-o") == "set-1-c-00-0-o-cf3xgsla"
 
-    def test_it_comes_off_again_and_another_attempts_does_not(self) -> None:
+    def test_the_nonce_is_removed_again_and_that_of_another_attempt_is_not(self) -> None:
         sent = nonce().sent("set-1-c-00-0-o")
         assert nonce().plain(sent) == "set-1-c-00-0-o"
         assert nonce("pt-run-part-a2").plain(sent) is None
         assert nonce().plain("set-1-c-00-0-o") is None
 
-    def test_an_id_that_would_pass_64_characters_is_hashed_and_told_from_the_requests(self) -> None:
+    def test_an_id_beyond_64_characters_is_hashed_and_recognised_from_the_requests(self) -> None:
         long, fits = "x" * 56, "y" * 55
         ours = nonce("pt-run-part-a1", long, fits)
         assert len(ours.sent(fits)) == 64
@@ -184,7 +184,7 @@ class TestNonce:
         assert len(ours.sent(long)) <= 64
         assert [ours.plain(ours.sent(each)) for each in (long, fits)] == [long, fits]
 
-    def test_a_plain_id_as_long_as_a_hash_is_itself(self) -> None:
+    def test_a_plain_id_as_long_as_a_hash_is_unchanged(self) -> None:
         plain = "a" * 52
         assert nonce().plain(nonce().sent(plain)) == plain
 
@@ -199,11 +199,11 @@ def read(lines: list[bytes], rows: int) -> list[str]:
 
 
 class TestOwnRows:
-    def test_they_get_their_plain_ids_and_keep_their_results(self) -> None:
+    def test_rows_get_their_plain_ids_and_keep_their_results(self) -> None:
         (line,) = OwnRows("msgbatch_1", nonce(), 1).read([ours("a")])
         assert line == row("a")
 
-    def test_what_was_not_answered_is_left_out(self) -> None:
+    def test_unanswered_rows_are_left_out(self) -> None:
         lines = [
             ours("a"),
             result("expired", nonce().sent("b")),
@@ -213,19 +213,19 @@ class TestOwnRows:
         ]
         assert read(lines, 5) == ["a", "e"]
 
-    def test_those_of_another_attempt_are_refused_after_the_last_row(self) -> None:
+    def test_rows_of_another_attempt_are_refused_after_the_last_row(self) -> None:
         with pytest.raises(NotOursError, match="msgbatch_1"):
             read([row("a-aaaaaaaa"), row("plain")], 2)
 
-    def test_a_thousand_foreign_rows_are_enough(self) -> None:
+    def test_reading_stops_after_a_thousand_foreign_rows(self) -> None:
         endless = (row(f"a{number}-aaaaaaaa") for number in iter(int, 1))
         with pytest.raises(NotOursError):
             list(OwnRows("msgbatch_1", nonce(), 2).read(endless))
 
-    def test_a_foreign_row_among_ours_is_no_reason_to_lose_them(self) -> None:
+    def test_a_foreign_row_among_ours_is_ignored(self) -> None:
         assert read([row("odd"), ours("a"), row("odder")], 3) == ["odd", "a", "odder"]
 
-    def test_fewer_rows_than_requests_are_noticed_after_the_last(self) -> None:
+    def test_missing_rows_are_reported_after_the_last_row(self) -> None:
         rows = OwnRows("msgbatch_1", nonce(), 3).read([ours("a"), result("expired", nonce().sent("b"))])
         assert msgspec.json.decode(next(rows))["custom_id"] == "a"
         with pytest.raises(ResultsShortError, match="2 rows for 3 requests"):
@@ -235,7 +235,7 @@ class TestOwnRows:
         with pytest.raises(ResultsEmptyError):
             read([], 1)
 
-    def test_a_row_that_cannot_be_read_keeps_its_place_under_its_plain_id(self) -> None:
+    def test_an_unreadable_row_keeps_its_place_under_its_plain_id(self) -> None:
         garbled = ours("a")[:-10]
         (line,) = OwnRows("msgbatch_1", nonce(), 1).read([garbled])
         assert line == row("a")[:-10]
@@ -249,11 +249,11 @@ class TestProof:
     def test_one_row_of_ours_proves_a_batch(self) -> None:
         assert are_ours(iter([row("odd"), b"{", ours("a")]), nonce()) is True
 
-    def test_foreign_rows_alone_disprove_it(self) -> None:
+    def test_only_foreign_rows_disprove_a_batch(self) -> None:
         assert are_ours(iter([row("odd"), row("a-aaaaaaaa")]), nonce()) is False
 
     @pytest.mark.parametrize("lines", [[], [b"{"]])
-    def test_without_an_id_nothing_is_known(self, lines: list[bytes]) -> None:
+    def test_rows_without_an_id_prove_nothing(self, lines: list[bytes]) -> None:
         assert are_ours(iter(lines), nonce()) is None
 
 

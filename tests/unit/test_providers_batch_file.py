@@ -121,7 +121,7 @@ class TestStrangeThingsInTheFolder:
         desk.put("a_film.jsonl", [whole])
         assert desk.status().state is JobState.BY_HAND
 
-    def test_a_record_that_is_no_file_is_not_waited_for(self, desk: Desk) -> None:
+    def test_a_record_that_is_not_a_regular_file_is_not_waited_for(self, desk: Desk) -> None:
         desk.job()
         record = desk.folder / f"{KEY}.job.json"
         record.unlink()
@@ -140,7 +140,7 @@ class TestWriting:
         assert {row["url"] for row in rows} == {"/v1/chat/completions"}
         assert {row["body"]["model"] for row in rows} == {"org/small"}
 
-    def test_it_is_found_again_and_never_written_twice(self, desk: Desk) -> None:
+    def test_a_job_is_found_again_and_never_written_twice(self, desk: Desk) -> None:
         assert desk.provider.find(desk.payload()) is None
         job = desk.job()
         assert provider(desk.folder).find(desk.payload()) == job
@@ -154,7 +154,7 @@ class TestWriting:
         assert desk.status().state is JobState.MISSING
         assert desk.job().name == KEY
 
-    def test_files_for_a_vendor_say_what_it_takes_and_what_is_left_out(self, desk: Desk) -> None:
+    def test_files_for_a_vendor_have_its_parameters_and_name_what_is_left_out(self, desk: Desk) -> None:
         for_openai = provider(desk.folder, written_for="openai")
         for_openai.check(MODEL)
         for_openai.submit(desk.payload())
@@ -162,7 +162,7 @@ class TestWriting:
         assert body.keys() == {"model", "messages", "max_completion_tokens", "temperature", "top_p", "seed"}
         assert for_openai.fingerprint(MODEL)["sampling"] == "temperature top_p seed"
 
-    def test_a_parameter_that_was_chosen_and_cannot_be_sent_is_refused(self) -> None:
+    def test_a_chosen_parameter_that_cannot_be_sent_is_refused(self) -> None:
         sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
         instance = Instance("files", "batch_file", "the batch file", options=(("written_for", "openai"),))
         assert "do not support top_k, so it is not sent" in str(
@@ -174,7 +174,7 @@ class TestWriting:
         assert BatchFileProvider.check_sampling(MODEL, replace(sampling, top_k=40), for_vllm) is None
 
     @pytest.mark.parametrize("written_for", ["vllm", "groq", "openai", "azure"])
-    def test_the_responses_api_is_refused_where_it_is_not_taken(self, desk: Desk, written_for: str) -> None:
+    def test_the_responses_api_is_refused_if_the_vendor_does_not_support_it(self, desk: Desk, written_for: str) -> None:
         model = replace(MODEL, options=RequestOptions(endpoint="responses"))
         files = provider(desk.folder, written_for=written_for)
         if written_for in {"openai", "azure"}:
@@ -183,7 +183,7 @@ class TestWriting:
             with pytest.raises(ConfigError, match="responses API"):
                 files.check(model)
 
-    def test_the_folder_is_the_instances_or_within_the_run(self, tmp_path: Path) -> None:
+    def test_the_folder_is_that_of_the_instance_or_inside_the_run(self, tmp_path: Path) -> None:
         for options, place in (
             ({RUN_FOLDER: str(tmp_path / "run_r")}, tmp_path / "run_r/batch_files"),
             ({RUN_FOLDER: str(tmp_path / "run_r"), "folder": str(tmp_path / "own")}, tmp_path / "own"),
@@ -196,7 +196,7 @@ class TestWriting:
         with pytest.raises(ConfigError, match="its files need a folder"):
             provider(None).check(MODEL)
 
-    def test_a_dry_run_leaves_the_folder_of_the_instance_alone(self, desk: Desk) -> None:
+    def test_a_dry_run_does_not_use_the_folder_of_the_instance(self, desk: Desk) -> None:
         options = (("folder", str(desk.folder)), ("written_for", "vllm"))
         instance, env = BatchFileProvider.emulated(
             Instance("files", "batch_file", "the batch file", options=options), "http://127.0.0.1:9", "k", "a"
@@ -222,7 +222,9 @@ class TestWaiting:
         ]  # fmt: skip
 
     @pytest.mark.parametrize("written_for", ["openai", "vllm"])
-    def test_no_folder_adds_a_command_to_what_people_are_told_to_run(self, tmp_path: Path, written_for: str) -> None:
+    def test_a_folder_name_cannot_inject_a_command_into_the_instructions(
+        self, tmp_path: Path, written_for: str
+    ) -> None:
         odd = provider(tmp_path / "a\ntouch evil", FakeClock(), written_for=written_for)
         (tmp_path / "sources").mkdir()
         job = odd.submit(Desk(tmp_path, FakeClock(), odd, tmp_path / "sources").payload())
@@ -231,23 +233,23 @@ class TestWaiting:
         assert "touch" not in words
         assert words == [] or f"{tmp_path}/a\ntouch evil/{KEY}.requests.jsonl" in words
 
-    def test_for_an_upload_page_it_says_where_and_what_comes_back(self, desk: Desk) -> None:
+    def test_for_an_upload_page_the_instructions_name_the_page_and_the_result_file(self, desk: Desk) -> None:
         desk.job()
         (step,) = provider(desk.folder, desk.clock, written_for="openai").status(JobRef(KEY)).steps
         for text in (str(desk.folder / f"{KEY}.requests.jsonl"), "https://platform.openai.com/batches", "error files"):
             assert text in step
 
-    def test_one_that_may_wait_says_so(self, desk: Desk) -> None:
+    def test_a_job_that_may_wait_says_so(self, desk: Desk) -> None:
         desk.job()
         assert provider(desk.folder, desk.clock, wait="True").status(JobRef(KEY)).patient
 
-    def test_a_file_that_answers_every_request_is_ready_at_once(self, desk: Desk) -> None:
+    def test_a_file_that_answers_every_request_is_ready_immediately(self, desk: Desk) -> None:
         desk.job()
         desk.put(f"{KEY}.results.jsonl", [answer(name) for name in reversed(ALL)])
         assert desk.status().state is JobState.READY
         assert sorted(desk.results()) == ALL
 
-    def test_a_file_that_lacks_answers_is_in_work_until_it_has_not_changed_for_a_while(self, desk: Desk) -> None:
+    def test_an_incomplete_file_counts_as_in_progress_until_it_is_stable(self, desk: Desk) -> None:
         desk.job()
         path = desk.put(f"{KEY}.results.jsonl", [answer(name) for name in ALL[:3]], age_s=599)
         working = desk.status()
@@ -257,24 +259,24 @@ class TestWaiting:
         assert desk.status().state is JobState.EXPIRED
         assert desk.results() == ALL[:3]
 
-    def test_a_copy_that_keeps_the_time_of_its_original_is_as_old_as_the_copy(self, desk: Desk) -> None:
+    def test_a_copy_with_a_preserved_time_counts_from_when_it_was_copied(self, desk: Desk) -> None:
         desk.job()
         path = desk.put(f"{KEY}.results.jsonl", [answer(name) for name in ALL[:3]])
         os.utime(path, (path.stat().st_mtime - 3600,) * 2)
         desk.quiet_for(path, 10)
         assert desk.status().state is JobState.WORKING
 
-    def test_how_long_that_is_can_be_said(self, desk: Desk) -> None:
+    def test_the_time_until_a_file_is_stable_can_be_configured(self, desk: Desk) -> None:
         desk.job()
         desk.put(f"{KEY}.results.jsonl", [answer(ALL[0])], age_s=2)
         assert provider(desk.folder, desk.clock, quiet_s="2.0").status(JobRef(KEY)).state is JobState.EXPIRED
 
-    def test_an_empty_file_is_no_answer(self, desk: Desk) -> None:
+    def test_an_empty_file_is_not_an_answer(self, desk: Desk) -> None:
         desk.job()
         desk.put(f"{KEY}.results.jsonl", [], age_s=5000)
         assert desk.status().state is JobState.BY_HAND
 
-    def test_a_file_that_breaks_off_within_a_line_waits_and_says_where(self, desk: Desk) -> None:
+    def test_a_file_that_ends_within_a_line_waits_and_reports_the_place(self, desk: Desk) -> None:
         desk.job()
         whole = json.dumps(answer(ALL[1])).encode()
         path = desk.put(f"{KEY}.results.jsonl", [answer(ALL[0]), whole[:40]])
@@ -285,7 +287,9 @@ class TestWaiting:
         assert f"{path}:2: is cut off in the middle of a line; 1 of 5" in status.message
         assert "delete that line" in status.steps[0]
 
-    def test_ends_of_lines_marks_blank_lines_and_a_missing_last_end_are_nothing_wrong(self, desk: Desk) -> None:
+    def test_line_endings_byte_order_marks_blank_lines_and_a_missing_last_newline_are_accepted(
+        self, desk: Desk
+    ) -> None:
         desk.job()
         lines = [json.dumps(answer(name)).encode() for name in ALL]
         body = b"\xef\xbb\xbf" + b"\r\n\r\n".join(lines)
@@ -299,12 +303,12 @@ class TestNames:
         "name",
         ["{}.results.jsonl", "{}_output.jsonl", "{}-results.jsonl", "out of {}.jsonl", "{}.requests_output.jsonl"],
     )
-    def test_a_name_that_holds_the_key_is_enough(self, desk: Desk, name: str) -> None:
+    def test_a_file_name_that_contains_the_key_is_enough(self, desk: Desk, name: str) -> None:
         desk.job()
         desk.put(name.format(KEY), [answer(each) for each in ALL])
         assert desk.status().state is JobState.READY
 
-    def test_a_vendors_own_names_are_told_by_what_they_answer(self, desk: Desk) -> None:
+    def test_files_with_vendor_names_are_matched_by_their_answers(self, desk: Desk) -> None:
         desk.job()
         desk.job("pt-trial-fedcba9876543210-a1", range(5, 9))
         desk.put("batch_68a_output.jsonl", [answer(each) for each in ALL[:4]])
@@ -314,7 +318,7 @@ class TestNames:
         assert sorted(desk.results()) == ALL
         assert desk.results("pt-trial-fedcba9876543210-a1", range(5, 9)) == ids(5, 6, 7, 8)
 
-    def test_one_that_may_answer_two_jobs_is_refused_with_the_name_to_give(self, desk: Desk) -> None:
+    def test_a_file_that_could_answer_two_jobs_is_refused_with_the_name_to_use(self, desk: Desk) -> None:
         desk.job()
         desk.job("pt-other-fedcba9876543210-a1")
         desk.put("batch_68a_output.jsonl", [answer(each) for each in ALL])
@@ -322,14 +326,14 @@ class TestNames:
             desk.status()
         assert f"{KEY}.results.jsonl" in str(caught.value.hint)
 
-    def test_the_tenth_attempt_is_not_the_first(self, desk: Desk) -> None:
+    def test_the_file_of_the_tenth_attempt_is_not_taken_for_that_of_the_first(self, desk: Desk) -> None:
         desk.job()
         desk.job(f"{KEY}0", range(3))
         desk.put(f"{KEY}0.results.jsonl", [answer(each) for each in ALL[:3]])
         assert desk.status().state is JobState.BY_HAND
         assert desk.status(f"{KEY}0").state is JobState.READY
 
-    def test_answers_to_a_later_attempt_are_its_own(self, desk: Desk) -> None:
+    def test_a_later_attempt_has_its_own_answers(self, desk: Desk) -> None:
         desk.job()
         desk.put(f"{KEY}.results.jsonl", [answer(each) for each in ALL[:3]])
         second = KEY[:-1] + "2"
@@ -338,7 +342,7 @@ class TestNames:
         assert desk.status().state is JobState.EXPIRED
         assert desk.results(second, (3, 4)) == ALL[3:]
 
-    def test_what_the_vendor_said_of_an_attempt_never_answers_the_next_one(self, desk: Desk) -> None:
+    def test_errors_of_one_attempt_never_answer_the_next(self, desk: Desk) -> None:
         desk.job()
         desk.put("batch_1_output.jsonl", [answer(each) for each in ALL[:3]])
         desk.put("batch_1_error.jsonl", [not_carried_out(each) for each in ALL[3:]])
@@ -354,9 +358,7 @@ class TestNames:
         assert desk.status(second).state is JobState.READY
         assert desk.results(second, (3, 4)) == ALL[3:]
 
-    def test_what_answered_an_earlier_run_in_the_folder_answers_no_later_one_and_does_not_block_it(
-        self, desk: Desk
-    ) -> None:
+    def test_files_of_an_earlier_run_in_the_folder_neither_answer_nor_block_a_later_one(self, desk: Desk) -> None:
         desk.job()
         desk.put("batch_1_output.jsonl", [answer(each) for each in ALL])
         assert desk.status().state is JobState.READY
@@ -368,13 +370,13 @@ class TestNames:
         assert desk.status(later).state is JobState.READY
         assert sorted(desk.results()) == ALL
 
-    def test_a_file_that_was_brought_ahead_of_its_job_answers_it(self, desk: Desk) -> None:
+    def test_a_file_placed_before_its_job_exists_answers_it(self, desk: Desk) -> None:
         desk.folder.mkdir(exist_ok=True)
         desk.put("batch_1_output.jsonl", [answer(each) for each in ALL])
         desk.job()
         assert desk.status().state is JobState.READY
 
-    def test_an_old_file_is_known_by_what_it_holds_and_one_that_was_replaced_is_new(self, desk: Desk) -> None:
+    def test_an_old_file_is_recognised_by_its_content_and_a_replaced_one_is_new(self, desk: Desk) -> None:
         desk.job()
         mixed = [not_carried_out(ALL[4], 429), *(answer(each) for each in ALL[:4])]
         path = desk.put("output.jsonl", mixed)
@@ -385,7 +387,7 @@ class TestNames:
         desk.put("renamed.jsonl", [answer(ALL[4])])
         assert desk.status(second).state is JobState.READY
 
-    def test_an_error_file_that_is_brought_late_does_not_use_up_the_next_attempt(self, desk: Desk) -> None:
+    def test_a_late_error_file_does_not_consume_the_next_attempt(self, desk: Desk) -> None:
         desk.job()
         desk.put("batch_1_output.jsonl", [answer(each) for each in ALL[:3]], age_s=700)
         second = KEY[:-1] + "2"
@@ -406,7 +408,7 @@ class TestNames:
             "key", "dataset_key", "model", "rows", "sha256", "cancelled", "schema_version"
         }  # fmt: skip
 
-    def test_what_is_no_file_of_answers_is_left_alone(self, desk: Desk) -> None:
+    def test_files_without_answers_are_left_alone(self, desk: Desk) -> None:
         desk.job()
         desk.put("notes.jsonl", [b"hello"])
         (desk.folder / "folder.jsonl").mkdir()
@@ -414,7 +416,7 @@ class TestNames:
 
 
 class TestRows:
-    def test_vllms_errors_are_final_and_stand_in_the_same_file(self, desk: Desk) -> None:
+    def test_errors_of_vllm_are_final_and_in_the_same_file(self, desk: Desk) -> None:
         desk.job()
         desk.put(f"{KEY}.results.jsonl", [*(answer(each) for each in ALL[:4]), vllm_error(ALL[4])])
         assert desk.status().state is JobState.READY
@@ -429,9 +431,7 @@ class TestRows:
             {"response": {"status_code": 500, "body": None}, "error": {"message": "m", "code": 500}},
         ],
     )
-    def test_a_request_that_was_not_carried_out_is_left_out_to_be_asked_again(
-        self, desk: Desk, row: dict[str, Any]
-    ) -> None:
+    def test_a_request_that_was_not_executed_is_left_out_and_asked_again(self, desk: Desk, row: dict[str, Any]) -> None:
         desk.job()
         desk.put(f"{KEY}.results.jsonl", [*(answer(each) for each in ALL[:4]), answer(ALL[4], **row)])
         assert desk.status().state is JobState.READY
@@ -466,7 +466,7 @@ class TestRows:
             desk.status()
 
     @pytest.mark.parametrize("line", [b"garbage", b'{"no": "id"}', b"\xff\xfe", b"[" * 5000])
-    def test_a_line_within_a_file_that_is_no_row_is_refused_by_file_and_line(self, desk: Desk, line: bytes) -> None:
+    def test_a_line_that_is_not_a_row_is_refused_with_file_and_line(self, desk: Desk, line: bytes) -> None:
         desk.job()
         path = desk.put(f"{KEY}.results.jsonl", [answer(ALL[0]), line, answer(ALL[1])])
         with pytest.raises(PermanentError) as caught:
@@ -481,7 +481,7 @@ class TestRows:
         with pytest.raises(PermanentError, match="was changed after it was written"):
             desk.status()
 
-    def test_requests_that_are_gone_are_named_with_what_to_do(self, desk: Desk) -> None:
+    def test_missing_request_files_are_named_with_what_to_do(self, desk: Desk) -> None:
         desk.job()
         (desk.folder / f"{KEY}.requests.jsonl").unlink()
         with pytest.raises(PermanentError, match="no longer exists") as caught:

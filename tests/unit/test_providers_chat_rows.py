@@ -38,7 +38,7 @@ def test_a_wrapped_row_holds_the_completion_in_its_body() -> None:
     assert parse_chat_row(line(id="batch_req_1", response=wrapped, error=None)) == ROME
 
 
-def test_usage_may_stand_beside_the_body() -> None:
+def test_usage_can_be_beside_the_body() -> None:
     row = line(response={"body": {"choices": CHAT["choices"]}, "usage": CHAT["usage"]})
     assert parse_chat_row(row) == Completion("q", "Rome", "stop", None, 9, 2, 11)
 
@@ -51,7 +51,7 @@ def test_usage_may_stand_beside_the_body() -> None:
         ({"finish_reason": "stop", "error": "cut off"}, "error: cut off"),
     ],
 )
-def test_an_answer_that_broke_off_is_none_however_its_row_is_read(broken: dict[str, object], error: str) -> None:
+def test_an_interrupted_answer_is_not_an_answer_in_any_row_shape(broken: dict[str, object], error: str) -> None:
     choice = {"message": {"role": "assistant", "content": "Rom"}, **broken}
     rows = [line(response=CHAT), line(response={**CHAT, "choices": [choice]})]
     assert parse_chat_rows(rows).at(0) == ROME
@@ -80,13 +80,13 @@ def answered(message: Mapping[str, object], finish_reason: object = "stop", **us
 
 
 @pytest.mark.parametrize("message", [{"content": None}, {"content": ""}, {}])
-def test_a_response_without_text_is_read_as_it_is(message: dict[str, object]) -> None:
+def test_a_response_without_text_is_read_without_text(message: dict[str, object]) -> None:
     completion = answered(message, "length")
     assert (completion.text, completion.finish_reason, completion.error) == ("", "length", None)
 
 
 @pytest.mark.parametrize("content", [None, "", " \n"])
-def test_a_refusal_is_the_text_when_the_content_says_nothing(content: str | None) -> None:
+def test_a_refusal_is_the_text_if_the_content_is_empty(content: str | None) -> None:
     message = {"content": content, "refusal": "I cannot help with that."}
     assert answered(message).text == "I cannot help with that."
     assert answered({"content": "Rome", "refusal": "I cannot help with that."}).text == "Rome"
@@ -98,18 +98,18 @@ def test_a_refusal_without_text_is_no_text(refusal: object) -> None:
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
-def test_a_reasoning_field_is_read_apart_from_the_text(field: str) -> None:
+def test_a_reasoning_field_is_read_separately_from_the_text(field: str) -> None:
     completion = answered({"content": "Rome", field: "The capital."})
     assert (completion.text, completion.reasoning) == ("Rome", "The capital.")
 
 
-def test_a_vendor_that_names_its_reasoning_twice_is_read_once() -> None:
+def test_reasoning_given_in_two_fields_is_read_once() -> None:
     assert answered({"content": "Rome", "reasoning_content": "a", "reasoning": "a"}).reasoning == "a"
     assert answered({"content": "Rome", "reasoning_content": " ", "reasoning": "a"}).reasoning == "a"
 
 
 @pytest.mark.parametrize("reasoning", [None, "", " ", 7, {"summary": "x"}, [{"text": "x"}]])
-def test_an_odd_reasoning_field_costs_no_answer(reasoning: object) -> None:
+def test_an_invalid_reasoning_field_does_not_lose_the_answer(reasoning: object) -> None:
     completion = answered({"content": "Rome", "reasoning": reasoning})
     assert (completion.text, completion.reasoning) == ("Rome", None)
 
@@ -121,7 +121,7 @@ def test_reasoning_tokens_are_read_where_given() -> None:
 
 @pytest.mark.parametrize("odd", [-1, 2**31, 2**63, -(2**63), 10**400, 2.0, "9", True, [9], {"n": 9}, None])
 @pytest.mark.parametrize("name", [*USAGE, "cached_tokens", "reasoning_tokens"])
-def test_an_odd_token_count_is_unknown_and_the_others_count(name: str, odd: object) -> None:
+def test_an_invalid_token_count_is_unknown_and_the_others_count(name: str, odd: object) -> None:
     details = {"prompt_tokens_details": {"cached_tokens": 7}, "completion_tokens_details": {"reasoning_tokens": 1}}
     usage: dict[str, object] = {**USAGE, **details}
     place = {"cached_tokens": "prompt_tokens_details", "reasoning_tokens": "completion_tokens_details"}.get(name)
@@ -133,7 +133,7 @@ def test_an_odd_token_count_is_unknown_and_the_others_count(name: str, odd: obje
 
 
 @pytest.mark.parametrize("usage", [b"5", b'"none"', b"[]", b"true", b"null", b'{"prompt_tokens": 1e400}', b"[" * 900])
-def test_usage_that_cannot_be_read_is_unknown_and_the_answer_counts(usage: bytes) -> None:
+def test_unreadable_usage_is_unknown_and_the_answer_counts(usage: bytes) -> None:
     usage += b"]" * usage.count(b"[" * 900) * 900
     row = b'{"custom_id": "q", "response": {"choices": [{"message": {"content": "Rome"}}], "usage": ' + usage + b"}}"
     assert parse_chat_row(row) == Completion("q", "Rome", None, None, None, None, None)
@@ -178,7 +178,7 @@ def test_a_failed_request_names_its_reason_and_has_no_text(row: dict[str, object
         {"response": CHAT, "error": {"code": "half", "message": "cut off"}},
     ],
 )
-def test_a_failed_request_keeps_the_tokens_that_it_was_billed(row: dict[str, object]) -> None:
+def test_a_failed_request_keeps_its_billed_tokens(row: dict[str, object]) -> None:
     completion = parse_chat_row(line(**row))
     assert completion.error
     assert (completion.prompt_tokens, completion.completion_tokens, completion.total_tokens) == (9, 2, 11)
@@ -188,7 +188,7 @@ def test_a_failed_request_keeps_the_tokens_that_it_was_billed(row: dict[str, obj
     "error",
     [{}, {"code": "", "message": ""}, {"code": 0, "message": None, "type": ""}, {"code": 200, "message": "success"}],
 )
-def test_an_error_that_says_nothing_beside_an_answer_is_none(error: dict[str, object]) -> None:
+def test_an_empty_error_beside_an_answer_is_ignored(error: dict[str, object]) -> None:
     for row in ({"response": CHAT, "error": error}, {"response": {"status_code": 200, "body": CHAT}, "error": error}):
         assert parse_chat_row(line(**row)).error is None
     for row in ({"error": error}, {"response": {"status_code": 200, "body": {}}, "error": error}):
@@ -197,13 +197,13 @@ def test_an_error_that_says_nothing_beside_an_answer_is_none(error: dict[str, ob
 
 
 @pytest.mark.parametrize("error", [{}, {"metadata": {}}, {"code": None, "message": None}])
-def test_an_answer_that_broke_off_is_none_though_an_error_beside_it_says_nothing(error: dict[str, object]) -> None:
+def test_an_interrupted_answer_with_an_empty_error_is_not_an_answer(error: dict[str, object]) -> None:
     broken = {"message": {"content": "Ro"}, "finish_reason": "error"}
     row = line(response=CHAT | {"choices": [broken], "error": error})
     assert parse_chat_row(row).error == "error: the answer is not whole"
 
 
-def test_content_may_be_a_list_of_parts() -> None:
+def test_content_can_be_a_list_of_parts() -> None:
     thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "France."}]}
     parts = [thinking, {"type": "text", "text": "Pa"}, {"type": "text", "text": "ris"}, {"type": "image_url"}, 7]
     completion = parse_chat_row(line(response={"choices": [{"message": {"content": parts}, "finish_reason": 7}]}))
@@ -250,12 +250,12 @@ def test_anything_else_is_a_value_error(row: bytes) -> None:
 @pytest.mark.parametrize(
     ("told", "seconds"), [(0.46, 0.46), (2, 2.0), (0, 0.0), (-1, None), (1e9, None), ("0.46", None), (None, None)]
 )
-def test_the_seconds_that_a_server_took_are_read_from_its_usage_and_odd_ones_take_no_token_with_them(
+def test_the_server_time_is_read_from_usage_and_invalid_times_do_not_affect_tokens(
     told: object, seconds: float | None
 ) -> None:
     found = answered({"content": "Rome"}, total_time=told, queue_time=0.01)
     assert (found.latency_s, found.prompt_tokens, found.completion_tokens) == (seconds, 9, 2)
 
 
-def test_rows_that_differ_in_their_seconds_alone_say_the_same() -> None:
+def test_rows_that_differ_only_in_server_time_are_equal() -> None:
     assert answered({"content": "Rome"}, total_time=0.1) == answered({"content": "Rome"}, total_time=0.2)

@@ -23,7 +23,7 @@ def test_the_row_of_a_refused_request_is_read_as_an_error_of_that_request() -> N
     assert msgspec.json.decode(row).keys() == {"custom_id", "error"}
 
 
-def test_a_vendor_that_asks_for_fewer_requests_is_told_from_one_that_fails() -> None:
+def test_a_request_for_fewer_requests_is_distinguished_from_a_failure() -> None:
     busy = refusal(CALL, Reply(429, "slow down", "rate_limit_exceeded", 7.0))
     assert isinstance(busy, SlowDownError)
     assert busy.retry_after_s == 7.0
@@ -33,7 +33,7 @@ def test_a_vendor_that_asks_for_fewer_requests_is_told_from_one_that_fails() -> 
 
 
 @pytest.mark.parametrize(("status", "code"), [(429, "insufficient_quota"), (402, "")])
-def test_an_account_without_credit_is_not_waited_for(status: int, code: str) -> None:
+def test_an_account_without_credit_is_a_permanent_error(status: int, code: str) -> None:
     with pytest.raises(PermanentError) as caught:
         raise refusal(CALL, Reply(status, "You exceeded your current quota", code, None))
     assert "credit" in str(caught.value.hint)

@@ -55,24 +55,24 @@ def test_a_line_has_the_four_keys_and_every_sampling_parameter() -> None:
     }
 
 
-def test_no_stop_sequences_are_no_empty_list() -> None:
+def test_without_stop_sequences_no_empty_list_is_sent() -> None:
     assert "stop" not in written(VLLM)["body"]  # type: ignore[operator]
 
 
-def test_a_vendor_without_top_k_is_sent_none_and_its_own_name_of_the_limit() -> None:
+def test_a_vendor_without_top_k_gets_none_and_its_own_name_for_the_token_limit() -> None:
     body = written(OPENAI)["body"]
     assert isinstance(body, dict)
     assert body["max_completion_tokens"] == 64
     assert not {"top_k", "max_tokens"} & body.keys()
 
 
-def test_a_model_that_chooses_its_own_sampling_is_sent_none() -> None:
+def test_a_model_with_fixed_sampling_gets_no_sampling_parameters() -> None:
     body = written(VLLM, sampling="provider_default", reasoning_effort="low", extra_body='{"guided":{"a":1}}')["body"]
     assert isinstance(body, dict)
     assert body.keys() == {"model", "messages", "max_tokens", "reasoning_effort", "guided"}
 
 
-def test_an_extra_object_is_merged_into_the_one_that_is_there_and_anything_else_takes_its_place() -> None:
+def test_an_extra_object_is_merged_into_an_existing_one_and_other_values_replace_it() -> None:
     extra = '{"reasoning":{"summary":"auto"},"store":true}'
     body = written(OPENAI, endpoint="responses", reasoning_effort="high", extra_body=extra)["body"]
     assert isinstance(body, dict)
@@ -99,7 +99,7 @@ def test_the_responses_api_has_names_of_its_own() -> None:
         ("vllm", VLLM),
     ],
 )
-def test_presets_say_the_shape(preset: str, shape: RowShape) -> None:
+def test_presets_declare_the_request_shape(preset: str, shape: RowShape) -> None:
     assert RowShape.of(preset_instance(preset)) == shape
 
 
@@ -119,11 +119,11 @@ def test_presets_say_the_shape(preset: str, shape: RowShape) -> None:
         ({"response": 7}, False),
     ],
 )
-def test_rows_without_an_answer_are_told_from_refusals(outcome: dict[str, object], unanswered: bool) -> None:
+def test_rows_without_an_answer_are_distinguished_from_refusals(outcome: dict[str, object], unanswered: bool) -> None:
     assert is_unanswered(json.dumps({"custom_id": "a", **outcome}).encode()) is unanswered
 
 
-def test_a_row_that_cannot_be_read_counts_as_one() -> None:
+def test_an_unreadable_row_counts_as_a_row() -> None:
     assert not is_unanswered(b'{"custom_id": "a", "response"')
     assert not is_unanswered(b"[" * 100_000)
 
@@ -139,7 +139,7 @@ def test_a_row_that_cannot_be_read_counts_as_one() -> None:
     ],
 )
 @pytest.mark.parametrize("stop", [(), ("END", "☃")])
-def test_no_row_is_longer_than_its_overhead_says(
+def test_the_stated_overhead_bounds_the_size_of_a_row(
     shape: RowShape, options: dict[str, Any], stop: tuple[str, ...]
 ) -> None:
     model = replace(MODEL, options=RequestOptions(**options))

@@ -16,7 +16,7 @@ REQUEST = Request(
 )
 
 
-def test_a_row_says_everything_and_reads_back() -> None:
+def test_a_row_has_all_fields_and_reads_back() -> None:
     line = encode_request_row(REQUEST)
     assert b"\n" not in line
     assert json.loads(line) == {
@@ -43,7 +43,7 @@ def test_the_same_request_gives_the_same_bytes() -> None:
     assert encode_request_row(REQUEST) == encode_request_row(REQUEST)
 
 
-def test_the_id_of_any_row_is_read_whatever_else_it_holds() -> None:
+def test_the_id_of_a_row_is_read_whatever_else_it_contains() -> None:
     assert row_id(b' {"error": {"custom_id": 3}, "custom_id": "a-b", "body": null} ') == "a-b"
 
 
@@ -52,7 +52,7 @@ def test_the_id_of_any_row_is_read_whatever_else_it_holds() -> None:
     [b"", b"{", b"null", b"[]", b"{}", b'{"custom_id": 3}', b'{"custom_id": "\xff"}', b'{"custom_id": "a"', b"a" * 99,
      b'{"custom_id": "\\ud800"}', b'{"x": ' + b"[" * 100_000],
 )  # fmt: skip
-def test_a_line_that_is_no_row_is_a_value_error(line: bytes) -> None:
+def test_a_line_that_is_not_a_row_is_a_value_error(line: bytes) -> None:
     for read in (row_id, decode_request_row):
         with pytest.raises(ValueError):  # noqa: PT011 - the kind is the promise; the words are msgspec's
             read(line)
@@ -66,7 +66,7 @@ def test_a_request_without_one_of_its_parameters_is_refused(key: str) -> None:
         decode_request_row(json.dumps(row).encode())
 
 
-def test_no_stop_texts_are_left_out_for_some_servers_refuse_an_empty_list() -> None:
+def test_an_empty_list_of_stop_sequences_is_omitted_because_some_servers_refuse_it() -> None:
     request = dataclasses.replace(REQUEST, sampling=dataclasses.replace(REQUEST.sampling, stop=()))
     line = encode_request_row(request)
     assert "stop" not in json.loads(line)["body"]

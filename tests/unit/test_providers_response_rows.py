@@ -47,7 +47,7 @@ def test_the_parts_and_messages_of_an_answer_are_one_text() -> None:
     assert read(message(text("Ro"), text("me")), message(text("!"))).text == "Rome!"
 
 
-def test_items_and_parts_of_other_types_are_left_out() -> None:
+def test_items_and_parts_of_other_types_are_ignored() -> None:
     found = read({"type": "web_search_call"}, message(text("Rome"), {"type": "x", "text": "no"}, text("")), {"type": 7})
     assert (found.text, found.finish_reason) == ("Rome", "stop")
 
@@ -63,12 +63,12 @@ def test_items_and_parts_of_other_types_are_left_out() -> None:
         ({"summary": ["text", {"text": 7}]}, None),
     ],
 )  # fmt: skip
-def test_reasoning_is_kept_apart_from_the_text(item: dict[str, Any], expected: str | None) -> None:
+def test_reasoning_is_kept_separate_from_the_text(item: dict[str, Any], expected: str | None) -> None:
     found = read({"type": "reasoning", **item}, message(text("Rome")))
     assert (found.text, found.reasoning) == ("Rome", expected)
 
 
-def test_a_refusal_is_the_text_where_there_is_no_other() -> None:
+def test_a_refusal_is_the_text_if_there_is_no_other() -> None:
     refusal = {"type": "refusal", "refusal": "I cannot help."}
     assert read(message(refusal)).text == "I cannot help."
     assert read(message(text("Rome"), refusal)).text == "Rome"
@@ -89,14 +89,14 @@ def test_an_incomplete_response_says_why_in_the_words_of_chat_completions(detail
     assert (found.text, found.finish_reason) == ("Ro", reason)
 
 
-def test_a_response_that_is_reasoning_alone_is_missing_with_that_reason() -> None:
+def test_a_response_of_only_reasoning_is_missing_with_that_reason() -> None:
     cut = read(
         {"type": "reasoning", "summary": []}, status="incomplete", incomplete_details={"reason": "max_output_tokens"}
     )
     assert settle(cut).error == "reasoning_only: the response is reasoning alone, cut off at the token limit"
 
 
-def test_a_response_that_calls_a_function_is_no_answer() -> None:
+def test_a_response_that_calls_a_function_is_not_an_answer() -> None:
     found = read({"type": "function_call", "name": "f", "arguments": "{}"})
     assert found.finish_reason == "tool_calls"
     assert (settle(found).error or "").startswith("tool_calls")
@@ -108,14 +108,14 @@ def test_a_failed_response_is_an_error_and_keeps_its_tokens() -> None:
     assert read(status="failed", error=None).error == "failed: the response gives no reason"
 
 
-def test_odd_usage_is_unknown_and_the_answer_counts() -> None:
+def test_invalid_usage_is_unknown_and_the_answer_counts() -> None:
     for usage in ("many", None, {"input_tokens": -1, "output_tokens": "5"}, [1]):
         found = read(message(text("Rome")), usage=usage)
         assert (found.text, found.prompt_tokens, found.completion_tokens) == ("Rome", None, None)
 
 
 @pytest.mark.parametrize("output", ["text", 7, [1], [[]], None])
-def test_an_output_that_is_no_list_of_items_is_refused(output: object) -> None:
+def test_an_output_that_is_not_a_list_of_items_is_refused(output: object) -> None:
     row = {"custom_id": "q", "response": {"status_code": 200, "body": {"object": "response", "output": output}}}
     with pytest.raises(ValueError):  # noqa: PT011 - whatever the message
         parse_chat_row(json.dumps(row).encode())

@@ -25,7 +25,7 @@ def check(preset: str, name: str = "m", options: dict[str, Any] | None = None, *
     return OpenAICompatibleProvider.check_sampling(model, replace(SAMPLING, **changes), live(preset))
 
 
-def test_a_server_that_takes_everything_is_sent_everything() -> None:
+def test_a_server_that_accepts_every_sampler_gets_them_all() -> None:
     assert check("vllm", temperature=0.7, top_k=20) is None
     assert check("openai_compatible", top_k=20) is None
 
@@ -37,13 +37,13 @@ def test_a_vendor_without_top_k_says_so_and_refuses_one_that_was_chosen(preset: 
         check(preset, top_k=20)
 
 
-def test_a_live_reasoning_model_is_refused_at_its_vendor_and_is_a_name_like_any_other_elsewhere() -> None:
+def test_a_live_reasoning_model_is_refused_at_its_vendor_and_accepted_elsewhere() -> None:
     with pytest.raises(ConfigError, match="accepts no temperature"):
         check("openai", "o3-mini")
     assert check("vllm", "o3-mini") is None
 
 
-def test_what_is_left_to_a_server_may_not_have_been_chosen() -> None:
+def test_a_sampler_left_to_the_server_cannot_also_be_chosen() -> None:
     assert "the vendor's defaults apply" in (check("vllm", options={"sampling": "provider_default"}) or "")
     with pytest.raises(ConfigError, match=r"`temps` is 0\.7"):
         check("vllm", options={"sampling": "provider_default"}, temperature=0.7)

@@ -28,12 +28,12 @@ def test_whole_numbers_are_read_from_numbers_and_from_text(told: object, expecte
     assert whole_number(told) == expected
 
 
-def test_any_other_shape_is_empty() -> None:
+def test_any_other_shape_is_read_as_empty() -> None:
     assert (text(None), mapping([]), entries({}), entries([1, {"a": 1}])) == ("", {}, [], [{"a": 1}])
 
 
 @pytest.mark.parametrize("status", ["text", [], 7, None, {"code": "OK", "message": None}])
-def test_an_odd_status_at_fireworks_neither_hides_a_job_nor_refuses_a_dataset(status: object) -> None:
+def test_an_invalid_status_at_fireworks_neither_hides_a_job_nor_refuses_a_dataset(status: object) -> None:
     told = json.encode({"name": "a/b", "state": "COMPLETED", "status": status, "exampleCount": 1.5})
     assert job_status(json.decode(told, type=Job)).state is JobState.READY
     dataset = json.decode(told, type=Dataset)

@@ -14,7 +14,7 @@ TABLES = {
 }
 
 
-def test_the_phases_stand_in_the_order_in_which_they_run() -> None:
+def test_the_phases_are_listed_in_the_order_in_which_they_run() -> None:
     assert list(registry.PHASES) == ["prepare", "build", "submit", "poll", "parse", "score", "stats", "costs", "report"]
 
 
@@ -51,5 +51,5 @@ def test_an_unknown_name_lists_the_nearest_and_all_others() -> None:
     assert known.startswith("squad_v2, nq_open, triviaqa, custom, ")
 
 
-def test_a_name_like_no_other_gets_no_suggestion() -> None:
+def test_an_unknown_name_without_a_similar_one_gets_no_suggestion() -> None:
     assert registry.near_misses("zzz", ["em", "f1"]) == "; known: em, f1"

@@ -55,7 +55,7 @@ def test_the_trials_table_has_the_missing_requests_of_each_arm_in_its_column() -
     assert column(table, "Missing in treatment") == ["13"]
 
 
-def test_the_requests_table_has_one_row_an_arm() -> None:
+def test_the_requests_table_has_one_row_per_arm() -> None:
     table = attrition_table(LOPSIDED)
     assert [row[0] for row in table.rows] == ["control", "treatment"]
     assert column(table, "Answered") == ["103", "107"]
@@ -75,7 +75,7 @@ def test_the_pairs_table_has_the_items_of_each_arm_in_its_column() -> None:
     assert column(table, "In neither") == ["9"]
 
 
-def test_the_costs_table_has_one_row_an_arm() -> None:
+def test_the_costs_table_has_one_row_per_arm() -> None:
     assert [row[0] for row in costs_table(costs()).rows] == ["control", "treatment", "both"]
     assert column(costs_table(costs()), "Exact matches")[:2] == ["30", "45"]
 
@@ -95,7 +95,7 @@ def pooled(**changes: Any) -> Table:
     return pooled_table(msgspec.structs.replace(LOPSIDED, pooled=(msgspec.structs.replace(row, **changes),)))
 
 
-def test_an_effect_over_several_data_sets_has_its_limits_and_how_much_they_differ() -> None:
+def test_an_effect_over_several_data_sets_has_its_limits_and_their_heterogeneity() -> None:
     assert pooled().rows == (("Exact match", "0", "2", "+5.0 (+1.0 to +9.0)", "0.0100", "6.00 (0.0140)", "83%"),)
 
 
@@ -109,7 +109,7 @@ def test_an_effect_over_several_data_sets_has_its_limits_and_how_much_they_diffe
         ({"method": None, "q_p": None}, False),
     ],
 )
-def test_one_effect_for_data_sets_that_differ_is_doubted_where_it_is_assumed(
+def test_a_common_effect_assumed_for_different_data_sets_is_questioned(
     changes: dict[str, Any], *, is_doubtful: bool
 ) -> None:
     assert any("is doubtful" in note for note in pooled(**changes).notes) is is_doubtful
@@ -121,7 +121,7 @@ def test_an_effect_over_data_sets_that_is_not_estimable_says_why() -> None:
     assert not [note for note in pooled().notes if note.startswith("Not estimable")]
 
 
-def test_cautions_about_the_effect_over_data_sets_and_the_trend_stand_under_their_tables() -> None:
+def test_cautions_about_the_effect_over_data_sets_and_the_trend_are_under_their_tables() -> None:
     assert "Exact match: a: few change." in pooled(cautions=("a: few change",)).notes
     row = Trend(
         metric="em", temp=0.0, arms=("control", "a", "b"), n_items=9, n_clusters=9, slope=0.1, ci_low=0.0, ci_high=0.2,

@@ -70,7 +70,7 @@ def test_a_p_value_has_three_digits_or_is_below_a_thousandth(p: float, text: str
         (0.0004, 0.0005, "<0.0005", "p < 0.0005"),
     ],
 )
-def test_a_p_value_has_more_digits_where_its_rounding_would_reach_the_level(
+def test_a_p_value_has_more_digits_if_rounding_would_reach_the_level(
     p: float, alpha: float, in_tables: str, in_verdicts: str
 ) -> None:
     assert (p_value(p, alpha), p_equals(p, alpha)) == (in_tables, in_verdicts)
@@ -93,19 +93,17 @@ def test_a_p_value_next_to_the_level_is_a_bound_in_a_sentence_too() -> None:
         (None, -0.0003, f"{MISSING} to -0.03"),
     ],
 )
-def test_a_limit_is_not_rounded_on_to_0_where_the_interval_leaves_0_out(
-    low: float | None, high: float, text: str
-) -> None:
+def test_a_limit_is_not_rounded_to_0_if_the_interval_excludes_0(low: float | None, high: float, text: str) -> None:
     assert interval(low, high) == text
 
 
-def test_a_limit_within_a_margin_is_not_rounded_on_to_it() -> None:
+def test_a_limit_within_a_margin_is_not_rounded_to_the_margin() -> None:
     assert interval(-0.0196, 0.0204, marks=(-0.02, 0.02)) == "-1.96 to +2.04"
     assert interval(-0.02, 0.0104, marks=(-0.02, 0.02)) == "-2.0 to +1.0"
     assert effect(0.001, -0.0196, 0.01, marks=(-0.02, 0.02)) == "+0.1 (-1.96 to +1.0)"
 
 
-def test_a_p_value_in_a_sentence_says_equal_or_less() -> None:
+def test_a_p_value_in_a_sentence_has_its_sign() -> None:
     assert p_phrase(0.25) == "p = 0.250"
     assert p_phrase(1e-9) == "p < 0.001"
 
@@ -118,7 +116,7 @@ def test_points_carry_their_sign_and_there_is_no_negative_zero(value: float, tex
     assert points(value) == text
 
 
-def test_an_effect_has_more_decimals_where_its_interval_is_narrow() -> None:
+def test_an_effect_with_a_narrow_interval_has_more_decimals() -> None:
     assert effect(0.0333, -0.021, 0.088) == "+3.3 (-2.1 to +8.8)"
     assert effect(0.00333, 0.001, 0.0056) == "+0.33 (+0.10 to +0.56)"
     assert effect(0.0333, None, None) == f"+3.3 ({MISSING})"
@@ -143,11 +141,11 @@ def test_amounts_are_in_cents_and_small_ones_keep_their_digits() -> None:
     assert [amount(usd) for usd in (0.996, 0.994, 0.0999)] == ["1.00", "0.99", "0.10"]
 
 
-def test_counts_that_averages_made_fractional_are_shown_as_such() -> None:
+def test_fractional_average_counts_are_shown_as_fractions() -> None:
     assert [quantity(value) for value in (0.0, 12.0000000001, 12.5)] == ["0", "12", "12.50"]
 
 
-def test_levels_and_margins_show_no_round_off() -> None:
+def test_levels_and_margins_show_no_floating_point_noise() -> None:
     assert [level(share) for share in (0.95, 0.999, 1 - 2 * 0.05, 1 - 2 * 0.07)] == ["95%", "99.9%", "90%", "86%"]
     assert [margin(width) for width in (0.05, 0.07, 0.025)] == ["5", "7", "2.5"]
 
@@ -171,18 +169,18 @@ def test_a_plain_table_without_rows_says_so() -> None:
     assert summary_text(Table("Effects", ("Endpoint",), (), (), "l")) == "Effects\n\n(none)\n"
 
 
-def test_text_that_would_drive_a_terminal_is_made_visible() -> None:
+def test_terminal_control_characters_are_made_visible() -> None:
     assert one_line("a\x1b[31mred\r\nb\x00\u202ec\ud800") == r"a\u001b[31mred b\u0000\u202ec\ud800"
     assert printable("one\r\ntwo\rthree\tx\x07") == "one\ntwo\nthree\tx\\u0007"
 
 
-def test_metrics_and_methods_that_are_not_described_go_by_their_names() -> None:
+def test_metrics_and_methods_without_a_description_are_shown_by_name() -> None:
     assert metric_text("new_metric").label == "new_metric"
     assert method_text("new_method") == "new method"
     assert metric_text("em").label == "Exact match"
 
 
-def test_a_difference_of_nothing_has_no_direction() -> None:
+def test_a_difference_of_zero_has_no_direction() -> None:
     assert [direction(value) for value in (0.1, -0.1, 0.0, None)] == [
         "higher",
         "lower",
@@ -199,14 +197,14 @@ def family(size: int, correction: str = "holm", name: str = "f") -> Family:
     return Family(name=name, correction="holm" if correction == "holm" else "bh", alpha=0.05, size=size, rejected=0)
 
 
-def test_a_correction_is_told_with_its_method_and_size() -> None:
+def test_a_correction_is_shown_with_its_method_and_size() -> None:
     assert correction_text([family(2)]) == "Adjusted p: Holm's method over 2 tests, at level 0.05."
     assert "a single test is not adjusted" in correction_text([family(1)])
     assert "each of 3 families of 2 to 4 tests" in correction_text([family(2, "bh"), family(3, "bh"), family(4, "bh")])
     assert correction_text([]) == ""
 
 
-def test_what_is_corrected_otherwise_is_named_with_the_primary_endpoints_first() -> None:
+def test_endpoints_with_different_corrections_are_named_with_the_primary_ones_first() -> None:
     exploratory = family(2, "bh", "exploratory/short vs control")
     assert correction_text([exploratory, family(1, name="primary")]) == (
         "Adjusted p: Holm's method for the primary endpoints (1 test); the Benjamini-Hochberg method for the others "
@@ -226,7 +224,7 @@ def test_only_absolute_paths_lose_their_folders() -> None:
     ]
 
 
-def test_a_good_answer_is_a_correct_one_by_a_measure_of_correctness_and_otherwise_one_with_a_score() -> None:
+def test_a_good_answer_is_called_correct_only_by_a_measure_of_correctness() -> None:
     right = Declaration(label="Answer inclusion", meaning="?", scale="binary", direction="higher", role="accuracy")
     with wording({"includes": right, "polite": structs.replace(right, label="Politeness", role=None)}):
         assert good_answer("Answer inclusion of at least 1").phrase == "correct answer (by Answer inclusion)"

@@ -123,11 +123,11 @@ def test_the_figures_of_a_row_are_those_of_its_contrast() -> None:
     assert any(row.significant for row in rows)
 
 
-def test_the_adjusted_p_values_say_how_many_tests_of_all_contrasts_they_are_of() -> None:
+def test_adjusted_p_values_state_the_number_of_tests_over_all_contrasts() -> None:
     assert any("over 2 tests" in note for note in tables.primary_table(analysed(*ARMS)).notes)
 
 
-def test_each_arm_stands_once_on_its_own() -> None:
+def test_each_arm_is_described_once() -> None:
     table = tables.arms_table(analysed(*ARMS))
     rows = [row for row in table.rows if row[0] == "Exact match"]
     assert [row[2] for row in rows] == [*ARMS]
@@ -156,7 +156,7 @@ def test_sentences_name_the_arm_that_is_higher() -> None:
     assert not any("treatment" in text for text in texts)
 
 
-def test_notes_name_the_contrast_that_they_are_about() -> None:
+def test_notes_name_their_contrast() -> None:
     document = analysed(*ARMS)
     lost = [row for row in tables.primary_endpoints(document) if row.attrition is not None]
     assert lost
@@ -197,7 +197,7 @@ def test_the_tests_of_all_contrasts_and_trials_are_corrected_together() -> None:
     assert "big vs control" in aggregate_report(pages.facts().run, [two, three], adjusted)
 
 
-def test_it_is_said_where_arms_differ_in_more_than_the_prompt() -> None:
+def test_arms_that_differ_in_more_than_the_prompt_are_reported() -> None:
     large = ModelSpec("large", "vendor/large-9", "openai")
     templates = TaskTemplates("Read {context}, then: {question}", "Say {question}")
     found = trial(Arm("big", Prompt("Be control.", "c" * 64), large, templates))
@@ -217,7 +217,7 @@ def test_it_is_said_where_arms_differ_in_more_than_the_prompt() -> None:
         assert f"```text\n{template.closed_book}\n```" in page
 
 
-def test_arms_that_differ_in_the_prompt_alone_need_no_word_about_it() -> None:
+def test_arms_that_differ_only_in_the_prompt_are_not_mentioned() -> None:
     assert arm_differences(trial()) == ""
     assert arm_differences(trial(conditions=("short",))) == ""
     page = trial_details(facts(), analysed(*ARMS), costs())
@@ -225,7 +225,7 @@ def test_arms_that_differ_in_the_prompt_alone_need_no_word_about_it() -> None:
     assert "template" not in page
 
 
-def test_arms_without_the_one_that_they_are_compared_with_are_described_and_not_compared() -> None:
+def test_arms_without_a_control_are_described_and_not_compared() -> None:
     alone = facts(trial(conditions=("short", "big")))
     assert not alone.compares
     [first, *_] = trial_sentences(TrialResult(alone, analysed(*ARMS), costs()))
@@ -235,7 +235,7 @@ def test_arms_without_the_one_that_they_are_compared_with_are_described_and_not_
     )
 
 
-def test_an_arm_without_any_answer_is_told_and_the_other_contrast_stands() -> None:
+def test_an_arm_without_answers_is_reported_and_the_other_contrast_is_unaffected() -> None:
     table = trial_table(60, effect=0.8, arms=ARMS)
     silent = table.rows_of("big")
     metrics = {name: np.where(silent, np.nan, scores) for name, scores in table.metrics.items()}

@@ -53,7 +53,7 @@ def test_an_interval_that_may_be_too_narrow_is_not_called_wide() -> None:
     ]
 
 
-def test_where_no_p_value_can_reach_the_level_but_there_is_an_interval_the_warning_says_so() -> None:
+def test_the_warning_says_if_no_p_value_can_reach_the_level_although_there_is_an_interval() -> None:
     seen = of_scores([0.5] * 7, [0.5 + n / 100 for n in range(1, 8)], alpha=0.01)
     assert [each.text for each in seen.warnings] == [
         "there are only 7 questions, so no p-value can reach 0.01; at least 8 are needed."
@@ -70,7 +70,7 @@ def test_a_p_value_without_an_interval_is_called_coarse_where_it_decides() -> No
     assert undecided.warnings == ()
 
 
-def test_clusters_and_single_questions_are_told_apart_where_measures_have_either() -> None:
+def test_clusters_and_single_questions_are_distinguished_if_measures_differ() -> None:
     text = "pairs differ in {} of 40 {}: the interval is approximate, and may be too narrow"
     clustered = endpoint(clustered=True, n_clusters=40, cautions=(text.format(2, "clusters"),))
     single = endpoint("f1", cautions=(text.format(3, "items"),))
@@ -87,7 +87,7 @@ def test_an_exploratory_measure_has_no_warning_beside_the_verdict(metric: str) -
     assert len(said(*rows, primary=(metric,))) == 1
 
 
-def test_bets_of_few_clusters_have_a_wide_interval_and_no_coarse_p_value() -> None:
+def test_betting_intervals_of_few_clusters_are_wide_without_a_coarse_p_value() -> None:
     row = endpoint(clustered=True, n_clusters=8, cautions=("only 8 clusters: the interval is wide",))
     assert said(row) == ["Clusters: there are only 8 clusters, so the interval is wide."]
 
@@ -103,7 +103,7 @@ def clustered(gains: int, losses: int, of: int = 20, *, alike: bool = False) -> 
     return [each.text for each in scores_verdict(found, NAMES, ()).warnings]
 
 
-def test_a_widened_interval_has_the_reason_that_the_data_give() -> None:
+def test_a_widened_interval_states_the_reason_in_the_data() -> None:
     assert clustered(5, 1) == [
         "exact match differs in only 6 of 20 clusters; the interval was widened to allow for this."
     ]

@@ -16,10 +16,10 @@ def plots() -> dict[str, list[str]]:
     return drawn()
 
 
-def test_every_plot_is_kept(plots: dict[str, list[str]]) -> None:
+def test_every_kind_of_plot_is_stored(plots: dict[str, list[str]]) -> None:
     assert list(plots) == list(PLOTS)
 
 
 @pytest.mark.parametrize("name", PLOTS)
-def test_a_plot_is_drawn_as_it_was_kept(plots: dict[str, list[str]], name: str) -> None:
+def test_a_drawn_plot_equals_the_stored_one(plots: dict[str, list[str]], name: str) -> None:
     assert plots[name] == PLOTS[name]

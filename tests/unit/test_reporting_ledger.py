@@ -42,7 +42,7 @@ def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def test_the_screen_is_no_wider_than_80_columns_and_shows_spent_beside_used() -> None:
+def test_the_ledger_is_at_most_80_columns_wide_and_shows_spent_beside_used() -> None:
     text = ledger_text(spent())
     assert max(map(len, text.splitlines())) <= 80
     assert len(text.splitlines()) <= 24
@@ -54,14 +54,14 @@ def test_the_screen_is_no_wider_than_80_columns_and_shows_spent_beside_used() ->
     assert "paid for once, and count in each trial: 0.0021" in " ".join(text.split())
 
 
-def test_few_trials_are_shown_where_that_is_asked_for_and_all_count() -> None:
+def test_a_limited_number_of_trials_can_be_shown_and_all_are_counted() -> None:
     text = ledger_text(spent(), most_trials=1)
     assert "and 1 more trials" in text
     assert "two" not in text.split()
     assert "14.8190" in text
 
 
-def test_unpriced_attempts_and_those_of_an_earlier_version_are_said() -> None:
+def test_unpriced_attempts_and_those_of_an_earlier_version_are_reported() -> None:
     trials = {"t": manifest(t0_control_p001=part(intent(**ANSWERED)))}
     assert "without a price: 1. They are not free" in " ".join(ledger_text(ledger(trials, price=None)).split())
     old = {"t": manifest(t0_control_p001=part(intent(results=FileRecord("a", 9, 4))))}
@@ -84,7 +84,7 @@ def test_the_csv_has_a_line_for_each_attempt_and_adds_up_to_the_total_exactly() 
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "  =HYPERLINK(0)", "\uff1d1"])
-def test_no_cell_of_text_is_a_formula(text: str) -> None:
+def test_no_text_cell_is_read_as_a_formula(text: str) -> None:
     found = spent()
     line = msgspec.structs.replace(found.lines[0], job=text, reason=text, part=text)
     [row] = rows(ledger_csv(msgspec.structs.replace(found, lines=(line,), run_id=text)))
@@ -99,12 +99,12 @@ def test_a_reason_of_several_lines_with_quotes_stays_in_its_cell() -> None:
     assert row["reason"] == 'the "job", failed\\u001b[31m'
 
 
-def test_a_document_read_back_is_the_same() -> None:
+def test_a_document_reads_back_unchanged() -> None:
     found: Any = spent()
     assert msgspec.json.decode(msgspec.json.encode(found), type=Ledger) == found
 
 
-def test_a_dry_run_is_said_on_the_screen_and_in_each_line_of_the_csv() -> None:
+def test_a_dry_run_is_marked_on_the_screen_and_in_each_csv_line() -> None:
     paid = spent()
     dry = msgspec.structs.replace(paid, dry_run=True)
     assert "Dry run: nothing was paid" in ledger_text(dry)
@@ -114,7 +114,7 @@ def test_a_dry_run_is_said_on_the_screen_and_in_each_line_of_the_csv() -> None:
     assert max(map(len, ledger_text(dry).splitlines())) <= 80
 
 
-def test_what_answers_cost_that_another_run_paid_for_stands_under_used() -> None:
+def test_the_cost_of_reused_answers_is_listed_under_used() -> None:
     found = spent()
     (first, *others) = found.lines
     usd = msgspec.structs.replace(first.usd, spent=Decimal(0), held=Decimal(0), used=Decimal("1.25"))
@@ -124,7 +124,7 @@ def test_what_answers_cost_that_another_run_paid_for_stands_under_used() -> None
     assert line.split()[-4:] == ["-", "1.2500", "-", "1"]
 
 
-def test_the_page_of_a_run_says_how_much_of_what_was_spent_its_answers_account_for() -> None:
+def test_the_page_of_a_run_shows_how_much_of_the_spending_its_answers_account_for() -> None:
     some, nearly, every = (trials_table([], SpendingFacts(2.5, used)).notes for used in (1.0, 2.499, 2.5))
     assert "account for 2.50 USD of that" in nearly[0]
     assert some == ("All attempts cost 2.50 USD; the answers that are analysed account for 1.00 USD of that.",)

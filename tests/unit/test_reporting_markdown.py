@@ -32,7 +32,7 @@ def changed(*fixed: ChangedItem, broken: tuple[ChangedItem, ...] = (), counts: C
     return WhatChanged(DEFAULT_CONTRAST, counts or Changed(len(fixed), len(broken), 5, 1), fixed, broken)
 
 
-def test_the_verdict_is_the_first_thing_and_its_lead_is_bold() -> None:
+def test_the_verdict_comes_first_with_a_bold_lead() -> None:
     found = document(endpoint())
     page = trial_report(result(found), [])
     lead, figures = trial_verdict(result(found)).findings[0].lead, trial_verdict(result(found)).findings[0].figures
@@ -40,7 +40,7 @@ def test_the_verdict_is_the_first_thing_and_its_lead_is_bold() -> None:
     assert page.split("\n\n")[2] == f"**{lead.removesuffix(': ')}**: {figures}", "the colon is not in bold"
 
 
-def test_warnings_stand_between_verdict_and_plot_and_a_dry_run_is_the_first() -> None:
+def test_warnings_are_between_verdict_and_plot_with_the_dry_run_first() -> None:
     dry = replace(facts(), run=replace(facts().run, dry_run=True))
     page = trial_report(result(of=dry), [])
     assert page.index("**Dry run: ") < page.index("- **Dry run:** all ") < page.index("forest.svg")
@@ -55,7 +55,7 @@ def test_the_page_has_its_sections_in_order_and_links_to_everything_else() -> No
     assert len(page.splitlines()) < 70
 
 
-def test_what_changed_names_the_measure_that_says_what_is_right() -> None:
+def test_the_changes_section_names_the_measure_of_correctness() -> None:
     what = changed(item(), counts=Changed(1, 0, 5, 1, measure="em"))
     assert "## What changed in Exact match\n" in trial_report(result(), [what])
     assert "What changed in Exact match" in trial_plots(result(), [what])["changed.svg"]
@@ -116,14 +116,14 @@ def test_a_trial_of_one_arm_has_no_plot_and_says_that_nothing_is_compared() -> N
 
 
 @pytest.mark.parametrize("name", ["forest.svg", "changed.svg"])
-def test_the_plots_that_the_page_shows_are_the_files_beside_it(name: str) -> None:
+def test_the_page_shows_the_plot_files_beside_it(name: str) -> None:
     what = [changed(item())]
     assert f"]({name})" in trial_report(result(), what)
     assert trial_plots(result(), what)[name].startswith('<svg style="color:#1a1a1a;background:#ffffff" xmlns=')
     assert {*trial_plots(result(), what)} == {"forest.svg", "changed.svg"}
 
 
-def test_power_curves_are_a_plot_and_tables_of_the_details_and_nothing_where_there_are_none() -> None:
+def test_power_curves_are_a_plot_with_detail_tables_and_omitted_if_missing() -> None:
     points = tuple(PowerPoint(n, 0.1, (0.5,)) for n in (25, 50, 100, 200, 400))
     curves = (PowerCurve(endpoint(), 0.05, 1), PowerCurve(endpoint("f1"), 0.05, 1, "", (0.1,), points))
     made = trial_plots(result(), [], curves)["power.svg"]
@@ -136,7 +136,7 @@ def test_power_curves_are_a_plot_and_tables_of_the_details_and_nothing_where_the
     assert "power.svg" not in trial_plots(result(), [], curves[:1])
 
 
-def test_what_was_spent_stands_beside_what_the_answers_cost() -> None:
+def test_the_amount_spent_is_shown_beside_the_cost_of_the_answers() -> None:
     import msgspec
 
     page = trial_report(TrialResult(facts(), document(), msgspec.structs.replace(costs(), spent_usd=9.5)), [])
@@ -144,7 +144,7 @@ def test_what_was_spent_stands_beside_what_the_answers_cost() -> None:
     assert "all of it on these answers" in trial_report(result(), [])
 
 
-def test_only_words_that_the_page_has_are_explained_and_they_stand_in_quotation_marks() -> None:
+def test_only_terms_on_the_page_are_explained_and_they_are_quoted() -> None:
     dull: dict[str, Any] = {"p": 0.4, "p_adjusted": 0.4, "significant": False}
     won, lost, open_ = endpoint(), endpoint("abstain_rate", 0.1, 0.3), endpoint("f1", **dull)
     pages = [trial_report(result(document(*rows)), []) for rows in ((won,), (won, lost, open_))]
@@ -162,7 +162,7 @@ def test_the_page_says_what_each_primary_measure_asks() -> None:
     assert "Token F1 (primary measure)" not in page
 
 
-def test_a_table_without_rows_says_what_there_is_none_of() -> None:
+def test_an_empty_table_says_what_is_missing() -> None:
     page = trial_details(facts(), document(endpoint()), costs())
     assert "### Pairs of 0/1 endpoints\n\nNo endpoint has 0/1 scores in pairs.\n" in page
     assert "\nNone.\n" not in page

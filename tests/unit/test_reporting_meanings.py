@@ -22,7 +22,7 @@ def declared() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "meaning"), declared().items())
-def test_no_built_in_scorer_is_shown_in_odd_words(name: str, meaning: str) -> None:
+def test_every_built_in_scorer_is_shown_in_plain_words(name: str, meaning: str) -> None:
     said = asked(meaning)
     assert not [word for word in ODD if word in said], name
     assert (ABSTAINS in said) == ("refusal" in meaning)
@@ -33,7 +33,7 @@ def test_every_scorer_that_says_what_an_abstention_is_worth_is_covered() -> None
     assert {"exact_match", "includes", "starts_with", "numeric", "abstention", "token_f1", "regex True"} <= odd
 
 
-def test_what_follows_a_declared_meaning_stays() -> None:
+def test_text_after_a_declared_meaning_is_kept() -> None:
     meaning = declared()["includes"]
     assert meaning.endswith(" Negations are not taken into account.")
     assert asked(f"{meaning} Asked of the last line.") == (
@@ -42,5 +42,5 @@ def test_what_follows_a_declared_meaning_stays() -> None:
     )
 
 
-def test_the_meaning_of_a_scorer_of_ones_own_stays() -> None:
+def test_the_declared_meaning_of_a_custom_scorer_is_unchanged() -> None:
     assert asked("Is it an accepted one? Is it a refusal?") == "Is it an accepted one? Is it a refusal?"

@@ -28,7 +28,7 @@ def test_a_message_that_differs_is_shown_for_each_arm() -> None:
     assert page.count("```text") == 2
 
 
-def test_the_turns_before_a_question_are_shown_and_of_many_the_last_ten() -> None:
+def test_at_most_the_last_ten_turns_before_a_question_are_shown() -> None:
     turns = tuple(Message("assistant" if number % 2 else "user", f"turn-{number}.") for number in range(13))
     page = shown(MessageExample("closed_book", "q", "d", turns, BOTH))
     assert "After the system prompt, the model receives:\n\nThe first 3 turns" in page

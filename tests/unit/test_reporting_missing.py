@@ -42,7 +42,7 @@ def notes(document: Significance) -> str:
     return "\n".join(note for table in effects_in_short(document, wide=False) for note in table.notes)
 
 
-def test_the_tables_of_scores_made_elsewhere_tell_no_temperature() -> None:
+def test_tables_of_imported_scores_show_no_temperature() -> None:
     document = analyse(table(), SETTINGS)
     found = [primary_table(document), *effects_in_short(document, wide=False)]
     assert "temperature" in str(found)
@@ -54,7 +54,7 @@ def test_the_tables_of_scores_made_elsewhere_tell_no_temperature() -> None:
     )
 
 
-def test_unequal_attrition_stands_beside_the_effect_in_terminal_and_report() -> None:
+def test_unequal_attrition_is_shown_beside_the_effect_in_terminal_and_report() -> None:
     document = analyse(table(), SETTINGS)
     lost = "the arms lost different shares of their answers: 12 of 80 (15.0%) in the control and 0 of 80 (0.0%) in the"
     shown = primary_table(document).notes
@@ -69,7 +69,7 @@ def test_endpoints_that_lost_the_same_answers_are_named_together() -> None:
     assert said.startswith("Exact match and Abstention (all items, temperature 0): the arms lost")
 
 
-def test_the_other_rule_is_a_row_and_where_answers_are_missing_a_sentence() -> None:
+def test_the_other_rule_is_a_row_and_also_a_sentence_if_answers_are_missing() -> None:
     document = analyse(table(), SETTINGS)
     (row,) = missing_rule_table(document).rows
     found = document.endpoints[0].missing_sensitivity
@@ -87,7 +87,7 @@ def test_the_other_rule_is_a_row_and_where_answers_are_missing_a_sentence() -> N
     assert "missing answers" not in notes(whole)
 
 
-def test_the_other_rule_says_why_it_has_no_figure() -> None:
+def test_the_other_rule_gives_the_reason_for_a_missing_figure() -> None:
     document = analyse(table(), replace(SETTINGS, wanted={}))
     assert "Exact match at temperature 0, missing answers counted as failures: not available: which score" in notes(
         document
@@ -96,7 +96,7 @@ def test_the_other_rule_says_why_it_has_no_figure() -> None:
     assert any(note.startswith("Exact match: which score counts") for note in missing_rule_table(document).notes)
 
 
-def test_effects_that_differ_between_subsets_are_told_on_the_terminal_and_all_pairs_in_the_report() -> None:
+def test_the_terminal_shows_differing_subset_effects_and_the_report_all_pairs() -> None:
     document = analyse(table(), SETTINGS)
     (row,) = interaction_table(document, "dataset").rows
     assert row[:5] == ("set0", "set1", "Exact match", "0", "40 / 28")

@@ -38,7 +38,7 @@ def warned(costs: CostReport, *, own: bool = True) -> list[str]:
     return [*map(str, trial_verdict(TrialResult(facts(**changed), document(), costs)).warnings)]
 
 
-def test_an_arm_whose_own_model_has_no_price_is_named_with_its_own_tokens() -> None:
+def test_an_arm_with_its_own_unpriced_model_is_named_with_its_tokens() -> None:
     costs = report(FIRST, SECOND, treatment=None)
     assert warned(costs) == ["No price: 2,500 tokens of large have no known price; the cost is unknown, not 0."]
     assert cost_sentence(costs) == (
@@ -47,7 +47,7 @@ def test_an_arm_whose_own_model_has_no_price_is_named_with_its_own_tokens() -> N
     )
 
 
-def test_usage_that_was_not_reported_is_not_taken_for_a_price_that_is_missing() -> None:
+def test_unreported_usage_is_not_confused_with_a_missing_price() -> None:
     costs = report(FIRST, SILENT, treatment=DEAR)
     assert warned(costs) == [
         "No usage: the provider reported no usage for 10 requests to large; the cost is unknown, not 0."
@@ -99,7 +99,7 @@ def notes(costs: CostReport) -> str:
     return " ".join(costs_table(costs).notes)
 
 
-def test_responses_without_a_reported_usage_are_set_against_requests_and_never_against_answers() -> None:
+def test_responses_without_usage_are_counted_against_requests_and_never_against_answers() -> None:
     said = notes(report(EMPTY, FIRST))
     assert (
         "The usage of 10 of 10 requests of the control arm was not reported: its tokens and USD are unknown, not 0."
@@ -107,12 +107,12 @@ def test_responses_without_a_reported_usage_are_set_against_requests_and_never_a
     assert "lower bound" not in said
 
 
-def test_only_what_is_known_in_part_is_a_lower_bound() -> None:
+def test_only_a_partly_known_amount_is_a_lower_bound() -> None:
     assert "control arm was not reported: its tokens and USD are lower bounds." in notes(report(PARTLY, FIRST))
     assert "control arm was not reported: its tokens are a lower bound." in notes(report(PARTLY, FIRST, None))
 
 
-def test_amounts_of_which_a_part_was_not_reported_are_said_to_be_at_least_that_much() -> None:
+def test_partly_unreported_amounts_are_shown_as_at_least() -> None:
     used, spent = cost_lines(report(EMPTY, FIRST), NAMES, dry_run=False)
     assert used == "Cost: at least 0.0020 USD (unknown for a.txt and 0.0020 for b.txt), at least 1,500 tokens."
     assert spent == "Spent: at least 0.0020 USD, all of it on these answers."
@@ -127,7 +127,7 @@ def test_amounts_of_which_a_part_was_not_reported_are_said_to_be_at_least_that_m
     assert cost_lines(report(FIRST, FIRST), NAMES, dry_run=False)[1].startswith("Spent: 0.0040 USD")
 
 
-def test_a_stopped_trial_claims_no_amount_that_it_saved_where_part_of_the_usage_was_not_reported() -> None:
+def test_a_stopped_trial_states_no_saving_if_part_of_the_usage_was_not_reported() -> None:
     found = document(looks=msgspec.structs.replace(looked_at(0.05), items_planned=200, decision="stop"))
     known, partly = (
         trial_verdict(TrialResult(facts(), found, report(first, FIRST))).sentences[0] for first in (FIRST, PARTLY)
@@ -136,7 +136,7 @@ def test_a_stopped_trial_claims_no_amount_that_it_saved_where_part_of_the_usage_
     assert "; 100 were not asked." in partly
 
 
-def test_a_page_begins_with_the_bound_that_an_amount_is() -> None:
+def test_a_page_begins_with_the_lower_bound_of_a_partly_known_amount() -> None:
     def money(costs: CostReport, shared: int = 0) -> str:
         result = TrialResult(facts(shared_requests=shared), document(), costs)
         return _money(facts().run, [SimpleNamespace(result=result)])  # type: ignore[list-item]

@@ -61,7 +61,7 @@ def test_new_and_gone_words_are_marked_and_spaces_are_not_compared(before: str, 
 
 @pytest.mark.parametrize("line", [12, 10_000], ids=["lines", "one line"])
 @pytest.mark.parametrize("n_words", [10_000, 40_000])
-def test_of_a_long_prompt_the_words_that_changed_are_marked_and_no_others(n_words: int, line: int) -> None:
+def test_only_the_changed_words_of_a_long_prompt_are_marked(n_words: int, line: int) -> None:
     before, after = long_texts(n_words, line)
     with at_most(LIMIT_S * n_words / 10_000):
         html = compared_words(before, after)
@@ -71,7 +71,7 @@ def test_of_a_long_prompt_the_words_that_changed_are_marked_and_no_others(n_word
 
 
 @pytest.mark.parametrize("words", [["a"], ["a", "b"], WORDS[:20]], ids=["one", "two", "twenty"])
-def test_no_text_makes_it_slow(words: list[str]) -> None:
+def test_no_text_makes_the_comparison_slow(words: list[str]) -> None:
     before, after = long_texts(10_000, 12, words)
     mixed = " ".join(np.random.default_rng(2).choice(words, 10_000))
     for other in (after, mixed, " ".join(reversed(before.split()))):
@@ -80,7 +80,7 @@ def test_no_text_makes_it_slow(words: list[str]) -> None:
         assert later(html) == other
 
 
-def test_words_that_moved_are_marked_where_they_were_and_where_they_are() -> None:
+def test_moved_words_are_marked_at_both_places() -> None:
     texts = [" ".join(f"{name}{n}" for n in range(300)) for name in "abc"]
     html = compared_words(" ".join(texts), " ".join([texts[0], texts[2], texts[1]]))
     assert marked(html) == 600
@@ -98,7 +98,7 @@ _TEXT = st.lists(st.sampled_from(["a", "b", "c", "d<", " ", "\n", "  "]), max_si
 
 
 @given(_TEXT, _TEXT, st.sampled_from([0, 20, MOST_PAIRS]))
-def test_both_texts_can_be_read_out_of_it(before: str, after: str, most: int) -> None:
+def test_both_texts_can_be_recovered_from_the_comparison(before: str, after: str, most: int) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("promptrial.reporting.page.compared.MOST_PAIRS", most)
         html = compared_words(before, after)

@@ -87,7 +87,7 @@ def test_reasons_of_judges_are_left_out_after_reasoning_and_before_any_item_is()
     assert (packed.n_items, packed.without_reasons) == (19, True)
 
 
-def test_of_items_without_reasoning_only_reasons_of_judges_are_left_out() -> None:
+def test_for_items_without_reasoning_only_the_reasons_of_judges_are_left_out() -> None:
     items = [*(item(n) for n in range(5)), *(item(n, reason=noise(800)) for n in range(5, 20))]
     whole = packed_items(COMMON, items)
     assert [len(row["a"][0][0]) for row in unpacked(whole)["items"]] == [5] * 5 + [7] * 15
@@ -95,14 +95,14 @@ def test_of_items_without_reasoning_only_reasons_of_judges_are_left_out() -> Non
     assert [packed.n_items, packed.without_reasoning, packed.without_reasons] == [20, False, True]
 
 
-def test_reasoning_that_begins_after_what_was_judged_leaves_reasons_in() -> None:
+def test_reasons_stay_if_only_unjudged_answers_have_reasoning() -> None:
     items = [*(item(n, reason=noise(100)) for n in range(10)), *(item(n, reasoning=noise(5000)) for n in range(10, 20))]
     packed = packed_items(COMMON, items, largest=20_000)
     assert [packed.n_items, packed.without_reasoning, packed.without_reasons] == [20, True, False]
     assert [len(row["a"][0][0]) for row in unpacked(packed)["items"]] == [7] * 10 + [5] * 10
 
 
-def test_items_are_left_out_from_the_end_where_even_their_texts_are_too_large() -> None:
+def test_items_are_left_out_from_the_end_if_even_their_texts_are_too_large() -> None:
     packed = packed_items(COMMON, [item(n) for n in range(50)], largest=6000)
     assert 0 < packed.n_items < 50
     assert len(packed.text) <= 6000
@@ -110,11 +110,11 @@ def test_items_are_left_out_from_the_end_where_even_their_texts_are_too_large() 
 
 
 @pytest.mark.parametrize("largest", [0, 10])
-def test_a_page_without_room_holds_no_item_and_that_is_no_error(largest: int) -> None:
+def test_a_page_without_room_has_no_items_and_is_not_an_error(largest: int) -> None:
     assert packed_items(COMMON, [item(1)], largest=largest).n_items == 0
 
 
-def test_what_does_not_fit_is_said_with_the_command_that_shows_it() -> None:
+def test_items_that_do_not_fit_are_reported_with_the_command_that_shows_them() -> None:
     packed = Packed("", 3, without_reasoning=True)
     page = TrialPage(TrialResult(facts(), document(), costs()), {}, packed=packed, n_items=9)
     html = report_page(facts().run, [page])
@@ -153,7 +153,7 @@ def test_what_a_dry_run_shows_has_no_colour_of_better_or_worse() -> None:
     assert "Dry run: " in pages[1]
 
 
-def test_of_too_many_items_those_that_changed_stay_and_all_keep_their_order() -> None:
+def test_if_items_must_be_left_out_changed_ones_stay_and_all_keep_their_order() -> None:
     codes = np.full(MOST_ITEMS + 100, 2)
     codes[[5, MOST_ITEMS + 50]] = 0
     codes[MOST_ITEMS + 99] = 1
@@ -164,7 +164,7 @@ def test_of_too_many_items_those_that_changed_stay_and_all_keep_their_order() ->
     assert _chosen([codes[:10]], 10) == list(range(10))
 
 
-def test_hostile_characters_are_written_out_in_every_text_and_name() -> None:
+def test_hostile_characters_are_escaped_in_every_text_and_name() -> None:
     hostile = "\x1b[2J\u202e\0"
     asked = Item(
         id=hostile,
@@ -209,14 +209,14 @@ def test_memory_is_bounded_by_the_size_of_a_page_and_no_item_is_read_that_has_no
     assert packed.n_items <= len(read) < packed.n_items + 400
 
 
-def test_what_fits_by_a_byte_is_packed_and_what_does_not_is_not() -> None:
+def test_an_item_is_packed_exactly_if_it_fits_to_the_byte() -> None:
     items = [item(n) for n in range(30)]
     size = len(packed_items(COMMON, items).text)
     assert packed_items(COMMON, items, largest=size).n_items == 30
     assert packed_items(COMMON, items, largest=size - 1).n_items == 29
 
 
-def test_items_without_reasoning_before_those_with_it_stay_when_it_is_left_out() -> None:
+def test_items_before_the_first_reasoning_stay_when_reasoning_is_left_out() -> None:
     items = [*(item(n) for n in range(10)), *(item(n, reasoning=noise(3000)) for n in range(10, 20))]
     packed = packed_items(COMMON, items, largest=20_000)
     assert (packed.n_items, packed.without_reasoning) == (20, True)
@@ -279,12 +279,12 @@ def test_the_first_line_counts_what_was_spent_once_and_never_an_unknown_price_as
     assert first_line(named("demo", dry_run=True)).endswith("dry run \u00b7 nothing spent")
 
 
-def test_the_colon_of_a_large_verdict_is_not_seen_since_its_figures_come_below_it() -> None:
+def test_a_large_verdict_shows_no_colon_because_its_figures_are_below_it() -> None:
     page = report_page(facts().run, [TrialPage(TrialResult(facts(), document(), costs()), {})])
     assert '<span class="colon">: </span></span> <span class="figures">' in page
 
 
-def test_what_is_printed_of_an_item_holds_its_texts_whole_up_to_two_thousand_letters() -> None:
+def test_printed_items_have_their_texts_up_to_two_thousand_letters() -> None:
     for letters, end in ((5, ""), (2000, ""), (2001, " \u2026")):
         asked = Item(id="q1", dataset="d", question="q" * letters, answers=("gold",))
         printed = _printed(replace(item(1), item=asked), ("control", "treatment"))

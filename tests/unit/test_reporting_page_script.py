@@ -69,7 +69,7 @@ def test_make_check_runs_the_linter() -> None:
     assert "$(BIN)/oxlint src" in rule
 
 
-def test_it_is_strict_and_node_finds_no_mistake_of_syntax(tmp_path: Path) -> None:
+def test_the_script_is_strict_and_node_finds_no_syntax_error(tmp_path: Path) -> None:
     assert SCRIPT.startswith('"use strict";\n')
     path = tmp_path / "report.js"
     path.write_text(SCRIPT)
@@ -98,16 +98,16 @@ _FORBIDDEN = [
 
 
 @pytest.mark.parametrize("forbidden", [*_FORBIDDEN, "new Function", "var "])
-def test_it_has_nothing_that_makes_code_of_a_text_or_leaves_the_page(forbidden: str) -> None:
+def test_the_script_neither_evaluates_text_nor_leaves_the_page(forbidden: str) -> None:
     assert not re.search(rf"(?<![=!]){re.escape(forbidden)}(?!=)", SCRIPT)
 
 
-def test_every_name_that_it_declares_is_used() -> None:
+def test_every_name_declared_in_the_script_is_used() -> None:
     for name in re.findall(r"(?:const|let|function\*?|async function) (\w+)", SCRIPT):
         assert len(re.findall(rf"\b{name}\b", SCRIPT)) > 1, name
 
 
-def test_it_and_its_style_are_small_and_have_no_long_lines() -> None:
+def test_script_and_style_are_small_and_have_no_long_lines() -> None:
     assert len(SCRIPT) + len(STYLE) < 40_000
     assert max(map(len, SCRIPT.splitlines())) <= 170
 

@@ -243,7 +243,7 @@ def headings(page: str) -> list[str]:
 # --- the summary ------------------------------------------------------------------------------------------------------
 
 
-def test_the_summary_says_what_was_compared_what_was_found_who_is_missing_and_the_cost() -> None:
+def test_the_summary_states_comparison_finding_missing_answers_and_cost() -> None:
     texts = sentences(
         document(
             endpoint(
@@ -279,7 +279,7 @@ def test_a_result_that_is_not_significant_is_not_called_no_difference() -> None:
     assert text.endswith("This does not mean that the prompts are equal.")
 
 
-def test_a_difference_without_limits_says_that_there_are_none_and_one_with_a_single_limit_shows_it() -> None:
+def test_a_difference_shows_its_single_limit_or_says_that_it_has_none() -> None:
     none, lower = (sentences(document(endpoint(ci_low=low, ci_high=None)))[1] for low in (None, 0.09))
     assert "+15.0 percentage points (no interval can be computed), 100 pairs" in none
     assert "+15.0 percentage points (95% CI +9.0 to " in lower
@@ -292,7 +292,7 @@ def test_a_significant_result_in_the_unwanted_direction_is_called_worse() -> Non
     assert any("lower, which is better" in text for text in sentences(document(false_answers, settings=settings)))
 
 
-def test_what_is_wanted_of_a_metric_is_read_from_the_document() -> None:
+def test_the_better_direction_of_a_metric_is_read_from_the_document() -> None:
     turned = document(endpoint(), settings=StatsSettings(wanted={"em": "lower"}))
     silent = document(endpoint(), settings=StatsSettings())
 
@@ -301,7 +301,7 @@ def test_what_is_wanted_of_a_metric_is_read_from_the_document() -> None:
     assert [questions_table(each).rows[0][3] for each in (turned, silent)] == ["lower", "depends on the item"]
 
 
-def test_what_cannot_be_tested_is_told_with_its_reason_and_n() -> None:
+def test_an_untestable_endpoint_is_shown_with_its_reason_and_n() -> None:
     texts = sentences(document(untested()))
 
     assert (
@@ -319,7 +319,7 @@ def test_exploratory_results_are_called_leads() -> None:
     assert "Exploratory, without a significant difference: Token F1." in texts
 
 
-def test_missing_answers_and_what_they_could_change_are_told() -> None:
+def test_missing_answers_are_reported_with_what_they_could_change() -> None:
     arms = {"control": attrition(101, {"content_filter": 2}), "treatment": attrition()}
     texts = sentences(document(attrition=arms))
 
@@ -341,7 +341,7 @@ def test_an_unpriced_model_has_no_cost_in_usd_and_none_of_zero() -> None:
     assert [row[-2:] for row in costs_table(costs(None)).rows] == [(MISSING, MISSING)] * 3
 
 
-def test_the_price_of_a_trials_model_that_answers_no_arm_is_not_spoken_of() -> None:
+def test_a_trials_model_that_answers_no_arm_has_no_price_message() -> None:
     price = Price(input_per_million=1.0, output_per_million=2.0, batch_discount=0.0)
     some = msgspec.structs.replace(costs(None), arm_prices={"treatment": price})
     both = msgspec.structs.replace(costs(None), arm_prices={"control": price, "treatment": price})
@@ -362,7 +362,7 @@ def test_costs_of_partly_unknown_usage_are_lower_bounds() -> None:
     assert "for each exact match" not in page
 
 
-def test_a_trial_of_one_arm_compares_nothing() -> None:
+def test_a_trial_of_one_arm_makes_no_comparison() -> None:
     trial = replace(facts().trial, conditions=("treatment",))
     page = trial_details(
         facts(trial=trial),
@@ -499,14 +499,14 @@ def test_no_sentence_of_the_long_pages_claims_what_must_not_be_relied_on() -> No
         assert said.startswith(first)
 
 
-def test_what_the_flips_alone_would_reject_is_not_shown() -> None:
+def test_a_difference_that_only_sign_flips_reject_is_not_called_shown() -> None:
     table = primary_table(document(endpoint(not_shown=True, ci_method="sign_flips_hull", **DULL)))
     assert table.rows[0][-1] == "not significant: the two tests disagree"
     [note] = [note for note in table.notes if "the wider limits of the two" in note]
     assert "p is the larger of two, from sign flips and from the score test on effective counts" in note
 
 
-def test_a_sampled_p_stands_with_its_monte_carlo_standard_error() -> None:
+def test_a_sampled_p_value_is_shown_with_its_monte_carlo_standard_error() -> None:
     assert primary_table(document(endpoint(monte_carlo_se=0.0011))).rows[0][-3] == "0.0125 (SE 0.001)"
     assert primary_table(document(endpoint(monte_carlo_se=0.0))).rows[0][-3] == "0.0125"
 
@@ -534,7 +534,7 @@ def test_subsets_are_shown_with_a_caution() -> None:
     assert "Effects within subsets (exploratory)" not in headings(trial_details(facts(), document(), costs()))
 
 
-def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
+def test_equivalence_is_mentioned_only_with_a_margin() -> None:
     test = HypothesisTest(
         family="equivalence",
         hypothesis="equivalence",
@@ -572,7 +572,7 @@ def test_equivalence_is_spoken_of_only_with_a_margin() -> None:
     assert "### Equivalence" not in without
 
 
-def test_the_table_of_margins_says_by_which_test_and_how_many_pairs_are_needed() -> None:
+def test_the_table_of_margins_names_the_test_and_the_pairs_needed() -> None:
     settings = StatsSettings(tost_margins={"em": 0.02}, wanted={"em": "higher"}, bootstrap_samples=50)
     rng = np.random.default_rng(4)
     scores = rng.integers(0, 2, (2, 60)).astype(np.float64)
@@ -601,7 +601,7 @@ def test_discordant_pairs_and_an_infinite_odds_ratio_are_shown() -> None:
     assert "McNemar's test (mid-p): infinite: no upper limit (Exact match)." in table.notes
 
 
-def test_a_statistic_that_no_table_knows_is_shown_all_the_same() -> None:
+def test_a_statistic_unknown_to_every_table_is_shown_anyway() -> None:
     table = methods_table(
         document(estimates=(estimate("new_test", "shift", 1.25, ci_low=1.0, ci_high=1.5, confidence=0.9, p=0.2),))
     )
@@ -648,7 +648,7 @@ def test_a_hundredth_and_less_is_no_warning() -> None:
     ]
 
 
-def test_an_arm_without_any_request_is_warned_of_nothing() -> None:
+def test_an_arm_without_requests_causes_no_warning() -> None:
     arms = {"control": arm_attrition(0, 0, {}), "treatment": attrition(1, {"empty": 103}, empty=103, truncated=1)}
     texts = [text for text in sentences(document(attrition=arms)) if text.startswith("Warning")]
     assert "0 of 0 in the control arm and 103 of 104 (99.0%) in the treatment arm" in texts[0]
@@ -662,14 +662,14 @@ def test_the_report_of_a_run_names_the_trials_with_empty_answers_first() -> None
     assert text.startswith(f"Warning: {facts().trial.slug}: responses without an answer: 100 of 104")
 
 
-def test_answers_with_reasoning_are_counted_where_there_are_any() -> None:
+def test_answers_with_reasoning_are_counted_if_there_are_any() -> None:
     parse = ParseFacts(0, 0, 0, {"control": 0, "treatment": 0}, {"control": 0, "treatment": 3})
     page = trial_details(facts(parse=parse), document(), costs())
     assert "reasoning (kept, but not scored): 0 in the control arm and 3 in the treatment arm." in page
     assert "reasoning" not in trial_details(facts(), document(), costs())
 
 
-def test_every_code_of_an_empty_response_has_words_of_its_own() -> None:
+def test_every_code_of_an_empty_response_has_its_own_text() -> None:
     words = [reason_text(code) for code in NO_TEXT]
     assert len(set(words)) == len(words)
     assert not any("_" in text for text in words)
@@ -856,7 +856,7 @@ def results() -> list[TrialResult]:
     ]
 
 
-def test_the_primary_tests_of_all_trials_are_handed_out_for_correction() -> None:
+def test_the_primary_tests_of_all_trials_are_returned_for_correction() -> None:
     assert primary_p_values(results()) == {
         ("first", DEFAULT_CONTRAST, "em", 0.0): 0.0125,
         ("second", DEFAULT_CONTRAST, "em", 0.0): None,
@@ -901,7 +901,7 @@ def test_a_dry_run_says_above_all_else_that_it_says_nothing_about_a_model() -> N
     assert "dry run" not in trial_details(facts(), document(endpoint()), costs())
 
 
-def test_requests_that_trials_share_are_counted_and_said_to_be_paid_for_once() -> None:
+def test_requests_shared_by_trials_are_counted_and_reported_as_paid_once() -> None:
     first = TrialResult(facts(), document(endpoint()), costs())
     second = TrialResult(facts(shared_requests=104), document(endpoint()), costs())
     assert any("104 requests are the same in several trials" in note for note in trials_table([first, second]).notes)

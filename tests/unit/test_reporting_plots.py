@@ -77,7 +77,7 @@ def test_an_interval_is_drawn_from_limit_to_limit_with_the_estimate_between(layo
     assert (middle - left) / (right - left) == pytest.approx(0.5, abs=0.02), "the estimate is in the middle of 9 to 21"
 
 
-def test_what_surrounds_figures_is_fainter_than_they_are() -> None:
+def test_axes_and_labels_are_fainter_than_the_figures() -> None:
     root = parsed(forest([row()], 0.95))
     faint = {each.text: each.get("opacity") for each in root.iter(f"{SVG}text")}
     assert (faint["difference"], faint["30.0%"]) == ("0.7", None)
@@ -119,7 +119,7 @@ def test_a_declared_margin_is_drawn_on_both_sides_beside_its_own_effect_alone(na
     assert all(number(each, "y1") < mark < number(each, "y2") < mark + 17 for each in lines)
 
 
-def test_on_a_telephone_a_row_has_its_name_both_means_the_effect_and_the_number_of_pairs() -> None:
+def test_on_a_phone_a_row_has_name_means_effect_and_number_of_pairs() -> None:
     assert {"Exact match", "n 100", "45.0% against 30.0%: +15.0 (+9.0 to +21.0)"} <= {
         *texts(parsed(forest([row()], 0.95, narrow=True)))
     }
@@ -127,7 +127,7 @@ def test_on_a_telephone_a_row_has_its_name_both_means_the_effect_and_the_number_
     assert "2.5 against 3.0: -0.50 (-1.00 to 0.00) words" in texts(parsed(forest([in_words], 0.95, narrow=True)))
 
 
-def test_an_effect_without_an_estimate_says_so_and_an_exploratory_one_is_a_ring() -> None:
+def test_an_effect_without_an_estimate_says_so_and_an_exploratory_one_is_drawn_as_a_ring() -> None:
     root = parsed(forest([row(estimate=None, low=None, high=None), row(primary=False)], 0.95))
     assert "no estimate" in texts(root)
     assert [each.get("fill") for each in root.iter(f"{SVG}circle")] == ["none"]
@@ -157,7 +157,7 @@ def test_hostile_text_is_text_in_every_plot(svg: str) -> None:
     assert not {"\x1b", "\u202e"} & {*svg}
 
 
-def test_what_changed_is_one_bar_whose_parts_are_in_proportion() -> None:
+def test_the_changes_plot_is_one_bar_with_proportional_parts() -> None:
     root = parsed(changed_plot(Changed(fixed=30, broken=10, both_right=40, both_wrong=20)))
     bars = {each.get("fill"): number(each, "width") for each in root.iter(f"{SVG}rect") if each.get("y") == "6.0"}
     assert bars["#009e73"] / bars["#d55e00"] == pytest.approx(3, rel=0.05)
@@ -168,7 +168,7 @@ def test_what_changed_is_one_bar_whose_parts_are_in_proportion() -> None:
     assert texts(small) == ["999 both right"], "a part that is too small for its name has none"
 
 
-def test_what_changed_says_that_it_adds_up_temperatures() -> None:
+def test_the_changes_plot_says_that_it_sums_temperatures() -> None:
     counts = dict.fromkeys(("fixed", "broken", "both_right", "both_wrong", "missing"), 7)
     assert Changed.of(counts, "em").title == "What changed in Exact match"
     assert Changed.of(counts, "em", 2).title == (
@@ -176,7 +176,7 @@ def test_what_changed_says_that_it_adds_up_temperatures() -> None:
     )
 
 
-def test_items_without_an_answer_of_both_arms_are_a_part_of_what_changed() -> None:
+def test_items_without_answers_in_both_arms_are_a_part_of_the_changes_plot() -> None:
     found = Changed.of(
         {"fixed": 5, "broken": 2, "both_right": 55, "both_wrong": 40, "missing": 98, "not_applicable": 9}
     )
@@ -201,7 +201,7 @@ def test_a_margin_is_named_below_the_axis() -> None:
     assert [each.endswith("; dashes: margin") for each in captions] == [False, True]
 
 
-def test_what_became_of_requests_adds_up_to_what_was_asked() -> None:
+def test_the_outcomes_of_requests_add_up_to_the_requests() -> None:
     root = parsed(attrition_plot({"control": attrition(100, 3, 7), "treatment": attrition(104)}))
     assert "control: 93 complete, 7 truncated, 3 empty and 1 failed" in description(root)
     assert {"93", "7", "104"} <= {*texts(root)}, "in the parts that are wide enough, and in all"
@@ -219,7 +219,7 @@ def test_a_histogram_holds_every_score_once() -> None:
     assert histogram([], 0.0, 1.0, bins=2) == [0.0, 0.0]
 
 
-def test_coverage_and_accuracy_are_placed_on_axes_from_nought_to_one() -> None:
+def test_coverage_and_accuracy_are_plotted_on_axes_from_zero_to_one() -> None:
     root = parsed(selective_plot([ArmPoint("control", 0.0, 0.0), ArmPoint("treatment", 1.0, 1.0)]))
     first, second = root.iter(f"{SVG}circle")
     assert number(first, "cx") < number(second, "cx")
@@ -230,7 +230,7 @@ def test_the_control_is_grey_and_treatments_keep_their_colours() -> None:
     assert [colour_of(index) for index in range(4)] == [CONTROL_COLOUR, *COLOURS[:3]]
 
 
-def test_two_plots_on_a_page_have_ids_of_their_own() -> None:
+def test_two_plots_on_a_page_have_different_ids() -> None:
     first, second = (parsed(forest([row()], 0.95, name=name)) for name in ("wide", "small"))
     ids = [each.get("id") for root in (first, second) for each in root.iter() if each.get("id")]
     assert len(ids) == len({*ids})
@@ -268,7 +268,7 @@ def test_a_forest_plot_is_high_enough_for_all_of_its_lines_and_not_much_higher(n
         assert lowest < height < lowest + 40
 
 
-def test_every_line_of_a_plot_is_named_and_the_names_never_run_out_of_it() -> None:
+def test_every_line_of_a_plot_is_labelled_and_labels_stay_inside() -> None:
     arms = ["control", "treatment", "a_very_long_name_of_an_arm", "short", "another_long_name"]
     shares = {arm: [0.25, 0.75] for arm in arms}
     root = parsed(distribution_plot("Words", shares, 0.0, 10.0, width=336))
@@ -285,7 +285,7 @@ def test_every_line_of_a_plot_is_named_and_the_names_never_run_out_of_it() -> No
 
 
 @pytest.mark.parametrize("width", [336, 560])
-def test_plots_are_as_wide_as_they_are_told_to_be(width: int) -> None:
+def test_plots_have_the_requested_width(width: int) -> None:
     point = ArmPoint("control", 0.9, 0.5)
     for svg in (
         power_plot([power_curve()], width=width),
@@ -301,7 +301,7 @@ def test_plots_are_as_wide_as_they_are_told_to_be(width: int) -> None:
         assert max(ends, default=0) <= width
 
 
-def test_long_figures_beside_a_forest_plot_are_written_smaller_and_means_without_their_unit() -> None:
+def test_long_figures_beside_a_forest_plot_are_smaller_and_means_omit_their_unit() -> None:
     long = row(
         means=("0.00003000 USD", "0.00002700 USD"),
         shown="-0.00000300 (-0.00000320 to -0.00000280) USD",

@@ -62,7 +62,7 @@ def said(found: Ranking, wanted: Any = "higher") -> str:
     return "".join(ranked_words(found, NAMES, "exact match", wanted))
 
 
-def test_two_arms_that_may_be_the_best_and_one_that_is_worse_than_both() -> None:
+def test_the_ranking_names_two_possibly_best_arms_and_one_worse_than_both() -> None:
     found = ranking(("terse", "cot", "plain"), ("terse", "plain"), ("cot", "plain"))
     assert said(found) == (
         "terse.txt or cot.txt is best on exact match (95% confidence); plain.txt is worse than both."
@@ -104,7 +104,9 @@ def test_two_arms_that_may_be_the_best_and_one_that_is_worse_than_both() -> None
         (("control", "terse"), [], "Not shown which arm is best on exact match: either arm may be (95% confidence)."),
     ],
 )
-def test_what_is_said_follows_what_is_shown(arms: tuple[str, ...], ahead: list[tuple[str, str]], text: str) -> None:
+def test_the_ranking_sentences_follow_the_shown_differences(
+    arms: tuple[str, ...], ahead: list[tuple[str, str]], text: str
+) -> None:
     assert said(ranking(arms, *ahead)) == text
 
 
@@ -119,7 +121,7 @@ def document() -> Significance:
     return analyse(table, SETTINGS, trend=("control", "terse", "cot"), pooled=True)
 
 
-def test_the_verdict_begins_with_all_arms_and_goes_on_with_each_contrast(document: Significance) -> None:
+def test_the_verdict_starts_with_all_arms_and_continues_with_each_contrast(document: Significance) -> None:
     first, *others = comparison_verdict(document, ("A", "B"), ()).findings
     assert (first.state, first.contrast, first.metric) == ("ranked", "", "em")
     assert "best on exact match (95% confidence); " in str(first)
@@ -141,7 +143,7 @@ def test_one_table_has_every_arm_with_its_simultaneous_interval_and_its_ranks(do
     assert ranks == sorted(ranks)
 
 
-def test_the_other_tables_have_pairs_trend_and_data_sets(document: Significance) -> None:
+def test_the_remaining_tables_have_pairs_trend_and_data_sets(document: Significance) -> None:
     tables = many_arms_tables(document, NAMES)
     pairs = titled(tables, "All pairs of arms")
     assert len(pairs.rows) == 10
@@ -150,7 +152,7 @@ def test_the_other_tables_have_pairs_trend_and_data_sets(document: Significance)
     assert len(titled(tables, "Effects over several data sets").rows) == 4
 
 
-def test_a_document_of_one_contrast_has_none_of_it() -> None:
+def test_a_document_of_one_contrast_has_no_ranking() -> None:
     plain = analyse(trial_table(60), SETTINGS)
     assert not many_arms_tables(plain, NAMES)
     assert not arms_plots(plain, NAMES)
@@ -158,7 +160,7 @@ def test_a_document_of_one_contrast_has_none_of_it() -> None:
 
 
 @pytest.mark.parametrize("narrow", [False, True])
-def test_the_plot_says_in_words_what_it_shows(document: Significance, *, narrow: bool) -> None:
+def test_the_ranking_plot_describes_itself_in_words(document: Significance, *, narrow: bool) -> None:
     names = {**NAMES, "terse": '<b>"terse"</b>' + 60 * "x"}
     [svg] = arms_plots(document, names, narrow=narrow)
     root = ET.fromstring(svg)  # noqa: S314 - the program's own

@@ -28,7 +28,7 @@ def test_every_remark_on_sparse_data_is_put_into_plain_words() -> None:
     assert "hull" not in " ".join(map(plain, remarks))
 
 
-def test_the_figures_of_a_remark_stay() -> None:
+def test_the_figures_of_a_remark_are_unchanged() -> None:
     said = [plain(each) for each in sparse_remarks()]
     assert said[0] == (
         "the arms differ on only 6 of 20 clusters (upwards in 6, downwards in 0), which is too sparse for sign flips "
@@ -37,7 +37,7 @@ def test_the_figures_of_a_remark_stay() -> None:
     assert sum("(p = 0.0312), but the score test" in each for each in said) == 2
 
 
-def test_an_odds_ratio_without_an_upper_limit_is_named_and_the_reason_too() -> None:
+def test_an_odds_ratio_without_an_upper_limit_is_named_with_the_reason() -> None:
     table = table_of([0.0] * 8 + [1.0] * 8, [1.0] * 16)
     found = analyse(table, StatsSettings(bootstrap_samples=50))
     reasons = [row.reason for row in found.estimates if row.reason is not None and row.reason.startswith("infinite")]
@@ -123,5 +123,5 @@ def test_a_remark_has_no_second_colon(remark: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("remark", ["ignores the pairing", "only 7 clusters: no p-value can reach 0.01"])
-def test_other_remarks_stay_as_they_are(remark: str) -> None:
+def test_other_remarks_are_unchanged(remark: str) -> None:
     assert plain(remark) == remark

@@ -22,7 +22,7 @@ def taken(arm: str = "control", rows: int = 812, days: int | None = 12, run_id: 
         (None, "asked at an unknown time"),
     ],
 )
-def test_it_says_how_many_answers_were_taken_over_from_where_and_how_old_they_were(days: int | None, when: str) -> None:
+def test_the_report_states_number_source_and_age_of_reused_answers(days: int | None, when: str) -> None:
     (said,) = reuse_sentences([taken(days=days)])
     assert said == f"812 of 1,000 control answers were reused from run X, {when}."
 
@@ -40,7 +40,7 @@ def test_it_says_how_many_answers_were_taken_over_from_where_and_how_old_they_we
         ([taken(rows=5, run_id="X"), taken(rows=6, run_id="Y"), taken("treatment", rows=11)], False),
     ],
 )
-def test_it_warns_if_one_arm_has_more_answers_than_another_that_are_older_than_a_day(
+def test_the_report_warns_if_one_arm_has_more_reused_answers_older_than_a_day(
     reused: list[ReuseFacts], warns: bool
 ) -> None:
     found = list(reuse_warnings(reused, PAIR))
@@ -49,5 +49,5 @@ def test_it_warns_if_one_arm_has_more_answers_than_another_that_are_older_than_a
         assert "812 in the control arm and 0 in the treatment arm" in found[0]
 
 
-def test_a_single_arm_differs_from_no_other() -> None:
+def test_a_single_arm_causes_no_warning_about_reused_answers() -> None:
     assert list(reuse_warnings([taken()], ("control",))) == []

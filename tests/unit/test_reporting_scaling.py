@@ -73,7 +73,7 @@ def test_a_document_whose_scores_go_from_0_to_1_is_shown_as_it_is() -> None:
     assert as_shares(found) is found
 
 
-def test_what_a_metric_asks_says_how_it_is_shown() -> None:
+def test_the_declared_scale_of_a_metric_decides_how_it_is_shown() -> None:
     scorer = Declaration(label="Ease", meaning="Is it easy?", scale="continuous", direction="higher", range=(1.0, 6.0))
     with wording({"ease": scorer}):
         assert metric_text("ease").label == "Ease"
@@ -87,7 +87,7 @@ WORDS = Declaration(
 UNIT = ScoreUnit(0.0, 1000.0, "words")
 
 
-def test_a_figure_stands_in_the_unit_of_its_scores() -> None:
+def test_a_figure_is_shown_in_the_unit_of_its_scores() -> None:
     assert (rate(0.002, 1, UNIT), rate(0.002)) == ("2.0 words", "0.2%")
     assert effect(0.001, -0.0005, 0.0025, UNIT) == "+1.0 (-0.5 to +2.5) words"
     assert effect(0.001, -0.0005, 0.0025) == "+0.10 (-0.05 to +0.25)"
@@ -97,7 +97,7 @@ def test_a_figure_stands_in_the_unit_of_its_scores() -> None:
     )  # fmt: skip
 
 
-def test_the_unit_is_that_of_the_scorer_and_points_where_it_names_none() -> None:
+def test_the_unit_is_that_of_the_scorer_or_points_by_default() -> None:
     ease = Declaration(label="Ease", meaning="?", scale="continuous", direction="higher", range=(1.0, 6.0))
     share = Declaration(label="Share", meaning="?", scale="continuous", direction="higher")
     with wording({"length": WORDS, "ease": ease, "share": share}):
@@ -121,7 +121,7 @@ def test_tables_of_lengths_show_words_and_no_percentages() -> None:
         assert shown == pytest.approx(first.arms[0].mean_paired, abs=0.1)
 
 
-def test_a_unit_is_written_down_only_where_it_is_given_and_is_never_empty() -> None:
+def test_a_unit_is_recorded_only_if_given_and_is_never_empty() -> None:
     assert b"unit" not in msgspec.json.encode(msgspec.structs.replace(WORDS, unit=msgspec.UNSET))
     assert checked(WORDS).unit == "words"
     with pytest.raises(ValueError, match="the unit is empty"):
@@ -152,7 +152,7 @@ def test_figures_on_a_tiny_scale_that_differ_look_different_in_the_verdict() -> 
     )
 
 
-def test_tables_and_plots_have_as_many_decimals_as_a_tiny_scale_takes() -> None:
+def test_tables_and_plots_have_enough_decimals_for_a_tiny_scale() -> None:
     with wording({"cost": TINY}):
         found = of_costs()
         cells = [*primary_table(found).rows[0], *forest_rows(found, found.endpoints, ("control", "treatment"))[0].means]
@@ -173,7 +173,7 @@ def test_means_of_ratings_have_as_many_decimals_as_their_difference() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "decimals"), [(-0.02, 0.02, 1), (0.001, 0.009, 2), (0.001, 0.0021, 2), (0.0001, 0.0006, 3)]
 )
-def test_percentages_have_one_decimal_where_the_interval_is_wider_than_a_point_and_else_two_digits_of_it(
+def test_percentages_have_one_decimal_or_two_digits_of_a_narrow_interval(
     low: float, high: float, decimals: int
 ) -> None:
     assert verdict_decimals(low, high) == decimals

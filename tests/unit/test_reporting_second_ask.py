@@ -49,7 +49,7 @@ def test_a_significant_difference_is_a_false_alarm_and_no_arm_is_better() -> Non
     assert not {"better", "worse"} & {*cells}
 
 
-def test_no_significant_difference_is_no_false_alarm_and_not_missing_proof() -> None:
+def test_an_insignificant_a_a_difference_is_reported_as_no_false_alarm() -> None:
     rng = np.random.default_rng(3)
     first, second = (rng.integers(0, 2, size=60).astype(float).tolist() for _ in range(2))
     (finding,) = verdict_of(asked_twice(first, second)).findings
@@ -58,13 +58,13 @@ def test_no_significant_difference_is_no_false_alarm_and_not_missing_proof() -> 
     assert "This run could detect" not in str(finding)
 
 
-def test_equal_answers_are_a_finding_of_their_own() -> None:
+def test_equal_answers_have_their_own_finding() -> None:
     (finding,) = verdict_of(asked_twice([0.0, 1.0] * 20, [0.0, 1.0] * 20)).findings
     assert finding.state == "no_alarm"
     assert finding.figures.endswith("and all answers have the same scores (40 questions).")
 
 
-def test_the_noise_floor_is_that_of_exchanged_answers() -> None:
+def test_the_noise_floor_comes_from_exchanged_answers() -> None:
     table = asked_twice([0.0] * 30 + [1.0] * 10, [1.0] * 40)
     (endpoint,) = result_of(second_ask(table, ARMS[1], SETTINGS, ("em",)), SETTINGS, 400).endpoints
     assert endpoint.difference == pytest.approx(0.75)
@@ -90,5 +90,7 @@ DRIFT = Drift(
         ),
     ],
 )
-def test_a_drift_is_told_with_its_size_or_with_what_could_be_missed(changes: dict[str, object], said: str) -> None:
+def test_a_drift_is_reported_with_its_size_or_the_drift_that_could_be_missed(
+    changes: dict[str, object], said: str
+) -> None:
     assert said in drift_sentence(msgspec.structs.replace(DRIFT, **changes), several=False)

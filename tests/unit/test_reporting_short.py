@@ -31,7 +31,7 @@ def test_the_figures_are_those_of_the_long_tables() -> None:
     assert [row[:-1] for row in short.rows] == [(row[0], *row[3:6], row[2], row[7]) for row in long]
 
 
-def test_decisions_are_the_words_of_the_verdict_and_an_exploratory_one_is_a_lead() -> None:
+def test_decisions_use_the_words_of_the_verdict_and_exploratory_ones_are_leads() -> None:
     rows = [endpoint(), endpoint("abstain_rate", 0.1, 0.3), endpoint("f1", **DULL), untested("unsupported")]
     [table] = effects_in_short(document(*rows), wide=False)
     first, second, *others = (row[-1] for row in table.rows)
@@ -55,7 +55,7 @@ def test_the_level_above_the_differences_is_that_of_the_stopping_rule_where_it_d
     assert "Exact match: the interval is at 97.5%, the level of the stopping rule." in both.notes
 
 
-def test_what_applies_to_nothing_is_not_applicable() -> None:
+def test_a_metric_without_applicable_items_is_not_applicable() -> None:
     nothing = untested("false_answer_rate", n_not_applicable=104)
     assert effects_in_short(document(nothing), wide=False)[0].rows[0][-1] == "not applicable"
 
@@ -74,7 +74,7 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
         assert "+15.0" in text
 
 
-def test_a_label_that_is_too_long_goes_on_below_and_loses_no_word() -> None:
+def test_a_too_long_label_wraps_without_losing_a_word() -> None:
     label = "How well the answer follows every single instruction"
     text = summary_text(Table("T", ("Measure", "n"), ((label, "7"),), ("a note of some words",), "lr"), 24)
     rows = text.splitlines()[4:-2]
@@ -82,7 +82,7 @@ def test_a_label_that_is_too_long_goes_on_below_and_loses_no_word() -> None:
     assert max(map(len, text.splitlines())) <= 24
 
 
-def test_without_a_width_a_table_is_as_wide_as_it_is() -> None:
+def test_without_a_width_a_table_is_not_narrowed() -> None:
     assert "x" * 300 in summary_text(Table("T", ("a",), (("x" * 300,),), (), "l"))
 
 
@@ -91,7 +91,7 @@ def test_a_path_is_never_broken() -> None:
     assert wrapped(f"Report: {path}", 40) == ["Report:", path]
 
 
-def test_a_table_gives_up_spare_columns_in_their_order_until_it_fits() -> None:
+def test_a_table_drops_optional_columns_in_order_until_it_fits() -> None:
     table = Table("T", ("a", "b", "c", "d"), (("1" * 10, "2" * 10, "3" * 10, "4" * 10),), (), "rrrr")
     assert narrowed(table, None, ("b",)) == table
     assert narrowed(table, 46, ("b",)).headers == ("a", "b", "c", "d")

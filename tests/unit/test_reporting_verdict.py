@@ -46,24 +46,24 @@ def test_a_worse_prompt_is_called_worse() -> None:
     assert verdict(found).findings[0].state == "worse"
 
 
-def test_where_lower_is_better_the_lower_prompt_wins_and_the_sentence_says_why() -> None:
+def test_if_lower_is_better_the_lower_prompt_wins_and_the_sentence_says_why() -> None:
     settings = replace(document().settings, primary=("false_answer_rate",))
     found = document(endpoint("false_answer_rate", control=0.45, treatment=0.30), settings=settings)
     assert "terse.txt beats control.txt on false answers" in sentence(found)
     assert "30.0% against 45.0%, lower is better, -15.0 points" in sentence(found)
 
 
-def test_where_no_direction_is_declared_nobody_wins() -> None:
+def test_without_a_declared_direction_no_prompt_wins() -> None:
     found = document(endpoint(), settings=StatsSettings())
     assert sentence(found).startswith("terse.txt is higher than control.txt on exact match")
 
 
-def test_arms_without_files_go_by_their_names() -> None:
+def test_arms_without_files_are_called_by_their_names() -> None:
     found = verdict(document(endpoint()), facts())
     assert str(found.findings[0]).startswith("treatment beats control on exact match")
 
 
-def test_what_was_not_shown_says_what_could_have_been_and_how_many_questions_half_of_it_takes() -> None:
+def test_an_inconclusive_result_states_the_detectable_difference_and_the_questions_for_half_of_it() -> None:
     found = document(
         endpoint(control=0.3, treatment=0.312, **DULL),
         estimates=(estimate("paired_difference", "mean_difference", 0.012, figures={
@@ -75,7 +75,7 @@ def test_what_was_not_shown_says_what_could_have_been_and_how_many_questions_hal
     )
 
 
-def test_what_could_have_been_shown_says_that_it_is_of_one_test_where_several_are_corrected_together() -> None:
+def test_the_detectable_difference_is_said_to_be_that_of_one_test_if_several_are_corrected() -> None:
     figures = {"detectable_at_80_percent_power": 0.06}
     found = document(
         endpoint(control=0.3, treatment=0.312, **DULL),
@@ -88,7 +88,7 @@ def test_what_could_have_been_shown_says_that_it_is_of_one_test_where_several_ar
     assert said.endswith("This is for a single test; correcting for 2 primary tests takes more questions.")
 
 
-def test_what_was_not_shown_claims_no_power_where_none_is_known() -> None:
+def test_an_inconclusive_result_states_no_power_if_unknown() -> None:
     assert "could detect" not in sentence(document(endpoint(**DULL)))
 
 
@@ -102,7 +102,7 @@ def test_what_was_not_shown_claims_no_power_where_none_is_known() -> None:
         ),
     ],
 )
-def test_a_margin_that_was_shown_decides_where_no_difference_was(hypothesis: Any, text: str) -> None:
+def test_a_shown_margin_decides_if_no_difference_was_shown(hypothesis: Any, text: str) -> None:
     test = HypothesisTest(
         family=hypothesis, hypothesis=hypothesis, metric="em", temp=0.0, scope="overall", subset="all", method="tost",
         p=0.01, p_adjusted=0.01, rejected=True,
@@ -133,9 +133,7 @@ def test_a_margin_that_was_shown_decides_where_no_difference_was(hypothesis: Any
         (-0.05, 0.064, "are made by other methods, and can be wider or narrower."),
     ],
 )
-def test_intervals_are_called_wider_than_those_of_a_margin_only_where_they_are(
-    low: float, high: float, said: str
-) -> None:
+def test_intervals_are_called_wider_than_those_of_a_margin_only_if_they_are(low: float, high: float, said: str) -> None:
     test = HypothesisTest(
         family="equivalence", hypothesis="equivalence", metric="em", temp=0.0, scope="overall", subset="all",
         method="tost", p=0.01, p_adjusted=0.01, rejected=True,
@@ -151,7 +149,7 @@ def test_intervals_are_called_wider_than_those_of_a_margin_only_where_they_are(
     assert [note for note in table.notes if note.endswith(f"the intervals of this table {said}")]
 
 
-def test_what_was_shown_of_a_margin_in_one_contrast_is_not_claimed_of_another() -> None:
+def test_a_margin_shown_in_one_contrast_is_not_claimed_for_another() -> None:
     names = ("terse vs control", "short vs control")
     test = HypothesisTest(
         family="equivalence", hypothesis="equivalence", metric="em", temp=0.0, scope="overall", subset="all",
@@ -172,7 +170,7 @@ def test_what_was_shown_of_a_margin_in_one_contrast_is_not_claimed_of_another() 
     assert "(+0.3, 90% CI -1.1 to +1.7; 100 questions)" in seen.sentences[1]
 
 
-def test_an_interval_that_a_stopping_rule_decides_is_at_the_level_of_the_rule_and_no_other_is() -> None:
+def test_only_an_interval_decided_by_a_stopping_rule_is_at_the_level_of_the_rule() -> None:
     settings = replace(document().settings, primary=("em", "f1"))
     seen = verdict(document(endpoint(), endpoint("f1"), settings=settings, looks=looked_at(0.025)))
     assert ["(97.5% CI +9.0" in seen.sentences[0], "(95% CI +9.0" in seen.sentences[1]] == [True, True]
@@ -186,7 +184,7 @@ def test_primaries_that_conflict_are_summed_up_as_mixed() -> None:
     assert seen.sentences[-1] == "Mixed: better on exact match, worse on false answers."
 
 
-def test_what_is_mixed_at_several_temperatures_says_at_which() -> None:
+def test_mixed_results_at_several_temperatures_name_the_temperatures() -> None:
     found = document(endpoint(), endpoint(control=0.45, treatment=0.3, temp=0.7))
     warm = replace(facts(), trial=replace(facts().trial, temps=(0.0, 0.7)))
     assert verdict(found, warm).summary == (
@@ -194,7 +192,7 @@ def test_what_is_mixed_at_several_temperatures_says_at_which() -> None:
     )
 
 
-def test_what_is_mixed_in_several_contrasts_is_said_of_each_arm_and_of_no_other() -> None:
+def test_mixed_results_in_several_contrasts_are_attributed_to_the_right_arms() -> None:
     settings = replace(document().settings, primary=("em", "f1"))
     shares = {"terse": (0.45, 0.2), "cot": (0.2, 0.45), "plain": (0.45, 0.45)}
     rows = [
@@ -218,7 +216,7 @@ def test_too_few_clusters_give_no_answer_and_say_how_many_are_needed() -> None:
     )
 
 
-def test_too_few_questions_are_all_that_were_compared_and_not_those_that_differ() -> None:
+def test_too_few_questions_counts_all_compared_and_not_only_differing_ones() -> None:
     row = endpoint(ci_low=None, ci_high=None, n_pairs=5, n_clusters=5, clusters_needed=6, significant=False)
     assert sentence(document(row)) == (
         "No answer possible on exact match: 5 questions are too few for 95% intervals; at least 6 are needed."
@@ -230,7 +228,7 @@ def test_a_difference_without_an_interval_says_that_there_is_none() -> None:
     assert "+15.0 points (no interval can be computed; 100 questions, adjusted p = 0.025)." in found
 
 
-def test_at_the_level_figures_agree_with_the_decision_in_sentence_and_table() -> None:
+def test_figures_near_the_level_agree_with_the_decision_in_sentence_and_table() -> None:
     lost: dict[str, Any] = {"ci_low": -0.297, "ci_high": -0.0003, "p": 0.0495, "p_adjusted": 0.0495}
     shown = document(endpoint(control=0.533, treatment=0.383, **lost))
     assert "-15.0 points (95% CI -29.7 to -0.03; 100 questions, adjusted p = 0.0495)." in sentence(shown)
@@ -256,7 +254,7 @@ def test_an_interval_of_another_level_than_the_test_says_so_in_sentence_and_tabl
     assert not any("may disagree" in note for note in primary_table(agreed).notes)
 
 
-def test_a_p_that_nothing_was_corrected_with_is_not_called_adjusted() -> None:
+def test_an_uncorrected_p_value_is_not_called_adjusted() -> None:
     alone = Family(name="primary", correction="holm", alpha=0.05, size=1, rejected=1)
     found = document(endpoint(), families=(alone,))
     assert "100 questions, p = 0.025)" in sentence(found)
@@ -279,7 +277,7 @@ def of_all_arms(low: float, high: float) -> Simultaneous:
         (-0.001, {}, "(95% CI of this comparison alone +9.0 to +21.0; 100 questions, adjusted p = 0.025)"),
     ],
 )
-def test_where_all_arms_are_decided_together_the_interval_is_theirs_and_never_contradicts_the_words(
+def test_if_all_arms_are_decided_together_the_simultaneous_interval_agrees_with_the_words(
     low: float, changes: dict[str, Any], said: str
 ) -> None:
     found = document(endpoint(**changes), simultaneous=(of_all_arms(low, 0.3),))
@@ -290,7 +288,7 @@ def test_where_all_arms_are_decided_together_the_interval_is_theirs_and_never_co
         assert any("intervals that hold simultaneously stand in the table of all arms" in each for each in table.notes)
 
 
-def test_nothing_scored_gives_no_answer_with_its_reason() -> None:
+def test_without_scores_the_verdict_gives_no_answer_and_the_reason() -> None:
     assert sentence(document(untested())) == (
         "No answer possible on exact match: no pair, because no item has a score in both arms."
     )
@@ -312,7 +310,7 @@ def test_a_narrow_interval_gets_two_decimals_and_a_tiny_p_a_bound() -> None:
     assert "+1.00 points (95% CI +0.80 to +1.20; 100 questions, adjusted p < 0.001)" in sentence(document(row))
 
 
-def test_clusters_stand_beside_the_questions() -> None:
+def test_the_number_of_clusters_is_shown_beside_the_questions() -> None:
     assert "; 100 questions in 40 clusters, adjusted p = 0.025)" in sentence(
         document(endpoint(clustered=True, n_clusters=40))
     )
@@ -327,7 +325,7 @@ def test_clusters_stand_beside_the_questions() -> None:
         ({"n_open": 100, "n_closed": 0, "n_grouped": 5}, "100 questions in 40 clusters"),
     ],
 )
-def test_clusters_are_called_what_they_are(changes: dict[str, Any], text: str) -> None:
+def test_clusters_are_named_by_their_kind(changes: dict[str, Any], text: str) -> None:
     of = replace(facts(), run=replace(facts().run, **changes))
     name = "p0123456789abcdef"
     row = endpoint(clustered=True, n_clusters=40, largest_cluster=name, largest_cluster_share=0.34)
@@ -337,7 +335,7 @@ def test_clusters_are_called_what_they_are(changes: dict[str, Any], text: str) -
     assert f"the largest {text.rsplit(maxsplit=1)[-1].removesuffix('s')} has 34%" in seen.warnings[0].text
 
 
-def test_of_several_arms_each_sentence_says_which_are_compared() -> None:
+def test_with_several_arms_each_sentence_names_the_compared_ones() -> None:
     rows = [endpoint(**DULL, contrast=f"{arm} vs control") for arm in ("treatment", "short")]
     said = verdict(document(*rows)).sentences
     assert [text.partition(":")[0] for text in said] == [
@@ -360,7 +358,7 @@ def _lost(control: int, treatment: int, *, differs: bool = True) -> Significance
     return document(endpoint(attrition=lost, missing_sensitivity=other, **DULL))
 
 
-def test_a_verdict_begins_with_the_answers_that_one_arm_lacks_where_they_are_many() -> None:
+def test_a_verdict_begins_with_the_missing_answers_of_an_arm_if_they_are_many() -> None:
     said = sentence(_lost(0, 98))
     assert said.startswith(
         "Do not rely on this result: 98 of 200 answers from terse.txt are missing. With missing answers counted as "
@@ -383,7 +381,7 @@ def test_every_arm_that_lost_too_many_answers_is_named() -> None:
     assert "control.txt are missing." in sentence(_lost(140, 20)), "a tenth is not too many"
 
 
-def test_answers_that_an_arm_lacks_are_said_of_its_own_contrast_alone() -> None:
+def test_missing_answers_of_an_arm_are_reported_only_for_its_own_contrast() -> None:
     found = document(
         endpoint(contrast="terse vs control", attrition=_attrition(0, 2, differs=False)),
         endpoint(contrast="cot vs control", attrition=_attrition(0, 98)),
@@ -397,7 +395,7 @@ def test_answers_that_an_arm_lacks_are_said_of_its_own_contrast_alone() -> None:
     )
 
 
-def test_where_two_arms_lost_answers_each_contrast_and_each_warning_says_its_own() -> None:
+def test_if_two_arms_lost_answers_each_contrast_and_warning_states_its_own() -> None:
     losses = {"terse": 30, "cot": 98}
     found = document(*(endpoint(contrast=f"{arm} vs control", attrition=_attrition(0, n)) for arm, n in losses.items()))
     seen = verdict(found)
@@ -411,7 +409,7 @@ def test_where_two_arms_lost_answers_each_contrast_and_each_warning_says_its_own
     ]
 
 
-def test_no_primary_endpoint_is_a_plain_win_where_an_arm_lacks_answers_and_one_warning_says_it() -> None:
+def test_if_an_arm_lacks_answers_no_primary_endpoint_is_a_win_and_one_warning_says_so() -> None:
     rows = [endpoint(metric, attrition=_attrition(0, 98)) for metric in ("em", "f1")]
     settings = replace(document().settings, primary=("em", "f1"))
     seen = verdict(document(*rows, settings=settings))
@@ -419,7 +417,7 @@ def test_no_primary_endpoint_is_a_plain_win_where_an_arm_lacks_answers_and_one_w
     assert [each.kind for each in seen.warnings] == ["unequal"]
 
 
-def test_answers_lost_at_one_temperature_are_said_of_that_one_alone() -> None:
+def test_answers_lost_at_one_temperature_are_reported_only_for_that_one() -> None:
     warm = replace(facts(), trial=replace(facts().trial, temps=(0.0, 0.7)))
     found = document(endpoint(), endpoint(temp=0.7, attrition=_attrition(0, 98)))
     seen = verdict(found, warm)
@@ -427,13 +425,13 @@ def test_answers_lost_at_one_temperature_are_said_of_that_one_alone() -> None:
     assert seen.warnings[0].text.startswith("at temperature 0.7, control lost 0 of 200 answers, treatment 98")
 
 
-def test_findings_that_cannot_be_relied_on_are_not_summed_up_as_mixed() -> None:
+def test_unreliable_findings_are_not_summarised_as_mixed() -> None:
     rows = [endpoint(attrition=_attrition(0, 98)), endpoint("false_answer_rate")]
     settings = replace(document().settings, primary=("em", "false_answer_rate"))
     assert verdict(document(*rows, settings=settings)).summary == ""
 
 
-def test_what_two_runs_or_files_show_is_not_relied_on_either_where_answers_are_missing() -> None:
+def test_comparisons_of_two_runs_or_files_with_missing_answers_are_unreliable_too() -> None:
     found = document(endpoint(attrition=_attrition(0, 98)))
     said = (
         "Do not rely on this result: 98 of 200 answers from B are missing. "
@@ -447,7 +445,7 @@ def test_what_two_runs_or_files_show_is_not_relied_on_either_where_answers_are_m
         assert seen.document().findings[0].state == "unreliable"
 
 
-def test_a_ranking_of_arms_of_which_one_lost_too_many_answers_is_not_relied_on() -> None:
+def test_a_ranking_with_an_arm_that_lost_too_many_answers_is_unreliable() -> None:
     found = document(
         endpoint(contrast="terse vs control", attrition=_attrition(0, 2, differs=False)),
         endpoint(contrast="cot vs control", attrition=_attrition(0, 98)),
@@ -461,12 +459,12 @@ def test_a_ranking_of_arms_of_which_one_lost_too_many_answers_is_not_relied_on()
     assert [each.state for each in all_arms(found, NAMED)] == ["unreliable"]
 
 
-def test_few_lost_answers_and_answers_lost_in_both_arms_alike_are_a_warning_alone() -> None:
+def test_few_or_balanced_lost_answers_are_only_a_warning() -> None:
     assert sentence(_lost(0, 20)).startswith("No difference shown")
     assert sentence(_lost(98, 98, differs=False)).startswith("No difference shown")
 
 
-def test_warnings_come_in_one_order_and_each_has_a_number() -> None:
+def test_warnings_have_a_fixed_order_and_numbers() -> None:
     lost = AttritionTest(
         n_planned_control=104, n_planned_treatment=104, n_missing_control=1, n_missing_treatment=30, difference=0.28,
         p=0.0001, p_method="mcnemar", differs=True, reason=None,
@@ -533,12 +531,12 @@ def test_warnings_come_in_one_order_and_each_has_a_number() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_clusters_do_to_an_interval_is_said_in_plain_words(row: dict[str, Any], text: str) -> None:
+def test_the_effect_of_clusters_on_an_interval_is_explained_in_plain_words(row: dict[str, Any], text: str) -> None:
     found = verdict(document(endpoint(clustered=True, n_clusters=40, **row)))
     assert [(each.kind, each.text) for each in found.warnings] == [("clusters", text)]
 
 
-def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
+def test_the_effect_of_clusters_is_explained_per_measure() -> None:
     def sparse(n: int) -> dict[str, Any]:
         said = f"pairs differ in {n} of 40 clusters: the interval is approximate, and may be too narrow"
         return {"clustered": True, "n_clusters": 40, "cautions": (said,)}
@@ -566,14 +564,14 @@ def test_what_clusters_do_to_measures_that_differ_names_each() -> None:
 
 
 @pytest.mark.parametrize(("tests", "warns"), [(5, False), (6, True)])
-def test_more_than_five_tests_that_are_corrected_together_are_warned_of(tests: int, *, warns: bool) -> None:
+def test_more_than_five_tests_corrected_together_cause_a_warning(tests: int, *, warns: bool) -> None:
     found = verdict(document(*(endpoint(contrast=f"arm{n} vs control") for n in range(tests))))
     said = [each.text for each in found.warnings if each.kind == "comparisons"]
     wanted = "6 primary tests were corrected together; each needs a smaller p-value."
     assert said == ([wanted] if warns else [])
 
 
-def test_what_clusters_do_in_one_of_two_contrasts_names_the_contrast() -> None:
+def test_the_effect_of_clusters_in_one_of_two_contrasts_names_the_contrast() -> None:
     texts = [f"pairs differ in {n} of 40 clusters: the interval is approximate" for n in (2, 3)]
     rows = [
         endpoint(clustered=True, n_clusters=40, cautions=(text,), contrast=f"{arm} vs control")
@@ -583,18 +581,18 @@ def test_what_clusters_do_in_one_of_two_contrasts_names_the_contrast() -> None:
     assert ("terse" in terse, "cot" in terse, "terse" in cot, "cot" in cot) == (True, False, False, True)
 
 
-def test_the_words_of_statistics_that_a_warning_reads_are_those_that_they_use() -> None:
+def test_warnings_match_the_wording_that_statistics_use() -> None:
     assert density(np.array([1.0, 0.0, 0.0]), np.array([0, 1, 2])).said("clusters") == "pairs differ in 1 of 3 clusters"
 
 
-def test_a_few_empty_answers_are_no_warning_and_one_that_never_came_is() -> None:
+def test_a_few_empty_answers_cause_no_warning_and_one_lost_answer_does() -> None:
     few = attrition(103, {"length": 1}, empty=1)
     assert verdict(document(attrition={"control": few, "treatment": attrition(104)})).warnings == ()
     lost = verdict(document(attrition={"control": attrition(103), "treatment": attrition(104)}))
     assert [each.kind for each in lost.warnings] == ["missing"]
 
 
-def test_the_first_sentence_of_a_dry_run_says_that_it_is_one_before_any_number() -> None:
+def test_the_first_sentence_of_a_dry_run_says_so_before_any_number() -> None:
     dry = replace(facts(), prompt_names=NAMED, run=replace(facts().run, dry_run=True))
     settings = replace(document().settings, primary=("em", "f1"))
     seen = verdict(document(endpoint(), endpoint("f1"), settings=settings), dry)
@@ -618,7 +616,7 @@ def test_two_runs_are_compared_in_the_same_words() -> None:
     ]
 
 
-def test_answers_that_two_runs_lack_are_named_by_run() -> None:
+def test_missing_answers_of_two_runs_are_named_by_run() -> None:
     found = document(endpoint(), attrition={"control": attrition(104), "treatment": attrition(74)})
     (warning,) = comparison_verdict(found, ("A", "B"), ()).warnings
     assert warning.text == "0 of 104 (0.0%) for A and 30 of 104 (28.8%) for B; they are left out of the effects."
@@ -628,7 +626,7 @@ def test_a_clean_run_has_no_warning() -> None:
     assert verdict(document()).warnings == ()
 
 
-def test_a_trend_that_a_stopping_rule_leaves_out_is_warned_of_where_the_trial_stopped_early() -> None:
+def test_a_trend_omitted_by_a_stopping_rule_causes_a_warning_if_the_trial_stopped_early() -> None:
     reason = "a stopping rule looked at this endpoint"
     trend = Trend(
         metric="em", temp=0.0, arms=("control", "treatment"), n_items=9, n_clusters=9, slope=None, ci_low=None,

@@ -17,15 +17,15 @@ def loaded(code: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_pyarrow_imports_pandas_by_itself_but_not_once_it_has_settled_without() -> None:
+def test_pyarrow_imports_pandas_unless_told_to_work_without_it() -> None:
     assert loaded('pa.array(["a"]); print("pandas" in sys.modules)') == ["True"]
     assert loaded('settle_without_pandas(); pa.array(["a"]); print("pandas" in sys.modules)') == ["False"]
 
 
-def test_what_asks_for_a_data_frame_later_gets_one() -> None:
+def test_a_later_request_for_a_data_frame_still_works() -> None:
     found = loaded('settle_without_pandas(); print(*pa.table({"a": [1, 2]}).to_pandas().columns)')
     assert found == ["a"]
 
 
-def test_pandas_that_is_imported_already_is_left_alone() -> None:
+def test_an_already_imported_pandas_is_left_alone() -> None:
     assert loaded('import pandas; settle_without_pandas(); print(len(pa.array(pandas.Series(["a", None]))))') == ["2"]

@@ -26,7 +26,7 @@ def test_a_real_wait_ends_with_the_event_or_the_time() -> None:
     assert SystemClock().wait(event, 60) is True
 
 
-def test_a_fake_clock_stands_still_but_for_what_it_is_told() -> None:
+def test_a_fake_clock_moves_only_when_told() -> None:
     clock, event = FakeClock(), threading.Event()
     assert clock.now() == clock.now() == "2026-01-01T00:00:00.000000Z"
     clock.advance(1.5)

@@ -37,7 +37,7 @@ class Log:
         return [json.loads(line) for line in self.raw]
 
 
-def test_a_key_is_taken_out_of_a_row_and_a_short_secret_which_may_be_a_word_is_not() -> None:
+def test_a_key_is_removed_from_a_row_and_a_short_secret_that_may_be_a_word_is_not() -> None:
     key = "fw_0123456789/abcdef"
     redact = Redactor({"A_KEY": key, "B_PASSWORD": "Paris, France"})
     row = json.dumps({"content": f"Paris, France {key}", "error": json.dumps({"k": key})}).encode()
@@ -50,7 +50,7 @@ def test_a_key_is_taken_out_of_a_row_and_a_short_secret_which_may_be_a_word_is_n
     assert redact.row(b'{"content":"Paris, France"}') == b'{"content":"Paris, France"}'
 
 
-def test_a_value_of_the_environment_stands_as_the_configuration_has_it() -> None:
+def test_a_value_from_the_environment_is_shown_as_its_placeholder() -> None:
     redact = Redactor({}, {"data/north.jsonl": "${FOLDER}/north.jsonl", "north": "${WHERE}", "": "${NOTHING}"})
     assert redact("config/data/north.jsonl is gone") == "config/${FOLDER}/north.jsonl is gone"
     assert redact("north: northern, north") == "${WHERE}: northern, ${WHERE}"
@@ -60,15 +60,15 @@ def test_a_value_of_the_environment_stands_as_the_configuration_has_it() -> None
 
 
 @pytest.mark.parametrize("secret", [PLAIN, "hf_abc.DEF", NASTY, "hush-hush"])
-def test_a_secret_of_the_environment_is_taken_out_wherever_it_stands(secret: str) -> None:
+def test_a_secret_of_the_environment_is_removed_everywhere(secret: str) -> None:
     assert Redactor(ENV)(f"a{secret}b {secret}") == "a[redacted]b [redacted]"
 
 
-def test_what_is_short_or_not_named_like_a_secret_stays() -> None:
+def test_short_values_and_values_not_named_like_a_secret_are_kept() -> None:
     assert Redactor(ENV)("abc /home/someone not-secret-at-all") == "abc /home/someone not-secret-at-all"
 
 
-def test_a_secret_that_begins_like_another_is_taken_out_whole() -> None:
+def test_a_secret_that_starts_like_another_is_removed_completely() -> None:
     redact = Redactor({"A_KEY": "secret-1", "B_KEY": "secret-1-long"})
     assert redact("secret-1-long secret-1") == "[redacted] [redacted]"
 
@@ -82,14 +82,14 @@ def test_white_space_around_a_variable_is_not_part_of_the_secret() -> None:
     ["Authorization: Bearer eyJhbGciOi.J9-_~+/x==", "authorization: bearer ABCDEFGH123", "BEARER   tok_12345678",
      '{"Authorization": "Bearer eyJhbGciOi.J9"}', "{'Authorization': 'Bearer eyJhbGciOi.J9'}"],
 )  # fmt: skip
-def test_a_bearer_token_is_taken_out_though_nobody_named_it(text: str) -> None:
+def test_an_undeclared_bearer_token_is_removed(text: str) -> None:
     redacted = Redactor({})(text)
     assert "[redacted]" in redacted
     for token in ("eyJ", "ABCDEFGH", "tok_"):
         assert token not in redacted
 
 
-def test_a_bearer_of_news_is_no_token() -> None:
+def test_the_word_bearer_in_plain_text_is_not_a_token() -> None:
     assert Redactor({})("the bearer of bad news") == "the bearer of bad news"
 
 
@@ -105,7 +105,7 @@ def test_a_bearer_of_news_is_no_token() -> None:
         lambda text: json.dumps({"k": repr(text)}),
     ],
 )
-def test_an_escaped_secret_is_taken_out_too(secret: str, wrap: Any) -> None:
+def test_an_escaped_secret_is_removed_too(secret: str, wrap: Any) -> None:
     text = wrap(secret)
     redacted = Redactor(ENV)(f"server said: {text}")
     assert "[redacted]" in redacted
@@ -113,7 +113,7 @@ def test_an_escaped_secret_is_taken_out_too(secret: str, wrap: Any) -> None:
         assert piece not in redacted
 
 
-def test_no_line_of_the_log_and_no_sentence_holds_a_secret() -> None:
+def test_no_log_line_and_no_sentence_contains_a_secret() -> None:
     log = Log()
     log.events.event(
         "error", "error", f"failed with {NASTY}",
@@ -155,7 +155,7 @@ def test_a_line_is_one_json_object_in_utf8() -> None:
     assert log.lines[0]["text"] == "é\n\u2028"
 
 
-def test_text_that_is_not_utf8_is_logged_all_the_same() -> None:
+def test_text_that_is_not_utf8_is_logged_anyway() -> None:
     log = Log()
     log.events.event("x", text="bad \udcff name", path=Path("a\udc80"))
     assert log.lines[0]["text"] == "bad \udcff name"
@@ -165,7 +165,7 @@ def test_text_that_is_not_utf8_is_logged_all_the_same() -> None:
     ("level", "said"),
     [("debug", ["d", "i", "w", "e"]), ("info", ["i", "w", "e"]), ("warning", ["w", "e"]), ("error", ["e"])],
 )
-def test_the_level_decides_what_is_said_and_never_what_is_logged(level: str, said: list[str]) -> None:
+def test_the_level_decides_what_is_shown_and_never_what_is_logged(level: str, said: list[str]) -> None:
     log = Log(level=level)
     for name in ("debug", "info", "warning", "error"):
         log.events.event("x", name, name[0])
@@ -173,7 +173,7 @@ def test_the_level_decides_what_is_said_and_never_what_is_logged(level: str, sai
     assert [line["level"] for line in log.lines] == ["debug", "info", "warning", "error"]
 
 
-def test_an_event_without_words_is_logged_and_not_said() -> None:
+def test_an_event_without_text_is_logged_and_not_shown() -> None:
     log = Log(level="debug")
     log.events.event("gate", phase="parse")
     assert log.said == []
@@ -189,7 +189,7 @@ def test_warnings_are_marked() -> None:
     assert log.lines[0]["part"] == "p1"
 
 
-def test_before_there_is_a_folder_sentences_are_said_and_nothing_is_logged() -> None:
+def test_before_the_folder_exists_sentences_are_shown_and_nothing_is_logged() -> None:
     said: list[str] = []
     events = EventLog(lambda: "T", Redactor({}), said.append)
     events.say("hello")
@@ -197,7 +197,7 @@ def test_before_there_is_a_folder_sentences_are_said_and_nothing_is_logged() -> 
 
 
 @pytest.mark.parametrize("error", [OSError("gone"), ValueError("closed")])
-def test_a_stderr_that_fails_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def test_a_failing_stderr_does_not_fail_the_program(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     tried: list[str] = []
 
     class Broken(io.StringIO):

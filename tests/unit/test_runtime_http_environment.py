@@ -41,7 +41,7 @@ def opened(**service: Any) -> None:
         f"user:{PASSWORD}@ proxy",
     ],
 )
-def test_a_proxy_that_is_none_is_refused_by_its_variable_without_its_password(
+def test_an_invalid_proxy_is_refused_with_its_variable_and_without_its_password(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -53,14 +53,14 @@ def test_a_proxy_that_is_none_is_refused_by_its_variable_without_its_password(
 
 
 @pytest.mark.parametrize("value", ["http://proxy.example:3128", "https://u:p%2Fq@proxy.example", "proxy.example:3128"])
-def test_a_proxy_that_is_one_is_taken(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_valid_proxy_is_accepted(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", value)
     opened()
     with made_of_environment():
         httpx.Client().close()
 
 
-def test_a_socks_proxy_is_refused_with_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socks_proxy_is_refused_with_the_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
     with pytest.raises(ConfigError, match="ALL_PROXY names a SOCKS proxy") as caught:
         opened()
@@ -68,13 +68,15 @@ def test_a_socks_proxy_is_refused_with_what_it_lacks(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("value", ["*", "localhost, *"])
-def test_a_proxy_that_is_used_for_no_host_is_not_looked_at(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_a_proxy_used_for_no_host_is_not_checked(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy.example:1080")
     monkeypatch.setenv("NO_PROXY", value)
     opened()
 
 
-def test_one_folder_of_certificates_of_several_has_to_be_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_at_least_one_of_several_certificate_folders_must_exist(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'none'}{os.pathsep}{tmp_path}")
     opened()
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path / 'none'}{os.pathsep}{tmp_path / 'nor_this'}")
@@ -86,7 +88,7 @@ def test_one_folder_of_certificates_of_several_has_to_be_there(monkeypatch: pyte
     ("name", "what"),
     [("SSL_CERT_FILE", "names a file that does not exist"), ("SSL_CERT_DIR", "names no folder that exists")],
 )
-def test_certificates_that_are_not_there_are_refused_by_their_variable(
+def test_missing_certificates_are_refused_with_their_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, what: str
 ) -> None:
     monkeypatch.setenv(name, str(tmp_path / "none"))
@@ -97,7 +99,7 @@ def test_certificates_that_are_not_there_are_refused_by_their_variable(
     opened()
 
 
-def test_whatever_else_no_client_can_be_made_of_is_said_without_its_value() -> None:
+def test_any_other_unusable_value_is_reported_without_showing_it() -> None:
     with (
         pytest.raises(ConfigError, match=r"no HTTP client can be made of the environment \(ValueError\)") as caught,
         made_of_environment(),
@@ -107,7 +109,9 @@ def test_whatever_else_no_client_can_be_made_of_is_said_without_its_value() -> N
     require_usable_environment()
 
 
-def test_a_plan_says_it_and_a_run_is_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_reports_an_unusable_value_and_a_run_does_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "k" * 20)
     monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}/x@127.0.0.1:9")

@@ -47,20 +47,20 @@ def test_a_command_cleans_up_after_a_signal(tmp_path: Path, number: int, code: i
 
 @pytest.mark.parametrize("body", ["import striking", "__import__('striking')", "Dies()"])
 @pytest.mark.parametrize(("number", "code", "word"), SIGNALS)
-def test_within_an_import_or_a_destructor_a_signal_ends_the_process_at_once(
+def test_a_signal_during_an_import_or_a_destructor_ends_the_process_immediately(
     tmp_path: Path, body: str, number: int, code: int, word: str
 ) -> None:
     assert ended(tmp_path, "raise_on_signals", body, number) == (code, "", f"{word}\n")
 
 
 @pytest.mark.parametrize(("number", "code", "word"), SIGNALS)
-def test_before_the_command_a_signal_ends_the_process_at_once(
+def test_a_signal_before_the_command_ends_the_process_immediately(
     tmp_path: Path, number: int, code: int, word: str
 ) -> None:
     assert ended(tmp_path, "end_on_signals", "strike()", number) == (code, "", f"{word}\n")
 
 
-def test_another_error_in_a_destructor_is_told_as_ever(tmp_path: Path) -> None:
+def test_another_error_in_a_destructor_is_reported_as_usual(tmp_path: Path) -> None:
     code, out, err = ended(tmp_path, "raise_on_signals", "Dies.__del__ = lambda _: 1 / 0; Dies()", signal.SIGINT)
     assert (code, out) == (0, "went on\n")
     assert "ZeroDivisionError" in err

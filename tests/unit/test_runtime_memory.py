@@ -48,13 +48,13 @@ def goes_back(first: str, last: str, *, count: int, size: int) -> bool:
     return megabytes > 70
 
 
-def test_large_arrays_go_back_when_they_are_freed() -> None:
+def test_large_arrays_are_returned_to_the_system_when_freed() -> None:
     if GLIBC:
         assert not goes_back("", "", count=20, size=4_000_000)
         assert goes_back("memory.keep_little()", "", count=20, size=4_000_000)
 
 
-def test_all_that_was_freed_goes_back_at_the_end_of_a_phase() -> None:
+def test_all_freed_memory_is_returned_to_the_system_at_the_end_of_a_phase() -> None:
     if GLIBC:
         assert not goes_back("memory.keep_little()", "", count=800, size=100_000)
         assert goes_back("memory.keep_little()", "memory.give_back_freed()", count=800, size=100_000)
@@ -74,18 +74,16 @@ def test_with_another_c_library_only_the_variable_of_arrow_is_set(monkeypatch: p
 @pytest.mark.parametrize(
     ("set_before", "used"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")]
 )
-def test_arrow_takes_its_memory_from_the_c_library_unless_the_user_says_otherwise(
-    set_before: dict[str, str], used: str
-) -> None:
+def test_arrow_uses_the_allocator_of_the_c_library_unless_overridden(set_before: dict[str, str], used: str) -> None:
     made = "from promptrial.runtime import memory; memory.keep_little()"
     assert printed(f"{made}; import pyarrow; print(pyarrow.default_memory_pool().backend_name)", **set_before) == used
 
 
-def test_arrow_without_pandas_takes_its_memory_from_the_c_library_too() -> None:
+def test_arrow_without_pandas_uses_the_allocator_of_the_c_library_too() -> None:
     made = "from promptrial.runtime.arrow import settle_without_pandas; settle_without_pandas()"
     assert printed(f"{made}; import pyarrow; print(pyarrow.default_memory_pool().backend_name)") == "system"
 
 
-def test_a_worker_keeps_as_little_unless_the_user_says_otherwise() -> None:
+def test_a_worker_keeps_as_little_memory_unless_overridden() -> None:
     assert memory.VARIABLES.items() <= worker_environment({}).items()
     assert worker_environment({"MALLOC_MMAP_THRESHOLD_": "7"})["MALLOC_MMAP_THRESHOLD_"] == "7"

@@ -41,7 +41,7 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> Limited:
 
 
 @pytest.mark.parametrize("soft", [OTHERS + 100 * EACH, 10**6, INFINITE])
-def test_a_limit_that_is_high_enough_stays_as_it_is(limited: Limited, soft: int) -> None:
+def test_a_sufficient_limit_is_unchanged(limited: Limited, soft: int) -> None:
     made = limited(soft, INFINITE)
     assert room_for([60, 40]) == Room((60, 40), None)
     assert made == []
@@ -61,7 +61,7 @@ def test_a_hard_limit_that_is_too_low_bounds_the_requests_in_flight(limited: Lim
     assert made == [(hard, hard)]
 
 
-def test_where_the_system_refuses_more_than_the_hard_limit_says_its_usual_most_is_taken(limited: Limited) -> None:
+def test_if_the_system_refuses_a_higher_limit_its_usual_maximum_is_used(limited: Limited) -> None:
     made = limited(256, INFINITE, most=10_240)
     assert room_for([2500]) == Room((2500,), None)
     found = room_for([5000])
@@ -69,7 +69,7 @@ def test_where_the_system_refuses_more_than_the_hard_limit_says_its_usual_most_i
     assert made[-1] == (10_240, INFINITE)
 
 
-def test_a_limit_that_cannot_be_raised_at_all_counts_as_it_is(limited: Limited) -> None:
+def test_a_limit_that_cannot_be_raised_is_used_unchanged(limited: Limited) -> None:
     limited(OTHERS + 8 * EACH, INFINITE, most=0)
     assert room_for([100]) == Room((8,), OTHERS + 8 * EACH)
 
@@ -78,14 +78,14 @@ def test_a_limit_that_cannot_be_raised_at_all_counts_as_it_is(limited: Limited) 
     ("wanted", "shares"),
     [([100, 100], (10, 10)), ([100, 4], (16, 4)), ([4, 100, 6], (4, 10, 6)), ([1] * 30, (1,) * 30), ([], ())],
 )
-def test_servers_share_the_room_and_none_gets_more_than_it_wants(
+def test_servers_share_the_open_files_and_none_gets_more_than_it_needs(
     limited: Limited, wanted: list[int], shares: tuple[int, ...]
 ) -> None:
     limited(OTHERS + 20 * EACH, OTHERS + 20 * EACH)
     assert room_for(wanted).in_flight == shares
 
 
-def test_where_the_system_does_not_list_open_files_a_usual_number_is_taken(
+def test_if_the_system_does_not_list_open_files_a_default_number_is_assumed(
     limited: Limited, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(_path: str) -> list[str]:

@@ -36,12 +36,12 @@ def lives(pid: int) -> bool:
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
-def test_it_reads_lines_and_what_it_writes_comes_back() -> None:
+def test_a_program_reads_lines_and_its_output_is_returned() -> None:
     ended = ran("import sys; [print(line.strip()[::-1]) for line in sys.stdin]", [b"abc\n", b"def\n"])
     assert ended == Ended(0, b"cba\nfed\n", b"")
 
 
-def test_both_pipes_may_be_full_at_once() -> None:
+def test_both_pipes_can_be_full_at_the_same_time() -> None:
     """More than any pipe holds is written before anything is read, in both directions."""
     code = "import sys; sys.stdout.write('x' * 3_000_000); sys.stdout.flush(); print(len(sys.stdin.read()))"
     ended = ran(code, (b"y" * 99 + b"\n" for _ in range(30_000)), Limits(60, 10_000_000))
@@ -55,13 +55,13 @@ def test_a_program_that_sleeps_is_killed_when_its_time_is_over() -> None:
     assert ended.code == -9
 
 
-def test_a_program_that_writes_without_end_is_killed_and_only_so_much_is_kept() -> None:
+def test_a_program_that_writes_endlessly_is_killed_and_its_output_is_limited() -> None:
     ended = ran("while True: print('x' * 10_000)", limits=Limits(60, 50_000))
     assert ended.wrote_too_much
     assert len(ended.stdout) == 50_000
 
 
-def test_of_endless_standard_error_only_the_end_is_kept() -> None:
+def test_only_the_end_of_endless_standard_error_is_kept() -> None:
     code = "import sys\nfor n in range(20_000): print('x' * 1000, n, file=sys.stderr)\nsys.exit(3)"
     ended = ran(code)
     assert ended.code == 3
@@ -69,7 +69,7 @@ def test_of_endless_standard_error_only_the_end_is_kept() -> None:
     assert ended.stderr.endswith(b" 19999\n")
 
 
-def test_a_program_that_closes_its_input_early_is_no_error_by_itself() -> None:
+def test_closing_the_input_early_is_not_an_error() -> None:
     code = "import os; os.close(0); print('done')"
     ended = ran(code, (b"x" * 1000 + b"\n" for _ in range(10_000)))
     assert (ended.code, ended.stdout) == (0, b"done\n")
@@ -84,7 +84,7 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_a_child_that_lives_on_is_neither_waited_for_nor_left() -> None:
+def test_a_surviving_child_process_is_neither_waited_for_nor_left_running() -> None:
     code = "import os, time\nchild = os.fork()\nif child: print(child, flush=True)\nelse: time.sleep(600)\n"
     ended = ran(code, limits=Limits(30, 1000))
     assert ended.code == 0
@@ -97,7 +97,7 @@ class Stopped(BaseException):
 
 
 @pytest.mark.parametrize("raised", [StopRequested, KeyboardInterrupt, Stopped])
-def test_a_stop_kills_it_and_what_it_has_started(raised: type[BaseException], tmp_path: Path) -> None:
+def test_a_stop_kills_the_program_and_its_children(raised: type[BaseException], tmp_path: Path) -> None:
     note = tmp_path / "pids"
     code = (
         "import os, time\n"
@@ -118,7 +118,7 @@ def test_a_stop_kills_it_and_what_it_has_started(raised: type[BaseException], tm
     assert gone(child)
 
 
-def test_it_gets_no_key_no_proxy_and_no_relative_folder_on_its_path() -> None:
+def test_the_program_gets_no_key_no_proxy_and_no_relative_folder_on_its_path() -> None:
     env = {
         "PATH": f"/usr/bin:.:bin:{os.defpath}", "HOME": "/home/u", "LANG": "C.UTF-8", "LC_ALL": "C", "TZ": "UTC",
         "FIREWORKS_API_KEY": "k", "OPENAI_API_KEY": "k", "AWS_SECRET_ACCESS_KEY": "k", "HTTPS_PROXY": "http://u:p@h",
@@ -136,14 +136,14 @@ def test_the_environment_of_the_program_is_exactly_what_is_given() -> None:
     assert ended.stdout == b"['TZ']\n"
 
 
-def test_no_shell_looks_at_the_words(tmp_path: Path) -> None:
+def test_no_shell_interprets_the_arguments(tmp_path: Path) -> None:
     words = [sys.executable, "-ISc", "import sys; print(sys.argv[1])", "$(touch x); *"]
     ended = run_program(words, tmp_path, {}, (), PATIENT, SystemClock().monotonic, lambda: None)
     assert ended.stdout == b"$(touch x); *\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_program_that_cannot_be_started_is_an_error_of_the_system(tmp_path: Path) -> None:
+def test_a_program_that_cannot_be_started_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no program")
     (tmp_path / "x").chmod(0o755)
     with pytest.raises(OSError, match="Exec format error"):

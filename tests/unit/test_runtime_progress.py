@@ -24,7 +24,7 @@ from promptrial.runtime.progress import LineProgress, NoProgress, duration, rate
         (10, 10.0, -3, ", 1.0/s"),
     ],
 )
-def test_rate_and_time_left_are_said_once_there_is_something_to_say(
+def test_rate_and_time_left_are_shown_once_they_are_known(
     done: int, seconds: float, left: int | None, text: str
 ) -> None:
     assert rate_text(done, seconds, left) == text
@@ -38,7 +38,7 @@ def test_a_time_is_given_in_one_unit(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_a_line_is_said_every_ten_seconds_and_counts_what_an_earlier_process_did() -> None:
+def test_a_line_is_shown_every_ten_seconds_and_includes_the_work_of_an_earlier_process() -> None:
     clock, said = FakeClock(), list[str]()
     with LineProgress(clock, said.append).task("poll", RUN, 100, done=40) as task:
         for _ in range(25):
@@ -55,14 +55,14 @@ def test_without_a_total_there_is_no_time_left() -> None:
     assert said == ["  parse m1-main: 5, 0.5/s"]
 
 
-def test_quick_work_says_nothing() -> None:
+def test_quick_work_shows_no_progress() -> None:
     said = list[str]()
     with LineProgress(FakeClock(), said.append).task("build", RUN, 10) as task:
         task.advance(10)
     assert said == []
 
 
-def test_a_quiet_task_takes_everything() -> None:
+def test_a_quiet_task_accepts_every_call() -> None:
     with NoProgress().task("x", RUN, None) as task:
         task.advance()
         task.advance(5)

@@ -65,7 +65,7 @@ def test_a_node_says_why_a_task_failed(tmp_path: Path) -> None:
     assert answer.reason.startswith("ValueError: invalid literal")
 
 
-def test_a_node_refuses_what_would_make_other_bytes_and_names_each_difference() -> None:
+def test_a_node_that_would_write_other_bytes_refuses_and_names_each_difference() -> None:
     other = {**dict(fingerprint()), "Python": "2.7", "code": "another", "numpy": "1.0", "abacus": "3.1"}
     answer = do_task(tuple(other.items()), b"of another version", pickle.dumps("1"))
     own = dict(fingerprint())
@@ -77,7 +77,7 @@ def test_a_node_refuses_what_would_make_other_bytes_and_names_each_difference() 
     )
 
 
-def test_a_node_refuses_a_folder_that_it_does_not_have_or_that_is_another(tmp_path: Path) -> None:
+def test_a_node_refuses_a_missing_or_different_folder(tmp_path: Path) -> None:
     for changed, why in (
         ({"lock": tmp_path / "none/.state.lock"}, f"has no folder {tmp_path}/none; it must be shared"),
         ({"lock_digest": "another"}, f"has another folder {tmp_path} than this machine; it must be shared"),
@@ -88,13 +88,13 @@ def test_a_node_refuses_a_folder_that_it_does_not_have_or_that_is_another(tmp_pa
         assert answer.reason.startswith(f"node {os.uname().nodename} {why}")
 
 
-def test_the_libraries_of_a_fingerprint_are_those_of_tables_and_of_the_extra_for_scorers() -> None:
+def test_a_fingerprint_covers_the_libraries_for_tables_and_scorers() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {name.partition(">")[0] for name in extras["scorers"]} == {*prints._OF_SCORERS}
     assert {"Python", "promptrial", "code", "msgspec", "numpy", "pyarrow"} <= dict(fingerprint()).keys()
 
 
-def test_the_code_of_a_fingerprint_is_every_module_with_its_name(tmp_path: Path) -> None:
+def test_a_fingerprint_covers_every_module_with_its_name(tmp_path: Path) -> None:
     found = {prints._digest_of_code(tmp_path)}
     for name, text in (("a.py", "1"), ("a.py", "2"), ("sub/b.py", ""), ("b.py", "")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -114,7 +114,7 @@ def ray(host: str = "127.0.0.1", *, head: str = "127.0.0.1", cores: float = 1.0)
     )
 
 
-def test_ray_of_this_machine_that_others_can_reach_is_refused() -> None:
+def test_local_ray_that_other_machines_can_reach_is_refused() -> None:
     assert ray_driver._unusable(ray(), None) == ""
     assert ray_driver._unusable(ray("::1", head="[::1]"), None) == ""
     for found in (ray("192.0.2.2"), ray(head="192.0.2.2")):
@@ -129,7 +129,7 @@ def test_a_cluster_without_a_core_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         assert said.startswith("the cluster at 10.0.0.1:6379 has no CPU for tasks")
 
 
-def test_a_node_that_cannot_run_the_program_is_named_and_a_task_that_was_ended_is_not_its_fault() -> None:
+def test_a_node_that_cannot_run_the_program_is_named_and_a_killed_task_is_not_blamed_on_it() -> None:
     class RayError(Exception):
         """Of Ray itself."""
 
@@ -160,7 +160,7 @@ def said_of(monkeypatch: pytest.MonkeyPatch, driver: str, address: str | None = 
     return str(raised.value).partition("\n")[0]
 
 
-def test_it_is_said_how_the_driver_ended_with_its_last_line_and_without_secrets(
+def test_the_end_of_the_driver_is_reported_with_its_last_line_and_without_secrets(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "secret-of-mine-0123456789")
@@ -173,7 +173,7 @@ def test_it_is_said_how_the_driver_ended_with_its_last_line_and_without_secrets(
     assert said_of(monkeypatch, late) == "Ray: it did not answer within 120 s"
 
 
-def test_nothing_is_left_if_the_driver_cannot_be_started_and_a_cluster_gets_no_folder(
+def test_a_driver_that_cannot_start_leaves_nothing_and_a_cluster_gets_no_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before, folders = {*TEMPORARY.glob("pt-ray-*")}, []

@@ -51,7 +51,7 @@ def test_a_token_is_set_once_and_keeps_the_first_reason() -> None:
     assert token.reason == "first"
 
 
-def test_a_stop_is_told_once_by_whoever_first_looks_and_not_by_whoever_asks(tmp_path: Path) -> None:
+def test_a_stop_is_reported_once_by_the_first_reader_and_not_by_the_requester(tmp_path: Path) -> None:
     token = StopToken(tmp_path / "STOP_REQUESTED")
     told: list[str] = []
     token.on_notice = told.append
@@ -64,7 +64,7 @@ def test_a_stop_is_told_once_by_whoever_first_looks_and_not_by_whoever_asks(tmp_
     assert told == ["SIGTERM"]
 
 
-def test_a_check_raises_only_once_it_is_set_and_what_it_raises_is_no_exception() -> None:
+def test_a_check_raises_only_after_a_stop_and_not_an_exception_subclass() -> None:
     token = StopToken()
     token.check()
     token.set("asked")
@@ -74,7 +74,7 @@ def test_a_check_raises_only_once_it_is_set_and_what_it_raises_is_no_exception()
     assert caught.value.exit_code == 5
 
 
-def test_a_sentinel_sets_the_token_for_good(tmp_path: Path) -> None:
+def test_a_sentinel_sets_the_token_permanently(tmp_path: Path) -> None:
     sentinel = tmp_path / "STOP_REQUESTED"
     token = StopToken(sentinel)
     assert not token.is_set()
@@ -116,7 +116,7 @@ def test_a_wait_looks_at_the_sentinel_at_least_every_second(tmp_path: Path) -> N
     assert clock.monotonic() <= 4
 
 
-def test_a_waiting_thread_is_woken_at_once() -> None:
+def test_a_waiting_thread_is_woken_immediately() -> None:
     class Endless(SystemClock):
         """Its waits end when they are woken, and by no time."""
 
@@ -149,7 +149,7 @@ def test_a_signal_asks_for_a_stop_and_says_what_will_happen(tmp_path: Path, numb
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_the_second_signal_ends_the_process_at_once(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_the_second_signal_ends_the_process_immediately(tmp_path: Path, number: signal.Signals, code: int) -> None:
     process = child("time.sleep(60)", tmp_path / "STOP")
     assert process.stdout is not None
     process.send_signal(number)
@@ -160,7 +160,7 @@ def test_the_second_signal_ends_the_process_at_once(tmp_path: Path, number: sign
     assert "done" not in out
 
 
-def test_the_two_signals_may_differ(tmp_path: Path) -> None:
+def test_the_two_signals_can_be_different(tmp_path: Path) -> None:
     process = child("time.sleep(60)", tmp_path / "STOP")
     assert process.stdout is not None
     process.send_signal(signal.SIGINT)
@@ -170,7 +170,7 @@ def test_the_two_signals_may_differ(tmp_path: Path) -> None:
     assert process.returncode == 143
 
 
-def test_a_second_signal_is_not_eaten_by_broad_handlers(tmp_path: Path) -> None:
+def test_a_second_signal_is_not_swallowed_by_broad_handlers(tmp_path: Path) -> None:
     body = """
     for _ in range(60):
         try:
@@ -206,7 +206,7 @@ def test_a_signal_in_the_middle_of_a_write_to_stderr_still_asks_for_a_stop() -> 
     assert token.is_set()
 
 
-def test_the_handlers_of_before_are_back_afterwards() -> None:
+def test_the_previous_handlers_are_restored_afterwards() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with suppress(KeyError), stop_on_signals(StopToken(), print):
         assert signal.getsignal(signal.SIGINT) not in before
@@ -257,7 +257,7 @@ def test_a_soft_sentinel_interrupts_nothing(tmp_path: Path) -> None:
     assert out.startswith("done")
 
 
-def test_the_heart_beats_at_once_and_no_more_once_the_work_is_over() -> None:
+def test_the_heartbeat_starts_immediately_and_ends_with_the_work() -> None:
     beats: list[float] = []
     with beside_the_work(StopToken(), lambda: beats.append(time.monotonic()), 0.5):
         assert len(beats) == 1
@@ -268,7 +268,7 @@ def test_the_heart_beats_at_once_and_no_more_once_the_work_is_over() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "beside the work"]
 
 
-def test_the_first_signal_says_how_to_go_on() -> None:
+def test_the_first_signal_prints_how_to_continue() -> None:
     said: list[str] = []
     with stop_on_signals(StopToken(), said.append, "promptrial run --run_id r --resume"):
         signal.raise_signal(signal.SIGINT)

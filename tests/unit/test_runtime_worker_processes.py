@@ -76,12 +76,12 @@ def test_a_worker_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OMP_NUM_THREADS=1" in env.split("\0")
 
 
-def test_what_a_worker_cannot_do_is_done_here_and_raises_what_it_raises_here() -> None:
+def test_a_task_that_a_worker_cannot_do_runs_in_this_process_with_its_own_exception() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         list(in_order(partial(partial, int), ["1", "two", "3"], Workers(2), nothing, no_warning))
 
 
-def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_process_prepares_the_tasks_of_failed_workers_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
 
     def make() -> Callable[[int], int]:
@@ -103,7 +103,7 @@ def test_this_process_makes_what_does_the_tasks_of_failed_workers_only_once(monk
     [("made", "ImportError: no library here"), ("done", "ImportError: no library here"),
      ("ends", "its process ended with code 3")],
 )  # fmt: skip
-def test_it_is_said_once_why_workers_failed(how: str, why: str) -> None:
+def test_the_reason_for_failed_workers_is_reported_once(how: str, why: str) -> None:
     warnings: list[str] = []
     assert list(in_order(OnlyHere(os.getpid(), how), range(5), Workers(2), nothing, warnings.append)) == [*range(5)]
     assert warnings == [f"a worker failed ({why}): this process does its tasks itself"]
@@ -132,7 +132,7 @@ def test_a_failed_worker_is_in_the_log_and_on_the_terminal_without_secrets(
         ([], "", ""),
     ],
 )
-def test_it_is_said_why_workers_that_were_asked_for_are_not_used(
+def test_the_reason_for_not_using_requested_workers_is_reported(
     answered: Project, monkeypatch: pytest.MonkeyPatch, flags: list[str], asked: str, why: str
 ) -> None:
     monkeypatch.setattr(serving, "find_spec", lambda _name: object())
@@ -142,9 +142,7 @@ def test_it_is_said_why_workers_that_were_asked_for_are_not_used(
         assert outcome.err.count(f": {phase} does not use {asked}: {why}") == (1 if asked else 0)
 
 
-def test_it_is_said_that_results_are_too_large_or_in_pieces_or_that_code_runs_here_alone(
-    answered: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_reason_for_working_in_one_process_is_reported(answered: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parse_parts, "_LARGEST_FILE", 1 << 20)
     part = next(answered.trial_folder().glob("results/*/results.jsonl"))
     part.write_bytes(part.read_bytes() + b" " * (1 << 20))
@@ -166,7 +164,7 @@ def test_it_is_said_that_results_are_too_large_or_in_pieces_or_that_code_runs_he
     )
 
 
-def test_at_most_one_task_more_than_there_are_workers_is_ahead_of_the_results() -> None:
+def test_at_most_one_task_more_than_workers_is_ahead_of_the_results() -> None:
     begun: list[int] = []
 
     def tasks() -> Iterator[int]:
@@ -181,7 +179,7 @@ def test_at_most_one_task_more_than_there_are_workers_is_ahead_of_the_results() 
     assert max(ahead) <= 2
 
 
-def test_a_stop_ends_the_workers_at_once() -> None:
+def test_a_stop_ends_the_workers_immediately() -> None:
     def stop() -> None:
         raise StopRequested("stopped")
 
@@ -201,7 +199,7 @@ def not_here(*_: object) -> None:
     raise AssertionError("this process did the task of a worker")
 
 
-def test_two_workers_write_the_bytes_of_one_process_wherever_parts_end_and_though_one_dies(
+def test_two_workers_write_the_bytes_of_one_process_even_if_one_dies(
     answered: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, services = opened_run(answered)
@@ -252,7 +250,7 @@ def test_statistics_in_threads_have_the_bytes_of_one_thread(answered: Project, m
     assert 1 <= len(threads[1]) <= 2, "no more than there are cores"
 
 
-def test_parts_that_are_held_whole_give_the_files_of_rows_read_one_by_one(
+def test_parts_read_at_once_give_the_same_files_as_rows_read_one_by_one(
     answered: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec, services = opened_run(answered)
@@ -274,7 +272,7 @@ def test_parts_that_are_held_whole_give_the_files_of_rows_read_one_by_one(
     assert made(spec, services, results, workers=1) == held
 
 
-def test_a_run_that_is_scored_keeps_no_passage_in_memory(answered: Project) -> None:
+def test_scoring_keeps_no_passage_in_memory(answered: Project) -> None:
     asked: list[str] = []
     of = support.Passages.of
 
@@ -289,7 +287,7 @@ def test_a_run_that_is_scored_keeps_no_passage_in_memory(answered: Project) -> N
     assert not base._PASSAGES._kept
 
 
-def test_a_prediction_out_of_order_is_refused_in_the_same_words(answered: Project) -> None:
+def test_a_prediction_out_of_order_is_refused_with_the_same_message(answered: Project) -> None:
     spec, services = opened_run(answered)
     results = answered.trial_folder() / "results"
     made(spec, services, results, workers=1)
@@ -347,18 +345,18 @@ def test_ray_without_its_package_is_refused_before_anything_is_written(
         (["--executor", "ray", "--ray_address", "10.0.0.1"], "expected HOST:PORT"),
     ],
 )
-def test_executors_and_addresses_that_are_none_are_refused(project: Project, flags: list[str], said: str) -> None:
+def test_invalid_executors_and_addresses_are_refused(project: Project, flags: list[str], said: str) -> None:
     outcome = project.run(*flags)
     assert outcome.code == 2
     assert said in outcome.err
 
 
-def test_an_executor_of_the_configuration_that_is_none_is_refused(project: Project) -> None:
+def test_an_invalid_configured_executor_is_refused(project: Project) -> None:
     project.write_config({"execution": {"executor": "rays"}})
     assert "unknown executor 'rays'; did you mean 'ray'?" in project.run().err
 
 
-def test_an_address_is_judged_by_the_executor_that_flags_and_configuration_give_together(project: Project) -> None:
+def test_an_address_is_checked_against_the_executor_from_flags_and_configuration(project: Project) -> None:
     project.write_config({"execution": {"executor": "ray"}})
     assert project.call("plan", "--ray_address", "10.0.0.1:6379").code == 0
     project.write_config({"execution": {"executor": "ray", "ray_address": "10.0.0.1:6379"}})

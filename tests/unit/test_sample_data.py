@@ -108,7 +108,7 @@ def test_the_sample_is_as_large_as_promised(closed: list[Closed], passages: list
     assert len(passages) >= 30
 
 
-def test_ids_are_unique_across_both_files_and_run_without_a_gap(
+def test_ids_are_unique_and_consecutive_across_both_files(
     closed: list[Closed], passages: list[Passage], questions: list[Question]
 ) -> None:
     assert [row.id for row in closed] == [f"cb_{number:03d}" for number in range(1, len(closed) + 1)]
@@ -117,7 +117,7 @@ def test_ids_are_unique_across_both_files_and_run_without_a_gap(
     ]
 
 
-def test_no_question_and_no_passage_stands_twice(
+def test_no_question_and_no_passage_occurs_twice(
     closed: list[Closed], passages: list[Passage], questions: list[Question]
 ) -> None:
     assert len(folded([row.question for row in closed])) == len(closed)
@@ -137,7 +137,7 @@ def test_every_question_ends_with_a_question_mark(closed: list[Closed], question
     assert [text for text in texts if not text.endswith("?")] == []
 
 
-def test_aliases_of_a_closed_book_item_differ_after_normalisation_and_none_vanishes_in_it(closed: list[Closed]) -> None:
+def test_aliases_of_a_closed_book_item_stay_different_and_not_empty_after_normalisation(closed: list[Closed]) -> None:
     assert all(row.answers for row in closed)
     assert [row.id for row in closed if len(folded(row.answers)) != len(row.answers)] == []
     assert [row.id for row in closed if "" in folded(row.answers)] == []
@@ -154,7 +154,7 @@ def test_no_closed_book_question_contains_its_answer(closed: list[Closed]) -> No
     assert leaks == []
 
 
-def test_spans_stand_verbatim_at_their_offset_between_word_boundaries(passages: list[Passage]) -> None:
+def test_spans_are_verbatim_at_their_offset_between_word_boundaries(passages: list[Passage]) -> None:
     for context, span in spans(passages):
         end = span.answer_start + len(span.text)
         assert span.answer_start >= 0
@@ -181,7 +181,7 @@ def test_each_passage_has_two_answerable_and_two_unanswerable_questions(passages
         assert flags == [not question.answers for question in passage.qas]
 
 
-def test_the_place_of_a_question_does_not_tell_whether_it_has_an_answer(passages: list[Passage]) -> None:
+def test_the_position_of_a_question_does_not_reveal_whether_it_has_an_answer(passages: list[Passage]) -> None:
     for place in range(4):
         unanswerable = sum(passage.qas[place].is_impossible for passage in passages)
         assert abs(unanswerable - len(passages) / 2) <= len(passages) / 6
@@ -199,7 +199,7 @@ def test_the_files_are_written_in_their_canonical_form() -> None:
     assert json.loads(text)["version"] == "v2.0"
 
 
-def test_the_projects_own_readers_take_both_files_whole(closed: list[Closed], passages: list[Passage]) -> None:
+def test_our_own_readers_read_both_files_completely(closed: list[Closed], passages: list[Passage]) -> None:
     read_closed = list(CUSTOM.read(CLOSED, "sample_closed"))
     assert [(item.id, item.question, list(item.answers), item.type) for item in read_closed] == [
         (row.id, row.question, row.answers, "closed") for row in closed
@@ -211,7 +211,7 @@ def test_the_projects_own_readers_take_both_files_whole(closed: list[Closed], pa
     assert len({cluster_id(item) for item in read_open}) == len(passages)
 
 
-def test_the_datasheet_counts_what_the_files_hold(
+def test_the_counts_in_the_datasheet_are_those_of_the_files(
     closed: list[Closed], articles: list[Article], passages: list[Passage], questions: list[Question]
 ) -> None:
     unanswerable = sum(question.is_impossible for question in questions)

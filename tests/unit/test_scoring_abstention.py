@@ -132,7 +132,7 @@ def test_a_text_that_says_anything_else_is_an_answer(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t ", "...", "—", "“”", "\u200b", "?!", "*" * 500])
-def test_a_text_without_a_word_is_no_abstention(text: str) -> None:
+def test_a_text_without_a_word_is_not_an_abstention(text: str) -> None:
     assert not is_abstention(text)
 
 
@@ -143,7 +143,7 @@ def test_the_mandated_refusal_is_recognised_with_its_punctuation_on_either_side(
     assert is_abstention("declined", extra_refusals=("Declined.",))
 
 
-def test_an_extra_refusal_counts_alone_beside_others_and_as_a_sentence_but_not_as_a_part() -> None:
+def test_an_extra_refusal_counts_as_a_whole_sentence_but_not_as_part_of_one() -> None:
     extra = ("Pass!", "Hors sujet. Désolé.")
     assert is_abstention("pass", extra)
     assert is_abstention("Sorry. Pass. I don't know.", extra)
@@ -152,7 +152,7 @@ def test_an_extra_refusal_counts_alone_beside_others_and_as_a_sentence_but_not_a
     assert not is_abstention("pass")
 
 
-def test_an_extra_refusal_of_no_word_makes_nothing_a_refusal() -> None:
+def test_an_extra_refusal_without_a_word_has_no_effect() -> None:
     assert not is_abstention("Paris", ("", "."))
 
 
@@ -181,7 +181,7 @@ def test_no_listed_answer_is_an_abstention(text: str) -> None:
     assert not is_abstention(text)
 
 
-def test_the_lists_are_long_enough_to_mean_something() -> None:
+def test_the_lists_are_long_enough_to_be_meaningful() -> None:
     assert len(LISTS["own"]["refusals"]) >= 600
     assert len(LISTS["own"]["answers"]) >= 300
 
@@ -195,16 +195,16 @@ def test_the_lists_are_long_enough_to_mean_something() -> None:
         ("No one knows who wrote it.", "No One Knows Who Wrote It"),
     ],
 )
-def test_spelling_like_a_title_makes_an_answer_of_a_refusal_with_free_words(sentence: str, title: str) -> None:
+def test_a_refusal_with_free_words_in_title_case_is_an_answer(sentence: str, title: str) -> None:
     assert is_abstention(sentence)
     assert not is_abstention(title)
 
 
-def test_capitals_alone_make_no_title() -> None:
+def test_capitals_alone_do_not_make_a_title() -> None:
     assert is_abstention("I DON'T KNOW WHO OWNED THE MILL.")
 
 
-def test_an_answer_to_why_may_say_that_something_is_not_known() -> None:
+def test_an_answer_to_why_can_say_that_something_is_not_known() -> None:
     assert not is_abstention("Because there was not enough information.")
     assert is_abstention("I don't know, because there was not enough information.")
 
@@ -217,7 +217,7 @@ def test_markup_special_tokens_and_emoji_do_not_hide_a_refusal(text: str) -> Non
     assert is_abstention(text)
 
 
-def test_a_label_in_english_may_stand_before_a_refusal_in_another_language() -> None:
+def test_an_english_label_can_precede_a_refusal_in_another_language() -> None:
     assert is_abstention("Final Answer: No lo sé.")
     assert is_abstention("Answer: Ich weiß es nicht")
 
@@ -248,12 +248,12 @@ def test_a_long_text_is_an_answer() -> None:
         "no answer found to answer the question " * 9,
     ],
 )
-def test_hostile_texts_are_judged_in_no_time(text: str) -> None:
+def test_hostile_texts_are_judged_quickly(text: str) -> None:
     with at_most(0.25):
         is_abstention(text[:400])
 
 
-def test_a_sentence_is_divided_three_times_over_and_beyond_that_it_is_an_answer() -> None:
+def test_a_sentence_is_split_at_most_three_times_and_otherwise_is_an_answer() -> None:
     text = (
         "it is not stated in the passage but I don't know as I cannot answer because I cannot answer so I cannot "
         "answer and it is not stated in the passage"
@@ -263,7 +263,7 @@ def test_a_sentence_is_divided_three_times_over_and_beyond_that_it_is_an_answer(
 
 
 @pytest.mark.parametrize("joint", [" and ", ", ", ". ", ", and ", " because ", " (", "\n"])
-def test_the_work_on_a_text_is_bounded_whatever_it_repeats(joint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_on_a_repetitive_text_is_bounded(joint: str, monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
 
     class Counted(Speech):
@@ -300,9 +300,9 @@ def written_out(language: Language, phrase: str) -> str:
         if line
     ],
 )
-def test_every_line_of_the_table_is_reached_by_the_simplest_text_that_it_stands_for(code: str, phrase: str) -> None:
+def test_every_phrase_of_the_table_matches_its_simplest_text(code: str, phrase: str) -> None:
     assert is_abstention(written_out(LANGUAGES[code], phrase))
 
 
-def test_every_language_has_regrets_of_its_own() -> None:
+def test_every_language_has_its_own_regrets() -> None:
     assert all(language.fillers for language in LANGUAGES.values())

@@ -39,7 +39,7 @@ def test_a_score_that_does_not_apply_is_missing_in_every_replicate_alike() -> No
     assert math.isnan(summary.stds[1])
 
 
-def test_equal_replicates_deviate_by_exactly_nothing() -> None:
+def test_equal_replicates_have_a_deviation_of_exactly_zero() -> None:
     assert summarize_replicates([(0.1,)] * 10, 1).stds == (0.0,)
 
 

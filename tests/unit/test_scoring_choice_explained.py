@@ -33,7 +33,7 @@ EXPLANATIONS = [
 
 @pytest.mark.parametrize("first_line", FIRST_LINES)
 @pytest.mark.parametrize("choices", [CAPITALS, GASES, ("mitosis", "meiosis", "budding", "no division")])
-def test_a_clear_first_answer_stays_whatever_its_explanation_names(choices: tuple[str, ...], first_line: str) -> None:
+def test_a_clear_first_answer_counts_whatever_its_explanation_names(choices: tuple[str, ...], first_line: str) -> None:
     for gap in ("\n", "\n\n", "\n\nExplanation:\n", "\n\nIt is what was asked for. "):
         for explanation in EXPLANATIONS:
             said = explanation.format(letter="C", other=choices[0])
@@ -51,7 +51,7 @@ def test_a_clear_first_answer_stays_whatever_its_explanation_names(choices: tupl
         "8 - 2 = 6, thus 8 was more.",
     ],
 )
-def test_a_clear_first_number_stays_whatever_its_explanation_reckons(first_line: str, explanation: str) -> None:
+def test_a_clear_first_number_counts_whatever_its_explanation_computes(first_line: str, explanation: str) -> None:
     assert chosen(f"{first_line}\n\n{explanation}", FOUR) == 1
 
 
@@ -79,7 +79,7 @@ CONCLUSIONS = [
 
 
 @pytest.mark.parametrize("reasoning", REASONING)
-def test_a_conclusion_wins_over_reasoning_that_does_not_begin_with_a_bare_choice(reasoning: str) -> None:
+def test_a_conclusion_wins_unless_the_text_begins_with_a_bare_choice(reasoning: str) -> None:
     for conclusion in CONCLUSIONS:
         for gap in ("\n", "\n\n"):
             answer = f"{reasoning}{gap}{conclusion}"
@@ -106,7 +106,7 @@ def test_a_first_answer_gives_way_to_one_that_is_stated_or_chosen_at_the_end(fir
         "So Paris, London.", "So Berlin is just a city.", "So C is one of the capitals.", "So Berlin, then London.",
     ],
 )  # fmt: skip
-def test_a_sentence_that_says_something_else_of_a_choice_is_no_conclusion(ending: str) -> None:
+def test_a_sentence_that_says_something_else_about_a_choice_is_not_a_conclusion(ending: str) -> None:
     listed = "A. Paris is in France.\nB. London is in England.\nC. Berlin is in Germany.\nD. Madrid is in Spain."
     assert chosen(f"Let me see.\n{listed}\n\n{ending}", CAPITALS) is None
 
@@ -124,7 +124,7 @@ def test_a_sentence_that_says_something_else_of_a_choice_is_no_conclusion(ending
         ("A) Paris: no. B) London: yes.", None),
     ],
 )  # fmt: skip
-def test_the_second_letter_in_a_line_makes_a_list_only_where_nothing_joins_it(answer: str, place: int | None) -> None:
+def test_a_second_letter_in_a_line_makes_a_list_only_if_nothing_joins_it(answer: str, place: int | None) -> None:
     assert chosen(answer, CAPITALS) == place
 
 
@@ -169,11 +169,11 @@ AMOUNTS = ("10%", "20%", "$10", "10")
         ("$10$", 3), ("$$10$$", 3), ("10", 3), ("\\(10\\%\\)", 0), ("\\(10\\)", 3),
     ],
 )  # fmt: skip
-def test_a_number_in_tex_is_the_choice_that_it_is_without_tex(form: str, amount: str, place: int) -> None:
+def test_a_number_in_tex_is_the_same_choice_as_without_tex(form: str, amount: str, place: int) -> None:
     assert chosen(form.format(amount), AMOUNTS) == place
 
 
-def test_a_text_that_begins_like_a_letter_is_concluded_with_as_a_whole() -> None:
+def test_a_choice_text_that_begins_like_a_letter_is_matched_as_a_whole() -> None:
     keys = ("C major", "A minor", "D minor", "D major")
     for place, key in enumerate(keys):
         for ending in (
@@ -185,13 +185,13 @@ def test_a_text_that_begins_like_a_letter_is_concluded_with_as_a_whole() -> None
             assert chosen(f"C major? D minor?\n\n{ending.format(key)}", keys) == place, (key, ending)
 
 
-def test_choices_in_tex_are_compared_without_it_too() -> None:
+def test_choices_in_tex_are_compared_without_tex_too() -> None:
     for choices in (("10\\%", "$10$", "\\$10"), ("$10\\%$", "$10$", "$\\$10$")):
         for place, plain in enumerate(("10%", "10", "$10")):
             assert [chosen(text, choices) for text in (plain, choices[place])] == [place, place], choices
 
 
-def test_a_number_before_a_command_of_tex_is_another_one() -> None:
+def test_a_number_before_a_tex_command_is_another_number() -> None:
     assert chosen("It is 10\\pi, I think.", AMOUNTS) is None
     assert chosen("It is 10\\text{ or so}, I think.", AMOUNTS) == 3
 
@@ -199,7 +199,7 @@ def test_a_number_before_a_command_of_tex_is_another_one() -> None:
 @pytest.mark.parametrize(
     "hostile", ["so B (", "so B,", "A) x B) ", "B. London\n", "London\n", "\\$", "so London ", "so ("]
 )
-def test_hostile_explanations_take_time_in_proportion(hostile: str) -> None:
+def test_hostile_explanations_take_linear_time(hostile: str) -> None:
     with at_most(10):
         chosen("B. London\n" + hostile * (60_000 // len(hostile)), CAPITALS)
         chosen("x " + hostile * (60_000 // len(hostile)), CAPITALS)

@@ -56,12 +56,12 @@ NAMES_NONE = [
 
 
 @pytest.mark.parametrize("answer", NAMES_B)
-def test_these_answers_name_the_second_choice(answer: str) -> None:
+def test_the_listed_answers_name_the_second_choice(answer: str) -> None:
     assert chosen(answer, LEGS) == 1
 
 
 @pytest.mark.parametrize("answer", [answer for answer in NAMES_NONE if answer != "A"])
-def test_these_answers_name_no_choice_or_several(answer: str) -> None:
+def test_the_listed_answers_name_no_choice_or_several(answer: str) -> None:
     assert chosen(answer, LEGS) is None
 
 
@@ -74,7 +74,7 @@ def test_these_answers_name_no_choice_or_several(answer: str) -> None:
         ("**A**", 0),
     ],
 )  # fmt: skip
-def test_an_a_that_is_no_article_is_a_letter(answer: str, place: int) -> None:
+def test_an_a_that_is_not_an_article_is_a_letter(answer: str, place: int) -> None:
     assert chosen(answer, LEGS) == place
 
 
@@ -94,7 +94,7 @@ ROCKS = ("basalt", "granite", "marble", "slate")
         ("The answer is B or A, I think.", None),
     ],
 )  # fmt: skip
-def test_a_letter_behind_the_one_that_is_named_counts_only_where_it_is_a_choice(answer: str, place: int | None) -> None:
+def test_a_letter_after_the_named_one_counts_only_if_it_is_a_choice(answer: str, place: int | None) -> None:
     assert chosen(answer, ROCKS) == place
 
 
@@ -143,7 +143,9 @@ def test_a_denial_within_the_text_of_a_choice_is_part_of_it() -> None:
         (tuple(string.ascii_lowercase), "I", 8), (tuple("abcdefghi"), "The answer is I.", 8), ((), "A", None),
     ],
 )  # fmt: skip
-def test_texts_of_choices_are_found_the_longest_first(choices: tuple[str, ...], answer: str, place: int | None) -> None:
+def test_the_longest_matching_choice_text_is_found_first(
+    choices: tuple[str, ...], answer: str, place: int | None
+) -> None:
     assert chosen(answer, choices) == place
 
 
@@ -156,9 +158,7 @@ def test_texts_of_choices_are_found_the_longest_first(choices: tuple[str, ...], 
         ("The answer is B. Answer: maybe. A or C.", None),
     ],
 )
-def test_what_was_stated_last_counts_and_what_is_denied_leaves_what_was_stated_before(
-    answer: str, place: int | None
-) -> None:
+def test_the_last_statement_counts_and_a_denial_keeps_the_earlier_statement(answer: str, place: int | None) -> None:
     assert chosen(answer, LEGS) == place
 
 
@@ -171,7 +171,7 @@ ALIKE = [
 
 
 @pytest.mark.parametrize("choices", ALIKE)
-def test_choices_that_differ_in_signs_symbols_or_case_are_told_apart_as_they_are_written(
+def test_choices_that_differ_only_in_symbols_or_case_are_distinguished(
     choices: tuple[str, ...],
 ) -> None:
     for place, text in enumerate(choices):
@@ -201,7 +201,7 @@ def test_choices_that_differ_in_signs_symbols_or_case_are_told_apart_as_they_are
         (("same", "same"), "The answer is same", 0), (("a sheep", "sheep"), "a sheep", 0),
     ],
 )  # fmt: skip
-def test_an_answer_that_does_not_decide_between_choices_of_the_same_words_names_none(
+def test_an_answer_that_fits_several_choices_with_the_same_words_names_none(
     choices: tuple[str, ...], answer: str, place: int | None
 ) -> None:
     assert chosen(answer, choices) == place
@@ -231,7 +231,7 @@ ENDINGS = [
 
 @pytest.mark.parametrize("listed", [LETTERED, PARAGRAPHS, BULLETS])
 @pytest.mark.parametrize("introduction", INTRODUCTIONS)
-def test_what_is_said_of_all_options_or_opens_a_list_is_no_statement_and_the_last_line_decides(
+def test_a_sentence_about_all_options_is_not_a_statement_and_the_last_line_decides(
     introduction: str, listed: str
 ) -> None:
     for place, text in enumerate(CAPITALS):
@@ -276,7 +276,7 @@ def test_a_statement_above_a_list_is_one(answer: str, place: int | None) -> None
         "<answer>B</answer> or <b>", "I choose none.",
     ],
 )  # fmt: skip
-def test_a_last_line_that_concludes_to_no_choice_or_goes_on_with_a_list_decides_nothing(ending: str) -> None:
+def test_a_last_line_without_a_choice_or_within_a_list_decides_nothing(ending: str) -> None:
     expected = 1 if ending.startswith("<answer>B") else None
     assert chosen(f"Let's look at each option:\n{LETTERED}{ending}", CAPITALS) == expected
 
@@ -303,7 +303,7 @@ WRONG = {"The answer: B. The others are wrong: A, C.", "I believe B is right, A 
 """Answers from which the reference takes another letter than the one that they name."""
 
 
-def test_the_scorer_agrees_with_extraction_by_regular_expressions_wherever_that_finds_one_letter() -> None:
+def test_the_scorer_agrees_with_regular_expressions_whenever_they_find_one_letter() -> None:
     compared = 0
     for answer in NAMES_B:
         letter = extracted_letter(answer, len(LEGS))
@@ -323,7 +323,7 @@ def test_each_letter_is_found_in_each_form(place: int, form: str) -> None:
 
 
 @given(st.text(max_size=200), st.lists(st.text(max_size=10), max_size=26).map(tuple))
-def test_any_text_names_a_choice_that_there_is_or_none(text: str, choices: tuple[str, ...]) -> None:
+def test_any_text_names_an_existing_choice_or_none(text: str, choices: tuple[str, ...]) -> None:
     place = chosen(text, choices)
     assert place is None or 0 <= place < len(choices)
 
@@ -355,7 +355,7 @@ def test_any_text_names_a_choice_that_there_is_or_none(text: str, choices: tuple
         "A. x\n",
     ],
 )
-def test_hostile_texts_take_time_in_proportion(hostile: str) -> None:
+def test_hostile_texts_take_linear_time(hostile: str) -> None:
     with at_most(10):
         chosen(hostile * (60_000 // len(hostile)), LEGS)
 
@@ -369,7 +369,7 @@ def test_the_right_choice_scores_one_and_items_without_choices_are_left_out() ->
     assert (score_of(scorer, unanswerable, "I don't know."), score_of(scorer, unanswerable, "B")) == (1, 0)
 
 
-def test_changed_rules_are_another_version_so_that_finished_runs_are_scored_again() -> None:
+def test_changed_rules_have_a_new_version_so_that_finished_runs_are_scored_again() -> None:
     assert scorer_of("choice").declared.version == 5
 
 

@@ -109,7 +109,7 @@ def test_each_step_finds_the_part_that_it_is_named_after(step: object, text: str
 
 @pytest.mark.parametrize("step", STEPS)
 @given(text=st.one_of(st.text(max_size=80), st.text(alphabet='`~{}[]"ab:,.0\n <>/', max_size=80)))
-def test_any_text_has_a_part_that_is_not_blank_or_none(step: object, text: str) -> None:
+def test_any_text_has_a_nonblank_part_or_none(step: object, text: str) -> None:
     found = extracted(step, text)
     assert found is None or found.strip()
 
@@ -117,7 +117,7 @@ def test_any_text_has_a_part_that_is_not_blank_or_none(step: object, text: str) 
 @pytest.mark.parametrize(
     "hostile", ["```", "~~~\n", "{", '{"a":', "[[", "[1,", "{x}", "`x`", "<a>", "Answer:", "\n", '{"a.0": [']
 )
-def test_hostile_texts_take_time_in_proportion(hostile: str) -> None:
+def test_hostile_texts_take_linear_time(hostile: str) -> None:
     text = hostile * (60_000 // len(hostile))
     for step in STEPS:
         with at_most(10):
@@ -147,7 +147,7 @@ def test_hostile_texts_take_time_in_proportion(hostile: str) -> None:
         ({"last_line": False}, ("last_line",), "input should be True"),
     ],
 )
-def test_what_is_wrong_with_a_step_is_said_with_its_place(value: object, at: tuple[object, ...], problem: str) -> None:
+def test_an_error_in_a_step_is_reported_with_its_place(value: object, at: tuple[object, ...], problem: str) -> None:
     found = extract_problem(value)
     assert found is not None
     assert found[0] == at
@@ -164,7 +164,7 @@ def test_every_step_of_the_registry_is_tried_here() -> None:
     assert tried >= set(EXTRACTS)
 
 
-def test_what_is_scored_is_said_in_words() -> None:
+def test_the_extracted_part_is_described_in_words() -> None:
     said = [str(Extract(typed_steps(step))) for step in STEPS]
     assert said[0] == "what follows the last “Answer:” in the answer"
     assert said[-1] == "the last line of the JSON field `answer` in the last fenced block in the answer"
@@ -181,19 +181,19 @@ PACK: dict[str, dict[str, object]] = {"exact_match": {}, "token_f1": {}, "absten
 MARKER = {"after": "Answer:"}
 
 
-def test_every_scorer_is_given_the_part_alone() -> None:
+def test_every_scorer_gets_only_the_extracted_part() -> None:
     text = "I do not know much, but it is Rome or Paris.\nAnswer: Paris"
     assert scores(text, MARKER, "Paris", **PACK, includes={}, length={}) == [1, 1, 0, 1, 1]
     assert scores(text, MARKER, "Rome", **PACK, includes={}, starts_with={}) == [0, 0, 0, 0, 0]
 
 
-def test_an_abstention_is_seen_in_the_part_and_in_an_answer_that_has_none() -> None:
+def test_an_abstention_is_recognised_in_the_part_and_in_an_answer_without_one() -> None:
     assert scores("Let me see.\nAnswer: I don't know.", MARKER, "Paris", **PACK) == [0, 0, 1]
     assert scores("I don't know.", MARKER, "Paris", **PACK) == [0, 0, 1]
     assert scores("I don't know.", MARKER, **PACK) == [1, 1, 1]
 
 
-def test_an_answer_without_the_part_matches_nothing_not_even_that_there_is_no_answer() -> None:
+def test_an_answer_without_the_part_matches_nothing_not_even_an_unanswerable_item() -> None:
     kinds: dict[str, dict[str, object]] = {**PACK, "includes": {}, "false_answer": {}, "length": {}}
     assert scores("It is Paris.", MARKER, **kinds) == [0, 0, 0, 0, 1, 0]
     assert scores("It is Paris.", MARKER, "Paris", **PACK, includes={}) == [0, 0, 0, 0]
@@ -216,9 +216,7 @@ NOTHING: list[tuple[str, dict[str, object], float]] = [
 
 
 @pytest.mark.parametrize(("kind", "settings", "score"), NOTHING)
-def test_an_answer_without_the_part_has_the_worst_score_wherever_there_is_a_better_one(
-    kind: str, settings: dict[str, object], score: float
-) -> None:
+def test_an_answer_without_the_part_has_the_worst_score(kind: str, settings: dict[str, object], score: float) -> None:
     panel = Panel({"s": scorer_of(kind, **settings)}, {"s": Extract(typed_steps(MARKER))})
     gold = prepare_gold(item_of("Paris", context="In Paris."), "custom", ScoringSettings())
     assert panel.score(gold, Response("I will not finish my")) == (score,)
@@ -235,14 +233,14 @@ class Keeps(BatchScorer):
         return [1.0] * len(answers)
 
 
-def test_a_scorer_of_many_answers_is_not_shown_those_without_the_part() -> None:
+def test_a_batch_scorer_does_not_get_answers_without_the_part() -> None:
     panel = Panel({"s": Keeps()}, {"s": Extract(typed_steps(MARKER))})
     gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
     texts = ("none", "Answer: Rome", "nothing")
     assert panel.score_all([(gold, Response(text)) for text in texts]) == [(0,), (1,), (0,)]
 
 
-def test_a_scorer_of_many_answers_is_shown_one_that_declines() -> None:
+def test_a_batch_scorer_gets_an_answer_that_declines() -> None:
     gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
     assert Panel({"s": Keeps()}).score_all([(gold, Response("I don't know."))]) == [(1,)]
 
@@ -255,12 +253,12 @@ class Nought(Keeps):
         return [-0.0] * len(answers)
 
 
-def test_a_zero_of_a_scorer_of_many_answers_has_no_sign() -> None:
+def test_a_zero_from_a_batch_scorer_is_not_negative() -> None:
     gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
     assert str(Panel({"s": Nought()}).score_all([(gold, Response("Rome"))])) == "[(0.0,)]"
 
 
-def test_scorers_with_and_without_a_part_stand_in_their_order_and_are_counted() -> None:
+def test_scorers_with_and_without_extract_keep_their_order_and_are_counted() -> None:
     extract = Extract(typed_steps(MARKER))
     scorers = {"strict": scorer_of("exact_match"), "em": scorer_of("exact_match"), "share": scorer_of("token_f1")}
     panel = Panel(scorers, {"strict": extract, "share": Extract(typed_steps(MARKER))})
@@ -272,7 +270,7 @@ def test_scorers_with_and_without_a_part_stand_in_their_order_and_are_counted() 
     assert panel.take_counts() == (0, {})
 
 
-def test_a_part_is_looked_for_once_for_all_scorers_that_have_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_is_extracted_once_for_all_scorers_with_the_same_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     found = Extract.__call__
 
@@ -285,7 +283,7 @@ def test_a_part_is_looked_for_once_for_all_scorers_that_have_the_same(monkeypatc
     assert asked == ["Answer: Paris"]
 
 
-def test_without_a_part_scores_are_as_before() -> None:
+def test_without_extract_scores_are_unchanged() -> None:
     scorers = {"a": scorer_of("exact_match"), "b": scorer_of("token_f1")}
     gold = prepare_gold(item_of("Paris"), "custom", ScoringSettings())
     for text in ("Paris", "in Paris", "", "I don't know."):
@@ -294,7 +292,7 @@ def test_without_a_part_scores_are_as_before() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in registry.SCORERS if kind not in {"command", *registry.JUDGES}])
-def test_every_type_scores_an_answer_that_has_no_such_part(kind: str) -> None:
+def test_every_scorer_type_scores_an_answer_without_the_part(kind: str) -> None:
     _, entry = configured(kind)
     scorer = typed(registry.load("scorer", entry.kind), entry.settings)
     panel = Panel({"s": scorer}, {"s": Extract(typed_steps({"after": "@@"}))})

@@ -44,14 +44,14 @@ def test_only_items_that_were_drawn_are_named_and_configured_refusals_count(tmp_
     assert len(warnings(path, ["3"], extra=("bo",))) == 1
 
 
-def test_of_several_such_golds_of_an_item_the_first_is_named(tmp_path: Path) -> None:
+def test_only_the_first_refusal_like_gold_of_an_item_is_named(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text('{"id": "1", "question": "Who?", "answers": ["Bo", "unknown", "I don\'t know."]}\n')
     (found,) = warnings(path, ["1"])
     assert "the accepted answer 'unknown' reads as an abstention; an answer that equals it counts" in found
 
 
-def test_after_three_the_rest_is_counted(tmp_path: Path) -> None:
+def test_after_three_named_golds_the_rest_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text("".join(f'{{"id": "{i}", "question": "Who?", "answers": ["unknown"]}}\n' for i in range(10)))
     found = warnings(path, [str(i) for i in range(10)])
@@ -59,7 +59,7 @@ def test_after_three_the_rest_is_counted(tmp_path: Path) -> None:
     assert found[-1] == "datasets.mine: 7 more accepted answers read as abstentions; `promptrial audit` lists them"
 
 
-def test_the_share_of_golds_without_spaces_is_told_with_what_token_f1_makes_of_them(tmp_path: Path) -> None:
+def test_the_share_of_golds_without_spaces_is_reported_with_how_token_f1_treats_them(tmp_path: Path) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text('{"id": "1", "question": "谁?", "answers": ["王伟", "Wang Wei"]}\n', encoding="utf-8")
     (custom,) = warnings(path, ["1"])

@@ -55,7 +55,7 @@ def scored(settings: dict[str, Any], text: str, item: Item = GOLD) -> float:
         ("I don't know.", 0),
     ],
 )
-def test_an_answer_is_right_if_it_is_json_that_fits(text: str, score: float) -> None:
+def test_an_answer_is_right_if_it_is_json_that_matches_the_schema(text: str, score: float) -> None:
     assert scored({"schema": CITY}, text) == score
     assert scored({"schema": json.dumps(CITY)}, text) == score
 
@@ -92,13 +92,13 @@ def test_fields_compare_with_the_accepted_answer(fields: Any, text: str, item: I
     assert scored({"fields": fields}, text, item) == score
 
 
-def test_all_fields_have_to_agree_with_the_same_accepted_answer() -> None:
+def test_all_fields_must_agree_with_the_same_accepted_answer() -> None:
     item = Item(id="5", dataset="d", question="q", answers=('{"a": 1, "b": 2}', '{"a": 3, "b": 4}'))
     assert scored({"fields": ["a", "b"]}, '{"a": 3, "b": 4}', item) == 1
     assert scored({"fields": ["a", "b"]}, '{"a": 1, "b": 4}', item) == 0
 
 
-def test_fields_need_accepted_answers_and_a_schema_alone_does_not() -> None:
+def test_fields_need_accepted_answers_and_a_schema_does_not() -> None:
     plain, of_fields = (typed(JsonSchema, each).declared for each in ({"schema": CITY}, {"fields": ["city"]}))
     assert (plain.needs, of_fields.needs) == ((), ("gold",))
     assert plain.meaning == "Is the answer JSON that matches the schema?"
@@ -162,7 +162,7 @@ def test_a_deep_schema_is_refused() -> None:
         typed(JsonSchema, {"schema": schema})
 
 
-def test_nothing_is_fetched_for_a_reference_that_is_no_reference() -> None:
+def test_a_property_named_like_a_reference_is_not_fetched() -> None:
     """A property may be called `$ref`, and data may hold one."""
     schema = {"properties": {"$ref": {"type": "string"}}, "const": {"$ref": "https://example.com/x"}}
     assert scored({"schema": schema}, '{"$ref": "https://example.com/x"}') == 1
@@ -175,12 +175,12 @@ def test_nothing_is_fetched_for_a_reference_that_is_no_reference() -> None:
         ({"additionalProperties": False, "patternProperties": {"^(a+)+$": True}}, {"a" * 5000 + "!": 1}),
     ],
 )
-def test_a_pattern_that_makes_other_engines_hang_takes_no_time(schema: dict[str, Any], answer: Any) -> None:
+def test_a_pattern_that_makes_other_engines_hang_is_matched_quickly(schema: dict[str, Any], answer: Any) -> None:
     assert scored({"schema": schema}, json.dumps(answer)) == 0
 
 
 @pytest.mark.parametrize("n", [40])
-def test_references_that_double_at_each_step_are_given_up_after_a_bounded_number(n: int) -> None:
+def test_references_that_double_at_each_step_are_stopped_at_a_limit(n: int) -> None:
     defs = {f"d{k}": {"allOf": [{"$ref": f"#/$defs/d{k + 1}"}] * 2} for k in range(n)} | {f"d{n}": True}
     with pytest.raises(SettingsError, match="takes more than 10,000 references"):
         typed(JsonSchema, {"schema": {"$defs": defs, "$ref": "#/$defs/d0"}})
@@ -201,11 +201,11 @@ def doubling(n: int) -> dict[str, Any]:
         (doubling(20), "[" * 20 + "1" + "]" * 20),
     ],
 )
-def test_an_answer_that_cannot_be_decided_on_does_not_fit_and_stops_nothing(schema: Any, answer: str) -> None:
+def test_an_undecidable_answer_does_not_match_and_stops_nothing(schema: Any, answer: str) -> None:
     assert scored({"schema": schema}, answer) == 0
 
 
-def test_an_object_with_a_key_that_stands_twice_is_no_json_here() -> None:
+def test_an_object_with_a_duplicate_key_is_not_accepted_as_json() -> None:
     assert (
         scored(
             {"fields": {"n": "gold"}},
@@ -220,7 +220,7 @@ def test_an_object_with_a_key_that_stands_twice_is_no_json_here() -> None:
         read_json('{"a": 1, "b": 2, "b": 2}')
 
 
-def test_a_recursive_schema_takes_an_answer_of_the_greatest_depth() -> None:
+def test_a_recursive_schema_accepts_an_answer_of_the_maximum_depth() -> None:
     node = {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"next": {"$ref": "#/$defs/n"}}}]}
     schema = {"$defs": {"n": node}, "$ref": "#/$defs/n"}
     assert scored({"schema": schema}, '{"next": ' * 50 + "null" + "}" * 50) == 1
@@ -270,7 +270,7 @@ def test_a_schema_in_a_file_is_kept_with_the_run_by_its_digest_and_an_edit_score
         ({"type": "fuzzy", "file": "answer.json"}, "`file` and `text` are for `type: python`, `type: json_schema`"),
     ],
 )
-def test_what_is_wrong_with_a_schema_is_said_with_file_and_line(
+def test_an_error_in_a_schema_is_reported_with_file_and_line(
     project: Project, scorer: dict[str, Any], said: str
 ) -> None:
     for folder in (project.root, project.root / "config"):

@@ -26,7 +26,7 @@ ITEM = item_of("x")
         ("tokens", Response("Paris", completion_tokens=12, reasoning_tokens=10), 12),
     ],
 )
-def test_each_unit_counts_the_answer_as_it_is_on_record(unit: str, response: str | Response, length: float) -> None:
+def test_each_unit_measures_the_recorded_answer(unit: str, response: str | Response, length: float) -> None:
     assert score_of(scorer_of("length", unit=unit), ITEM, response) == length
     assert score_of(scorer_of("length", unit=unit), item_of(is_unanswerable=False), response) == length
 
@@ -47,13 +47,13 @@ def test_longer_answers_count_as_the_cap() -> None:
         ({"max": 0}, [0, 0, 0]),
     ],
 )
-def test_bounds_make_it_a_question_of_yes_or_no(settings: dict[str, object], scores: list[float]) -> None:
+def test_bounds_make_the_length_score_binary(settings: dict[str, object], scores: list[float]) -> None:
     scorer = scorer_of("length", **settings)
     assert (scorer.declared.scale, scorer.declared.direction) == ("binary", "higher")
     assert [score_of(scorer, ITEM, text) for text in ("one", "one two", "one two three")] == scores
 
 
-def test_what_it_asks_is_said_with_its_bounds() -> None:
+def test_the_length_question_is_worded_with_its_bounds() -> None:
     asked = [
         scorer_of("length", **settings).declared.meaning
         for settings in ({}, {"max": 50}, {"min": 5}, {"min": 5, "max": 1500, "unit": "characters"})
@@ -66,7 +66,7 @@ def test_what_it_asks_is_said_with_its_bounds() -> None:
     ]
 
 
-def test_a_missing_answer_counts_as_the_worse_end_or_as_no_word() -> None:
+def test_a_missing_answer_has_the_worse_end_or_zero_length() -> None:
     lengths = {
         "neither": scorer_of("length"),
         "shorter": scorer_of("length", direction="lower", cap=9),
@@ -94,6 +94,6 @@ def test_tokens_that_the_provider_did_not_count_are_an_error_that_says_so() -> N
         {"direction": "up"},
     ],
 )
-def test_settings_that_do_not_go_together_are_refused(settings: dict[str, object]) -> None:
+def test_incompatible_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(SettingsError):
         scorer_of("length", **settings)

@@ -17,7 +17,7 @@ def said(*answers: str) -> list[str]:
     return list(check.warnings("mine"))
 
 
-def test_all_right_choices_with_one_letter_are_told_with_what_to_do() -> None:
+def test_all_right_choices_with_one_letter_are_reported_with_what_to_do() -> None:
     (sentence,) = said(*"bbbbb")
     assert sentence == (
         "datasets.mine: the right choice is B in all 5 questions with choices, so a model that always answers B scores "
@@ -25,7 +25,7 @@ def test_all_right_choices_with_one_letter_are_told_with_what_to_do() -> None:
     )
 
 
-def test_so_are_nearly_all() -> None:
+def test_nearly_all_right_choices_with_one_letter_are_reported_too() -> None:
     (sentence,) = said(*["a"] * 38, "b", "c")
     assert "the right choice is A in 38 of 40 questions" in sentence
     assert "scores 95%" in sentence
@@ -34,7 +34,7 @@ def test_so_are_nearly_all() -> None:
 @pytest.mark.parametrize(
     "answers", [(), ("",) * 9, tuple("bbbb"), tuple("aaaaab"), ("a",) * 18 + ("b",), ("a",) * 37 + ("b",) * 3]
 )
-def test_fewer_or_mixed_ones_are_not(answers: tuple[str, ...]) -> None:
+def test_fewer_or_mixed_letters_are_not_reported(answers: tuple[str, ...]) -> None:
     assert said(*answers) == []
 
 

@@ -14,11 +14,11 @@ def test_squad_deletes_ascii_punctuation_and_keeps_other_punctuation() -> None:
     assert SQUAD_V2.normalize("The U.S.A.'s “best” — so-called") == "usas “best” — socalled"
 
 
-def test_squad_takes_articles_out_at_word_boundaries_that_are_not_spaces() -> None:
+def test_squad_removes_articles_at_word_boundaries_other_than_spaces() -> None:
     assert SQUAD_V2.normalize("“The” theatre – a–the b") == "“ ” theatre – – b"
 
 
-def test_squad_lowers_before_it_looks_for_articles_and_after_punctuation_is_gone() -> None:
+def test_squad_lowercases_before_removing_articles_and_after_removing_punctuation() -> None:
     assert SQUAD_V2.tokens("A.N. T-H-E other") == ["other"]
 
 
@@ -35,7 +35,7 @@ def test_nq_open_compares_composed_and_decomposed_letters_as_equal_and_squad_doe
     assert SQUAD_V2.normalize("caf\u00e9") != SQUAD_V2.normalize("cafe\u0301")
 
 
-def test_a_lone_surrogate_from_a_model_passes_through() -> None:
+def test_a_lone_surrogate_is_kept() -> None:
     assert SQUAD_V2.tokens("the \ud800 end.") == ["\ud800", "end"]
 
 
@@ -62,7 +62,7 @@ def test_an_unknown_format_is_refused_with_the_nearest_name() -> None:
         rules_for("trivia_qa")
 
 
-def test_a_haystack_holds_each_token_between_spaces_and_no_other_word() -> None:
+def test_a_haystack_has_each_token_between_spaces_and_no_other_word() -> None:
     haystack = SQUAD_V2.haystack("The river–the\nNile – isn't a  lake.")
     assert all(f" {token} " in haystack for token in ["river–", "nile", "–", "isnt", "lake"])
     assert not any(f" {token} " in haystack for token in ["river", "river–the", "isn", "is", "lak"])

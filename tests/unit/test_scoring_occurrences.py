@@ -80,9 +80,7 @@ def test_a_number_is_found_only_if_it_is_equal(kind: str, rules: str, gold: str,
         ("-5", "It is:\n-5"), ("-2 eggs", "You need:\n-2 eggs"), ("Python 3.10", "It is Python 3.10."),
     ],
 )  # fmt: skip
-def test_numbers_are_found_that_only_marks_separate_and_those_that_can_be_read_in_two_ways(
-    gold: str, answer: str, rules: str
-) -> None:
+def test_numbers_separated_only_by_marks_and_ambiguous_numbers_are_found(gold: str, answer: str, rules: str) -> None:
     assert score_of(scorer_of("includes"), item_of(gold), answer, rules) == 1
 
 
@@ -103,7 +101,7 @@ def test_other_versions_and_parts_of_numbers_are_not_found(gold: str, answer: st
     ("gold", "answer"),
     [("1, 2", "1,2"), ("1,2", "1, 2"), ("1, 2, 3", "1 2 3"), ("1941", "1941."), ("1,000", "1 000"), ("3-4", "3 4")],
 )
-def test_what_exact_match_accepts_is_included_unless_its_numbers_differ(gold: str, answer: str) -> None:
+def test_an_exact_match_is_included_unless_its_numbers_differ(gold: str, answer: str) -> None:
     item = item_of(gold)
     assert score_of(scorer_of("exact_match"), item, answer, "triviaqa") == 1
     assert score_of(scorer_of("includes"), item, answer, "triviaqa") == 1
@@ -115,9 +113,7 @@ def test_what_exact_match_accepts_is_included_unless_its_numbers_differ(gold: st
     [("1941", "On December 7,1941."), ("2020", "Am 12.05.2020 war es."), ("3", "[1,3]"), ("2 eggs", "For it:\n-2 eggs"),
      ("12.05.2020", "Am 12.05.2020."), ("1,2,3", "See 1,2,3.")],
 )  # fmt: skip
-def test_numbers_that_only_marks_separate_are_found_where_texts_are_compared_as_they_stand(
-    gold: str, answer: str
-) -> None:
+def test_numbers_separated_only_by_marks_are_found_without_normalisation(gold: str, answer: str) -> None:
     assert score_of(scorer_of("includes", normalize=False), item_of(gold), answer) == 1
 
 
@@ -125,28 +121,28 @@ def test_numbers_that_only_marks_separate_are_found_where_texts_are_compared_as_
     ("gold", "answer"),
     [("5", "2.5"), ("5", "5.5"), ("5", "1,5 or 5,000"), ("5", "at -5 °C"), ("1.5", "11.5"), ("$5", "$5.50")],
 )
-def test_a_number_is_no_part_of_another_one_where_texts_are_compared_as_they_stand(gold: str, answer: str) -> None:
+def test_a_number_is_not_found_inside_another_without_normalisation(gold: str, answer: str) -> None:
     assert score_of(scorer_of("includes", normalize=False), item_of(gold), answer) == 0
     assert score_of(scorer_of("includes", normalize=False), item_of(gold), f"{answer}: {gold}.") == 1
 
 
-def test_parts_of_numbers_are_looked_for_without_making_one_of_1_5_and_15() -> None:
+def test_partial_numbers_are_searched_without_equating_1_5_and_15() -> None:
     assert score_of(scorer_of("includes", words=False), item_of("1.5"), "115 kg") == 0
     assert score_of(scorer_of("includes", words=False), item_of("1.5"), "11.5 kg") == 1
 
 
-def test_exact_match_and_unsupported_claims_stay_as_they_are_defined() -> None:
+def test_exact_match_and_unsupported_claims_keep_their_definitions() -> None:
     item = item_of("1.5", context="Revenue was 1.5 million.")
     assert score_of(scorer_of("exact_match"), item, "15") == 1
     assert score_of(scorer_of("unsupported"), item, "15 million") == 0
 
 
 @pytest.mark.parametrize("kind", ["includes", "starts_with"])
-def test_numbers_that_are_found_otherwise_are_another_version_so_that_finished_runs_are_scored_again(kind: str) -> None:
+def test_another_search_for_numbers_has_a_new_version_so_that_finished_runs_are_scored_again(kind: str) -> None:
     assert scorer_of(kind).declared.version == 3
 
 
-def test_any_accepted_answer_will_do_and_what_exact_match_accepts_is_included() -> None:
+def test_any_accepted_answer_counts_and_an_exact_match_is_included() -> None:
     item = item_of("Duke Rollo", "A+")
     for kind in ("includes", "starts_with"):
         assert score_of(scorer_of(kind), item, "Rollo") == 0
@@ -164,7 +160,7 @@ def test_an_abstention_scores_as_exact_match_does(kind: str) -> None:
     assert score_of(scorer, item_of("x"), "Pass", refusals=("pass",)) == 0
 
 
-def test_parts_of_words_count_if_words_do_not() -> None:
+def test_parts_of_words_count_if_whole_words_are_off() -> None:
     item = item_of("Berlin")
     assert score_of(scorer_of("includes", words=False), item, "He is a Berliner") == 1
     assert score_of(scorer_of("starts_with", words=False), item, "Berliner") == 1
@@ -189,20 +185,20 @@ def test_parts_of_words_count_if_words_do_not() -> None:
         ("5", "15", {}, 0),
     ],
 )
-def test_texts_are_compared_as_they_stand_without_normalize(
+def test_texts_are_compared_unchanged_without_normalize(
     gold: str, answer: str, settings: dict[str, object], score: float
 ) -> None:
     item = Item(id="1", dataset="d", question="?", answers=(gold,))
     assert score_of(scorer_of("includes", normalize=False, **settings), item, answer) == score
 
 
-def test_starts_with_looks_at_the_start_alone_without_normalize() -> None:
+def test_starts_with_checks_only_the_start_without_normalize() -> None:
     scorer = scorer_of("starts_with", normalize=False)
     assert score_of(scorer, item_of("No"), "  no, never") == 1
     assert score_of(scorer, item_of("No"), "Not so, no") == 0
 
 
-def test_case_needs_texts_as_they_stand() -> None:
+def test_case_sensitivity_needs_unnormalised_texts() -> None:
     with pytest.raises(SettingsError, match="needs `normalize: false`"):
         scorer_of("includes", case=True)
 
@@ -221,7 +217,7 @@ def test_items_without_a_gold_are_left_out() -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("words", [True, False])
-def test_a_gold_that_is_normalised_to_nothing_is_looked_for_as_it_is_written(
+def test_a_gold_that_normalises_to_nothing_is_searched_as_written(
     gold: str, answer: str, includes: float, starts: float, words: bool
 ) -> None:
     for kind, expected in (("includes", includes), ("starts_with", starts)):

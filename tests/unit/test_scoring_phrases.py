@@ -32,23 +32,23 @@ def matches(phrases: str, text: str, committing: tuple[list[str], ...] = ()) -> 
         ("who …", "who was it", True),
     ],
 )
-def test_a_phrase_matches_the_texts_that_it_stands_for(phrase: str, text: str, *, expected: bool) -> None:
+def test_a_phrase_matches_the_texts_it_describes(phrase: str, text: str, *, expected: bool) -> None:
     assert matches(phrase, text) is expected
 
 
-def test_a_line_is_a_phrase_and_one_has_to_match() -> None:
+def test_a_line_is_a_phrase_and_one_line_must_match() -> None:
     assert matches("unknown\n\nnot known\n", "not known")
     assert not matches("unknown\n\nnot known\n", "known")
 
 
-def test_free_words_never_enter_what_begins_an_answer() -> None:
+def test_free_words_never_match_the_beginning_of_an_answer() -> None:
     committing = (["but"], ["it", "was"])
     assert matches("who …", "who it seems was", committing)
     assert not matches("who …", "who won but Bo", committing)
     assert not matches("who …", "who it was", committing)
 
 
-def test_a_match_may_begin_at_several_positions() -> None:
+def test_a_match_can_begin_at_several_positions() -> None:
     speech = Speech(["sorry", "sorry", "unknown"])
     assert BOOK.phrases("unknown").match(speech, 0b111) == speech.end == 0b1000
 
@@ -64,7 +64,7 @@ def test_an_unknown_piece_is_an_error() -> None:
         BOOK.phrases("{nothing}")
 
 
-def test_work_does_not_grow_with_the_ways_of_matching() -> None:
+def test_the_work_does_not_grow_with_the_number_of_possible_matches() -> None:
     book = Vocabulary({}, words=str.split, most_free=100)
     phrases = book.phrases("[a|a a] " * 30 + "… … … … b")
     calls = 0

@@ -29,14 +29,14 @@ from tests.support.scoring import item_of, score_of, scorer_of
         ({"pattern": "\ud800"}, "?", 0),
     ],
 )
-def test_a_pattern_of_the_configuration_is_asked_of_every_answer(
+def test_a_configured_pattern_is_matched_against_every_answer(
     settings: dict[str, object], answer: str, score: float
 ) -> None:
     for item in (item_of("gold"), item_of(), item_of(is_unanswerable=False)):
         assert score_of(scorer_of("regex", **settings), item, answer) == score
 
 
-def test_patterns_can_be_the_accepted_answers() -> None:
+def test_accepted_answers_can_be_patterns() -> None:
     scorer = scorer_of("regex", from_gold=True)
     item = item_of("Paris|Lutetia", r"\bCity of Light\b")
     assert [score_of(scorer, item, text) for text in ("Old Lutetia", "the City of Light.", "Rome")] == [1, 1, 0]
@@ -71,13 +71,13 @@ def test_the_first_argument_of_an_error_says_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("settings", [{}, {"pattern": "a", "from_gold": True}, {"pattern": ""}])
-def test_one_source_of_patterns_is_given(settings: dict[str, object]) -> None:
+def test_exactly_one_source_of_patterns_must_be_given(settings: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="give either `pattern` or `from_gold: true`"):
         scorer_of("regex", **settings)
 
 
 @pytest.mark.parametrize("pattern", [r"(a+)+$", r"(a|aa)+$", r"(.*a){20}b", r"^(\w+\s?)*$"])
-def test_patterns_that_take_other_engines_forever_take_no_time(pattern: str) -> None:
+def test_patterns_that_make_other_engines_hang_are_matched_quickly(pattern: str) -> None:
     with at_most(5):
         assert score_of(scorer_of("regex", pattern=pattern), item_of("x"), "a" * 50_000 + "!") == 0
 

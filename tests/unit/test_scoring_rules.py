@@ -24,7 +24,7 @@ def scores(rules: str, golds: tuple[str, ...], text: str, tokens: str | None = N
     return dict(zip(registry.DEFAULT_PACK, score_answer(gold, Response(text), load_scorers()), strict=True))
 
 
-def test_the_configuration_knows_the_rules_that_there_are() -> None:
+def test_the_configuration_accepts_exactly_the_existing_rules() -> None:
     assert set(get_args(RulesName)) == set(RULES)
 
 
@@ -72,7 +72,7 @@ def test_rules_score_as_their_official_script_does(
 
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("gold", ["Unknown", "I don't know", "N/A", "No idea"])
-def test_an_answer_that_equals_a_gold_is_right_whatever_it_reads_like(rules: str, gold: str) -> None:
+def test_an_answer_that_equals_a_gold_is_right_even_if_it_reads_like_a_refusal(rules: str, gold: str) -> None:
     found = scores(rules, ("Paris", gold), gold)
     assert (found["em"], found["f1"], found["abstain_rate"]) == (1, 1, 0)
     assert scores(rules, ("Paris",), gold)["abstain_rate"] == 1
@@ -92,7 +92,7 @@ def test_exact_match_and_false_answers_agree_on_unanswerable_items(rules: str, t
 
 @pytest.mark.parametrize("kind", ["includes", "starts_with"])
 @pytest.mark.parametrize(("gold", "answer", "score"), [("A", "A.", 1), ("A", "A, as I said", 1), ("A", "a cat", 0)])
-def test_a_letter_is_looked_for_under_the_rules_for_letters_as_under_any_others(
+def test_the_rules_for_letters_search_for_a_letter_like_any_others(
     kind: str, gold: str, answer: str, score: float
 ) -> None:
     for rules in (rules_for("custom"), rules_for("custom", "letters")):
@@ -100,12 +100,12 @@ def test_a_letter_is_looked_for_under_the_rules_for_letters_as_under_any_others(
         assert score_answer(prepared, Response(answer), {"s": scorer_of(kind)}) == (score,)
 
 
-def test_an_article_is_the_null_prediction_of_an_unanswerable_item() -> None:
+def test_an_article_counts_as_the_null_prediction_of_an_unanswerable_item() -> None:
     found = scores("squad_v2", (), "the")
     assert (found["em"], found["f1"], found["false_answer_rate"]) == (1, 1, 0)
 
 
-def test_custom_sets_count_characters_where_the_script_has_no_spaces_and_official_rules_do_not() -> None:
+def test_custom_sets_count_characters_in_scripts_without_spaces_and_official_rules_do_not() -> None:
     item = Item(id="1", dataset="d", question="q", answers=("王伟",))
     found = {}
     for rules in (rules_for("custom"), rules_for("custom", "squad_v2"), rules_for("squad_v2", None, "characters")):
@@ -139,7 +139,7 @@ def test_english_tokens_are_the_same_with_and_without_characters() -> None:
 
 
 @pytest.mark.parametrize(("rules", "counts"), [(SQUAD_V2, False), (SQUAD_V1, True), (NQ_OPEN, True), (TRIVIAQA, True)])
-def test_an_accepted_answer_without_a_token_counts_but_by_the_rules_of_squad_2(
+def test_an_accepted_answer_without_a_token_counts_except_under_squad_2_rules(
     rules: EvaluationRules, *, counts: bool
 ) -> None:
     assert ("" in accepted_answers(("the", "Paris"), rules).normalized) is counts

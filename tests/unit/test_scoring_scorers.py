@@ -42,7 +42,7 @@ def scores(
     return dict(zip(scorers, score_answer(gold, Response(text), scorers), strict=True))
 
 
-def test_the_default_pack_is_the_registrys_in_its_order() -> None:
+def test_the_default_pack_equals_that_of_the_registry_in_order() -> None:
     assert list(load_scorers()) == list(registry.DEFAULT_PACK)
 
 
@@ -181,7 +181,7 @@ def test_scores_at_the_ends_of_the_range_are_accepted() -> None:
     assert score_answer(gold, Response("Rollo"), scorers) == (0.0, 2.0, 1.5)
 
 
-def test_what_goes_wrong_in_a_scorer_is_one_sentence_that_names_scorer_item_and_exception() -> None:
+def test_an_error_in_a_scorer_is_one_sentence_that_names_scorer_item_and_exception() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     for given in (None, "much"):
         with pytest.raises(ScoreError, match=r"^scorer wild failed on item '1' of s: TypeError: ") as caught:
@@ -206,7 +206,7 @@ def test_the_worst_score_is_the_end_of_the_range_that_is_not_better() -> None:
     assert math.isnan(worst_scores(UNANSWERABLE, {"wild": Wild()})[0])
 
 
-def test_a_scorer_gets_the_response_as_it_is_on_record_though_the_model_declined() -> None:
+def test_a_scorer_gets_the_recorded_response_even_if_the_model_declined() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     response = Response("I don't know.", finish_reason="stop", completion_tokens=5, reasoning="hm")
     answer = prepare_answer(gold, response)
@@ -226,13 +226,13 @@ def test_an_abstention_is_wrong_even_where_an_accepted_answer_normalises_to_noth
     assert scores(blood_type, "A+", format_name="nq_open")["em"] == 1
 
 
-def test_the_words_of_a_refusal_earn_no_f1() -> None:
+def test_the_words_of_a_refusal_give_no_f1() -> None:
     item = Item(id="6", dataset="n", question="Which song?", answers=("I Don't Know How to Love Him",))
     assert scores(item, "I don't know")["f1"] == 0
     assert scores(item, "I Don't Know How to Love Him")["f1"] == 1
 
 
-def test_false_answers_are_counted_on_unanswerable_items_alone() -> None:
+def test_false_answers_are_counted_only_on_unanswerable_items() -> None:
     assert scores(UNANSWERABLE, "In 911")["false_answer_rate"] == 1
     assert scores(UNANSWERABLE, "unanswerable")["false_answer_rate"] == 0
     assert scores(CLOSED_UNANSWERABLE, "Rollo")["false_answer_rate"] == 1
@@ -240,7 +240,7 @@ def test_false_answers_are_counted_on_unanswerable_items_alone() -> None:
     assert math.isnan(scores(CLOSED, "I don't know")["false_answer_rate"])
 
 
-def test_what_does_not_apply_is_nan_and_never_zero() -> None:
+def test_a_score_that_does_not_apply_is_nan_and_never_zero() -> None:
     assert {name for name, value in scores(CLOSED, "Rollo").items() if math.isnan(value)} == {
         "false_answer_rate",
         "unsupported_rate",
@@ -279,11 +279,11 @@ def test_exact_support_is_containment_at_token_boundaries(text: str, unsupported
         ("Norm", 1),
     ],
 )
-def test_overlap_support_is_the_share_of_the_answers_tokens(text: str, unsupported: int) -> None:
+def test_overlap_support_is_the_share_of_the_answers_tokens_in_the_passage(text: str, unsupported: int) -> None:
     assert scores(ANSWERABLE, text)["unsupported_rate"] == unsupported
 
 
-def test_the_overlap_threshold_is_the_settings() -> None:
+def test_the_overlap_threshold_comes_from_the_settings() -> None:
     strict, lax = Unsupported(min_token_overlap=1.0), Unsupported(min_token_overlap=0.0)
     assert scores(ANSWERABLE, "Rollo the viking", unsupported=strict)["unsupported_rate"] == 1
     assert scores(ANSWERABLE, "fjord", unsupported=lax)["unsupported_rate"] == 0
@@ -301,7 +301,7 @@ def test_configured_refusals_reach_the_scores() -> None:
     assert scores(UNANSWERABLE, "Pass.", ScoringSettings(extra_refusals=("pass",)))["false_answer_rate"] == 0
 
 
-def test_a_prepared_answer_has_its_tokens_and_an_abstention_none() -> None:
+def test_a_prepared_answer_has_its_tokens_and_an_abstention_has_none() -> None:
     gold = prepare_gold(ANSWERABLE, "squad_v2", ScoringSettings())
     refusal, dots = Response("Unknown."), Response("...")
     assert prepare_answer(gold, Response("The Duke, Rollo")).tokens == ["duke", "rollo"]
@@ -323,13 +323,13 @@ def test_every_applicable_score_is_between_zero_and_one(item: Item, text: str) -
         ({"stratagem": "exact"}, "stratagem", "unknown setting; did you mean 'strategy'?; known: strategy, min_"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], key: str, problem: str) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, object], key: str, problem: str) -> None:
     with pytest.raises(SettingsError) as caught:
         typed(Unsupported, settings)
     assert caught.value.key == key
     assert caught.value.problem.startswith(problem)
 
 
-def test_a_strategy_that_there_is_not_is_refused_by_the_class_too() -> None:
+def test_the_class_refuses_an_unknown_strategy_too() -> None:
     with pytest.raises(ValueError, match="strategy is 'guess'; allowed: exact, overlap"):
         Unsupported("guess")  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ SETTINGS = ScoringSettings()
         ('Say exactly "" or "."', []),
     ],
 )
-def test_refusals_are_read_out_of_prompts(prompt: str, refusals: list[str]) -> None:
+def test_refusals_are_extracted_from_prompts(prompt: str, refusals: list[str]) -> None:
     assert mandated_refusals(prompt) == refusals
 
 

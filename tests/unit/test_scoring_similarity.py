@@ -57,7 +57,7 @@ def test_a_gold_without_letters_and_digits_is_compared_as_it_is_written(
 
 
 @pytest.mark.parametrize("scorer", SCORERS, ids=lambda each: type(each).__name__)
-def test_a_text_without_a_word_scores_0_and_fails_nothing(scorer: Scorer) -> None:
+def test_a_text_without_a_word_scores_0_without_an_error(scorer: Scorer) -> None:
     for text in ("...", "?", "\u200b.", "🙂" * 10):
         assert scored(scorer, ANSWERABLE, text) == 0
 
@@ -67,7 +67,7 @@ def test_the_closest_accepted_answer_counts() -> None:
     assert scored(RougeL(), ANSWERABLE, "Split!") == 1
 
 
-def test_rouge_l_has_no_score_where_its_tokenizer_knows_no_letter_and_another_one_does() -> None:
+def test_rouge_l_has_no_score_if_only_another_tokenizer_knows_the_letters() -> None:
     assert str(scored(RougeL(), NATIVE, "東京")) == "nan"
     assert scored(RougeL(tokenizer="words"), NATIVE, "東京", "squad_v2") == 0, "one word under the official rules"
     item = Item(id="4", dataset="d", question="q", answers=("grüne Äpfel",))
@@ -85,7 +85,7 @@ def test_rouge_l_has_no_score_where_its_tokenizer_knows_no_letter_and_another_on
         (Fuzzy, {"method": "soundex"}, "input should be 'ratio', 'token_sort', 'token_set' or 'partial'"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(kind: type[Scorer], settings: dict[str, Any], problem: str) -> None:
+def test_invalid_settings_are_refused(kind: type[Scorer], settings: dict[str, Any], problem: str) -> None:
     with pytest.raises(SettingsError) as error:
         typed(kind, settings)
     assert error.value.problem.startswith(problem)
@@ -120,12 +120,12 @@ def test_loading_a_configuration_imports_none_of_the_libraries(project: Project)
     assert made.stdout.strip() == "[]"
 
 
-def test_versions_are_those_that_are_installed() -> None:
+def test_recorded_versions_are_the_installed_ones() -> None:
     assert versions_of({"rapidfuzz": "rapidfuzz"}) == {"rapidfuzz": importlib.metadata.version("rapidfuzz")}
     assert versions_of({"nothing": "no-such-distribution"}) == {"no-such-distribution": "none"}
 
 
-def test_a_changed_version_of_a_library_scores_again_and_asks_nothing(
+def test_a_changed_library_version_scores_again_without_asking(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.write_config({"scorers": {"em": None, "fuzzy": None}})

@@ -92,9 +92,7 @@ def unsupported(language: str, text: str, strategy: str, format_name: str = "cus
 @pytest.mark.parametrize("format_name", ["custom", "squad_v2"])
 @pytest.mark.parametrize("strategy", ["overlap", "exact"])
 @pytest.mark.parametrize(("language", "span"), SPANS)
-def test_a_span_that_stands_in_the_passage_is_supported(
-    language: str, span: str, strategy: str, format_name: str
-) -> None:
+def test_a_span_from_the_passage_is_supported(language: str, span: str, strategy: str, format_name: str) -> None:
     assert unsupported(language, span, strategy, format_name) == 0
     assert unsupported(language, f"“{span}”.", strategy, format_name) == 0
 
@@ -102,29 +100,29 @@ def test_a_span_that_stands_in_the_passage_is_supported(
 @pytest.mark.parametrize("format_name", ["custom", "squad_v2"])
 @pytest.mark.parametrize("strategy", ["overlap", "exact"])
 @pytest.mark.parametrize(("language", "claim"), CLAIMS)
-def test_a_claim_that_does_not_stand_in_the_passage_is_not(
+def test_a_claim_that_is_not_in_the_passage_is_not_supported(
     language: str, claim: str, strategy: str, format_name: str
 ) -> None:
     assert unsupported(language, claim, strategy, format_name) == 1
 
 
 @pytest.mark.parametrize(("text", "expected"), [("由王伟建造的", 0), ("李明建于北京", 1)])
-def test_overlap_counts_characters_where_there_are_no_spaces(text: str, expected: float) -> None:
+def test_overlap_counts_characters_in_scripts_without_spaces(text: str, expected: float) -> None:
     assert unsupported("zh", text, "overlap", "squad_v2") == expected
 
 
-def test_words_are_parted_at_punctuation_and_numbers_keep_together() -> None:
+def test_words_are_split_at_punctuation_and_numbers_stay_whole() -> None:
     assert claim_words("The king’s Anglo-Norman 1,500 men (3.5%)") == ["king", "anglo", "norman", "1500", "men", "35"]
 
 
-def test_a_text_of_punctuation_is_no_span_and_its_words_are_all_found() -> None:
+def test_a_text_of_punctuation_is_not_a_span_and_all_its_words_count_as_found() -> None:
     passage = Passage("Rollo – the duke.")
     assert not passage.holds("–")
     assert passage.has_share([], 1.0)
     assert passage.in_order([])
 
 
-def test_a_later_place_counts_where_an_earlier_one_is_inside_a_word() -> None:
+def test_a_later_occurrence_counts_if_an_earlier_one_is_inside_a_word() -> None:
     assert Passage("The Normans and one Norman").holds("Norman")
     assert not Passage("The Normans").holds("Norman")
 
@@ -140,7 +138,7 @@ def test_a_passage_is_prepared_once_for_all_questions_about_it_until_longer_ones
     assert passages.of("abcd") is not first
 
 
-def test_passages_that_are_forgotten_are_prepared_anew_and_take_no_room() -> None:
+def test_evicted_passages_are_prepared_again_and_use_no_memory() -> None:
     passages = Passages(8)
     first = passages.of("abcd")
     passages.forget()

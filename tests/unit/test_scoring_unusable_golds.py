@@ -48,7 +48,7 @@ def test_a_scorer_says_what_is_wrong_with_any_accepted_answer(
     assert found is None if problem is None else str(found).startswith(problem)
 
 
-def test_of_the_questions_that_were_drawn_they_are_counted_and_the_first_is_named() -> None:
+def test_unusable_golds_among_the_drawn_questions_are_counted_and_the_first_is_named() -> None:
     items = [item("a", "C++"), item("b", "x"), item("c", "(", ")"), item("d", "+")]
     golds = UnusableGolds({"em": ExactMatch(), "pat": Regex(from_gold=True)})
     for line, each in enumerate(items, 2):
@@ -62,7 +62,7 @@ def test_of_the_questions_that_were_drawn_they_are_counted_and_the_first_is_name
     assert "correct them in the question file" in (caught.value.hint or "")
 
 
-def test_items_that_a_scorer_leaves_out_are_not_asked_about() -> None:
+def test_items_that_a_scorer_leaves_out_are_not_checked() -> None:
     golds = UnusableGolds({"pat": Regex(from_gold=True)})
     golds.notice("q.csv:2:", Item(id="a", dataset="d", question="Q?", answers=()))
     golds.check("mine", ["a"])

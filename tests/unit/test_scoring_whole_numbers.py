@@ -53,7 +53,7 @@ def test_different_numbers_are_different_words(text: str, other: str) -> None:
 @pytest.mark.parametrize(
     "text", ["10-20", "Covid-19", "1914–1918", "f(2)-1", "between 5 -10", "UTC-5", "in 1822. 5 men"]
 )
-def test_a_dash_that_is_no_sign_and_a_point_that_is_no_decimal_point_part_words(text: str) -> None:
+def test_dashes_and_points_that_are_not_part_of_a_number_separate_words(text: str) -> None:
     assert words(text) == claim_words(text)
 
 
@@ -65,17 +65,17 @@ def test_a_dash_that_is_no_sign_and_a_point_that_is_no_decimal_point_part_words(
         ("10.0.0.1", "10 0 0 1"), ("x,3,4", "x 3,4"), ("no.5.5", "no 5.5"),
     ],
 )  # fmt: skip
-def test_digits_with_marks_that_make_no_number_are_several_words(text: str, found: str) -> None:
+def test_digits_with_marks_that_do_not_form_a_number_are_several_words(text: str, found: str) -> None:
     written = found.replace(".", "qdq").replace(",", "qcq").replace("-", "qmq")
     assert words(text) == written.split()
 
 
 @pytest.mark.parametrize("text", ["1,500", "1.5", "2,5", "0,1416", "1.234.567,8", "1,00,000.5", "50 men, 1.5 each"])
-def test_a_number_with_marks_is_not_taken_apart(text: str) -> None:
+def test_a_number_with_marks_is_not_split(text: str) -> None:
     assert apart(text) == text
 
 
-def test_numbers_that_only_a_mark_separates_are_taken_apart() -> None:
+def test_numbers_separated_only_by_a_mark_are_split() -> None:
     assert apart("On 12.05.2020, 1,2,3 or 7,1941.") == "On 12. 05. 2020, 1, 2, 3 or 7, 1941."
 
 
@@ -88,7 +88,7 @@ def test_numbers_that_only_a_mark_separates_are_taken_apart() -> None:
         ("Moon landing\n-1969", "Moon landing\n- 1969"), ("Prices:\n  –$5\n  –$7", "Prices:\n  – $5\n  – $7"),
     ],
 )  # fmt: skip
-def test_what_can_be_read_in_two_ways_has_another_reading(text: str, other: str) -> None:
+def test_an_ambiguous_number_has_a_second_reading(text: str, other: str) -> None:
     assert other_reading(text) == other
 
 
@@ -100,7 +100,7 @@ def test_what_can_be_read_in_two_ways_has_another_reading(text: str, other: str)
         "1 0000", "2.1 000", "0 500", "Duke Rollo, in 911,\nwith 50 men.",
     ],
 )  # fmt: skip
-def test_what_can_be_read_in_one_way_has_no_other_reading(text: str) -> None:
+def test_an_unambiguous_number_has_no_second_reading(text: str) -> None:
     assert other_reading(text) == text
 
 
@@ -109,14 +109,14 @@ def test_a_text_without_marks_in_its_numbers_is_the_same_object() -> None:
     assert with_whole_numbers(text) is text
 
 
-def test_a_sign_stands_apart_from_what_is_before_it() -> None:
+def test_a_sign_is_separated_from_the_preceding_word() -> None:
     assert [is_sign(text, text.index("-")) for text in ("-5", "x -5", "x-5", "3 -5", "(-5", "2^-5")] == [
         True, True, False, False, True, True
     ]  # fmt: skip
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**9), max_value=10**9))
-def test_a_number_is_one_word_however_its_thousands_are_parted(number: object) -> None:
+def test_a_number_is_one_word_however_its_thousands_are_separated(number: object) -> None:
     assert len(words(f"{number}")) == 1
     assert words(f"{number:,}") == words(f"{number}")
 
@@ -124,7 +124,7 @@ def test_a_number_is_one_word_however_its_thousands_are_parted(number: object) -
 @pytest.mark.parametrize(
     "hostile", ["1,23,", "9", "1.", "-", "$-", ".", "1.234,", ",000", "1-", "\n-1", "\n ", "(1,", "1 000 "]
 )
-def test_hostile_texts_take_time_in_proportion(hostile: str) -> None:
+def test_hostile_texts_take_linear_time(hostile: str) -> None:
     text = f"{hostile * (60_000 // len(hostile))},12345"
     with at_most(10):
         with_whole_numbers(text)

@@ -19,7 +19,7 @@ def item(name: str, question: str = "Is it?", **more: object) -> Item:
     return Item(id=name, dataset="d", question=question, answers=("yes",), **more)  # type: ignore[arg-type]
 
 
-def test_questions_that_repeat_others_under_new_ids_are_told_of() -> None:
+def test_questions_that_repeat_others_under_new_ids_are_reported() -> None:
     (told,) = warnings(item("1"), item("2", "is  IT?\n"), item("3"), item("4", "Other?"))
     assert told == (
         "datasets.mine: 2 questions repeat others under a new id ('2' is '1'), and count as independent; remove them, "
@@ -30,9 +30,9 @@ def test_questions_that_repeat_others_under_new_ids_are_told_of() -> None:
 
 
 @pytest.mark.parametrize("more", [{"context": "A passage."}, {"cluster": "c"}])
-def test_questions_that_are_held_together_are_no_repeats(more: dict[str, str]) -> None:
+def test_questions_in_one_cluster_are_not_repeats(more: dict[str, str]) -> None:
     assert not warnings(item("1", **more), item("2", **more))
 
 
-def test_questions_with_other_choices_are_no_repeats() -> None:
+def test_questions_with_different_choices_are_not_repeats() -> None:
     assert not warnings(item("1", choices=("yes", "no")), item("2", choices=("no", "yes")), item("3"))

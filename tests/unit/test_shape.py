@@ -54,13 +54,13 @@ def test_a_docstring_and_self_do_not_count() -> None:
     assert found.files.largest == shape.Place(9, "a.py")
 
 
-def test_what_a_file_or_a_row_holds_may_have_any_number_of_fields() -> None:
+def test_a_record_of_a_file_or_row_may_have_any_number_of_fields() -> None:
     fields = "".join(f"    x{n}: int\n" for n in range(20))
     found = shape.measured({"a.py": f"class A(msgspec.Struct):\n{fields}\n\nclass B:\n{fields}"})
     assert [(place.figure, place.name) for place in found.fields.places] == [(20, "a.py:B"), (0, "a.py:A")]
 
 
-def test_what_is_too_large_is_named_and_so_is_an_exception_that_nothing_needs() -> None:
+def test_too_large_code_and_unneeded_exceptions_are_named() -> None:
     long = "def f():\n" + "    x = 1\n" * 60
     sources = {"a.py": long, **{f"b{n}.py": "def g():\n    pass\n" for n in range(20)}}
     assert shape.problems(shape.measured(sources), {}) == ["lines of a function: 61 in a.py:f"]
@@ -113,7 +113,7 @@ def _reached(imports: Mapping[str, Collection[str]], start: str) -> set[str]:
     return found
 
 
-def test_modules_that_reach_each_other_are_found_and_others_are_not() -> None:
+def test_import_cycles_are_found() -> None:
     imports = {"a": ["b"], "b": ["c"], "c": ["a", "d"], "d": ["e"], "e": []}
     assert [*cycles(imports)] == [frozenset("abc")]
 
@@ -150,7 +150,7 @@ def test_every_line_that_turns_a_check_off_says_why(folder: str) -> None:
         ("x = 1  # type: ignore[type-arg]  # noqa: SLF001", False),
     ],
 )
-def test_a_reason_is_told_from_none(line: str, *, expected: bool) -> None:
+def test_a_reason_is_distinguished_from_no_reason(line: str, *, expected: bool) -> None:
     assert has_reason(line) is expected
 
 

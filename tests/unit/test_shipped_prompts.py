@@ -99,7 +99,7 @@ def test_the_sample_configuration_uses_every_prompt_file_and_no_other() -> None:
     assert {path.stem for path in INSTRUCTIONS.iterdir()} == {"open_book", "closed_book"}
 
 
-def test_the_placeholders_stand_exactly_once_and_nothing_else_is_in_braces() -> None:
+def test_each_placeholder_occurs_once_and_nothing_else_is_in_braces() -> None:
     assert re.findall(r"\{[^{}]*\}", instruction("open_book")) == ["{context}", "{question}"]
     assert re.findall(r"\{[^{}]*\}", instruction("closed_book")) == ["{question}"]
     assert not any(brace in prompt(name) for name in ("control", "treatment", *VARIANTS) for brace in "{}")
@@ -126,7 +126,7 @@ def test_the_scorer_recognises_the_mandated_refusal_in_every_typesetting() -> No
     assert self_test([REFUSAL], ScoringSettings()) > 1000
 
 
-def test_the_examples_in_the_task_instructions_are_no_questions_of_the_sample() -> None:
+def test_the_examples_in_the_task_instructions_are_not_questions_of_the_sample() -> None:
     closed = [json.loads(line) for line in (SAMPLE / "closed_book.jsonl").read_text(encoding="utf-8").splitlines()]
     articles = json.loads((SAMPLE / "open_book.json").read_text(encoding="utf-8"))["data"]
     asked = {row["question"] for row in closed} | {
@@ -183,7 +183,7 @@ def test_the_philosophy_variant_addresses_and_instructs_nobody() -> None:
 
 
 @pytest.mark.parametrize("name", ["structure_without_content", *FILLERS])
-def test_a_variant_without_the_content_speaks_neither_of_accuracy_nor_of_its_limits(name: str) -> None:
+def test_a_variant_without_the_content_mentions_neither_accuracy_nor_its_limits(name: str) -> None:
     assert ON_ACCURACY.findall(prompt("treatment"))
     assert ON_ACCURACY.findall(prompt(name)) == []
 

@@ -35,15 +35,15 @@ def test_a_skip_for_a_listed_reason_passes(tmp_path: Path) -> None:
     assert run(tmp_path, f"def test_one():\n    pytest.skip({skips.SHARED!r})\n").returncode == 0
 
 
-def test_an_expected_failure_is_no_skip(tmp_path: Path) -> None:
+def test_an_expected_failure_is_not_a_skip(tmp_path: Path) -> None:
     assert run(tmp_path, "@pytest.mark.xfail\ndef test_one():\n    assert False\n").returncode == 0
 
 
-def test_what_the_project_installs_itself_may_be_missing_outside_ci_only(tmp_path: Path) -> None:
+def test_packages_that_the_project_installs_may_be_missing_only_outside_ci(tmp_path: Path) -> None:
     missing = f"def test_one():\n    pytest.skip({skips.ENGINE!r})\n"
     assert run(tmp_path, missing).returncode == 0
     assert run(tmp_path, missing, ci="true").returncode == 1
 
 
-def test_the_list_is_short() -> None:
+def test_the_list_of_skips_is_short() -> None:
     assert sum(skips.allowed(str(value), ci=False) for name, value in vars(skips).items() if name.isupper()) <= 10

@@ -54,7 +54,7 @@ def some_splits() -> Splits:
     return splits_of(TWO_ANSWERS, CONTINUOUS, 400)
 
 
-def test_each_split_uses_an_answer_once_and_leaves_one_out_where_their_number_is_odd() -> None:
+def test_each_split_uses_an_answer_once_and_leaves_one_out_if_their_number_is_odd() -> None:
     score = 2.0 ** np.arange(5) * np.ones((8, 1)) / 32
     for pairing in split_pairings(asked(score, continuous=True), CONTINUOUS, 20):
         taken = np.round(32 * 2 * (pairing.arms[0].score + pairing.arms[1].score)).astype(int)
@@ -113,7 +113,7 @@ def test_continuous_scores_give_p_values_that_are_spread_like_uniform_ones() -> 
     assert min(endpoint.tenths) > 20
 
 
-def test_p_values_that_are_too_small_are_told() -> None:
+def test_too_small_p_values_are_detected() -> None:
     found = some_splits()
     endpoint = endpoint_of(TWO_ANSWERS, replace(found, p=found.p / 2), CONTINUOUS, 2)
     assert endpoint.p_too_small is not None
@@ -138,7 +138,7 @@ def test_equal_means_with_unequal_pairs_are_not_all_equal() -> None:
 
 
 @pytest.mark.parametrize(("rule", "pairs"), [("exclude", 48), ("failure", 50)])
-def test_missing_answers_are_left_out_or_count_as_failures_as_the_settings_say(rule: MissingRule, pairs: int) -> None:
+def test_missing_answers_are_left_out_or_count_as_failures_as_configured(rule: MissingRule, pairs: int) -> None:
     score = right_or_wrong(50, 2)
     score[:2, 0] = np.nan
     answers = asked(score)
@@ -147,7 +147,7 @@ def test_missing_answers_are_left_out_or_count_as_failures_as_the_settings_say(r
     assert splits_of(answers, settings, 5).sample.n_pairs == pairs
 
 
-def test_too_few_clusters_leave_nothing_to_test_and_say_why() -> None:
+def test_too_few_clusters_are_not_tested_and_the_reason_is_given() -> None:
     answers = asked(right_or_wrong(12, 2), np.zeros(12, dtype=np.int64))
     endpoint = endpoint_of(answers, splits_of(answers, SETTINGS, 5), SETTINGS, 2)
     assert endpoint.alarms.of == 0
@@ -161,14 +161,14 @@ def test_one_answer_cannot_be_split() -> None:
         splits_of(asked(right_or_wrong(10, 1)), SETTINGS, 1)
 
 
-def test_two_asks_as_they_were_made_are_the_first_column_against_the_second() -> None:
+def test_two_passes_compare_the_first_column_with_the_second() -> None:
     score = right_or_wrong(40, 2)
     sample = as_asked(asked(score), SETTINGS)
     assert sample.totals.mean == pytest.approx(float((score[:, 1] - score[:, 0]).mean()))
     assert sample.binary
 
 
-def test_a_column_of_several_answers_is_no_binary_score_and_counts_them() -> None:
+def test_a_column_of_several_answers_is_not_a_binary_score_and_counts_them() -> None:
     answers = replace(asked(right_or_wrong(40, 2) / 2, continuous=False), planned=2)
     answers = replace(answers, n_samples=2 * answers.n_samples)
     sample = as_asked(answers, SETTINGS)
@@ -177,7 +177,7 @@ def test_a_column_of_several_answers_is_no_binary_score_and_counts_them() -> Non
     assert endpoint_of(answers, splits_of(answers, SETTINGS, 3), SETTINGS, 2).answers_per_side == 2
 
 
-def test_a_verdict_is_a_false_alarm_where_any_endpoint_is_one_after_holms_correction() -> None:
+def test_a_verdict_is_a_false_alarm_if_any_endpoint_is_one_after_holms_correction() -> None:
     sample = as_asked(asked(right_or_wrong(10, 2)), SETTINGS)
     columns = [np.array([0.01, 0.03, 0.04, np.nan]), np.array([0.9, 0.9, 0.04, np.nan])]
     both = [Splits(sample, p, np.zeros(4), all_equal=False, reason=None) for p in columns]
@@ -189,7 +189,7 @@ def test_no_split_that_can_be_tested_gives_no_rate() -> None:
     assert alarms([math.nan], 0.95).rate is None
 
 
-def test_a_gate_with_a_margin_errs_where_it_fails_and_one_that_asks_for_more_where_it_passes() -> None:
+def test_a_margin_gate_errs_by_failing_and_a_gate_for_improvement_by_passing() -> None:
     score = right_or_wrong(60, 2)
     table = table_of([0.0] * 60, [0.0] * 60)
     answers = asked(score)

@@ -152,14 +152,14 @@ def test_the_primary_family_holds_the_declared_metrics_overall(document: Signifi
     assert {(t.metric, t.temp) for t in document.tests if t.family == "primary"} == {("em", 0.0), ("em", 0.7)}
 
 
-def test_an_only_primary_test_is_not_corrected() -> None:
+def test_a_single_primary_test_is_not_corrected() -> None:
     result = analyse(trial_table(60), QUICK)
     primary = [test for test in result.tests if test.family == "primary"]
     assert primary[0].p is not None
     assert [test.p_adjusted for test in primary] == [primary[0].p]
 
 
-def test_a_test_without_a_p_is_undecided_and_does_not_count() -> None:
+def test_a_test_without_a_p_value_is_undecided_and_not_counted() -> None:
     tests = [
         HypothesisTest(
             family="exploratory",
@@ -207,7 +207,7 @@ def test_items_of_an_endpoint_add_up(document: Significance) -> None:
             assert e.bounds.high - e.bounds.low == pytest.approx(share)
 
 
-def test_false_answers_are_counted_over_unanswerable_items_alone(document: Significance) -> None:
+def test_false_answers_are_counted_only_over_unanswerable_items(document: Significance) -> None:
     endpoint = endpoint_of(document, "false_answer_rate")
     assert endpoint.control.n_scored <= 60  # of 240 items
     assert endpoint.n_not_applicable > 150
@@ -309,7 +309,7 @@ def test_identical_arms_are_not_significant_anywhere() -> None:
     assert -0.1 < binary.ci_low < 0
 
 
-def test_no_interval_of_an_effect_or_an_arm_is_without_width() -> None:
+def test_every_interval_of_an_effect_or_an_arm_has_a_width() -> None:
     """Three passages with all answers right in both arms show next to nothing."""
     same = np.ones(18)
     table = table_of([1] * 9, [1] * 9, cluster=[0, 0, 0, 1, 1, 1, 2, 2, 2])
@@ -398,7 +398,7 @@ def test_the_caution_of_sparse_data_says_how_many_clusters_differ_and_which_way(
     )
 
 
-def test_the_interval_of_graded_scores_that_differ_in_few_clusters_is_called_approximate() -> None:
+def test_the_interval_of_continuous_scores_that_differ_in_few_clusters_is_called_approximate() -> None:
     sparse = effects_of(4, 1.0, graded=True)
     assert (sparse.ci_method, sparse.ci_low) == ("sign_flips", 0.0)
     assert sparse.cautions == ("pairs differ in 4 of 30 clusters: the interval is approximate, and may be too narrow",)
@@ -407,14 +407,14 @@ def test_the_interval_of_graded_scores_that_differ_in_few_clusters_is_called_app
     assert items.cautions == ("pairs differ in 3 of 30 items: the interval is approximate, and may be too narrow",)
 
 
-def test_a_caution_claims_nothing_of_an_interval_that_is_not_there() -> None:
+def test_a_caution_does_not_mention_a_missing_interval() -> None:
     strict = StatsSettings(bootstrap_samples=50, confidence=0.99)
     endpoint = analyse(clustered_table([4] * 7), strict).endpoints[0]
     assert (endpoint.ci_low, endpoint.clusters_needed) == (None, 8)
     assert endpoint.cautions == ("only 7 clusters: p-values go in steps of 0.016",)
 
 
-def test_what_the_flips_alone_reject_is_told_without_a_word_on_an_interval_of_another_level() -> None:
+def test_a_difference_that_only_sign_flips_reject_is_reported_without_an_interval_of_another_level() -> None:
     """At 80% the interval excludes 0, though nothing is shown at 0.05."""
     treatment = [float(n % 10 == 0 and n < 60) for n in range(200)]
     table = table_of([0.0] * 200, treatment, cluster=[n // 10 for n in range(200)])
@@ -459,7 +459,7 @@ def test_a_p_and_the_interval_of_its_row_never_disagree(document: Significance) 
             assert (endpoint.ci_low <= 0 <= endpoint.ci_high) == (endpoint.p > 0.05)
 
 
-def test_one_pair_is_enough_to_be_written_down() -> None:
+def test_one_pair_is_enough_for_a_document() -> None:
     for table in (table_of([1], [0]), table_of([0.5], [0.25], metric="f1")):
         result = analyse(table, QUICK)
         assert significance.decode(significance.encode(result)) == result
@@ -498,7 +498,7 @@ class Backwards:
 
 
 @pytest.mark.parametrize("missing", ["exclude", "failure"])
-def test_the_document_does_not_depend_on_the_threads_in_which_its_pieces_are_made_nor_on_their_order(
+def test_the_document_depends_neither_on_threads_nor_on_their_order(
     missing: MissingRule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = trial_table(temps=(0.0, 0.7))
@@ -509,7 +509,7 @@ def test_the_document_does_not_depend_on_the_threads_in_which_its_pieces_are_mad
     assert significance.encode(analyse(table, settings, threads=2)) == alone
 
 
-def test_who_interrupts_statistics_waits_for_no_thread() -> None:
+def test_interrupting_statistics_does_not_wait_for_threads() -> None:
     ended = threading.Event()
 
     def interrupt() -> Any:
@@ -538,7 +538,7 @@ def test_columns_in_fewer_bytes_give_the_same_document(missing: MissingRule) -> 
     assert significance.encode(analyse(narrow, settings)) == significance.encode(analyse(wide, settings))
 
 
-def test_coverage_and_selective_accuracy_are_over_what_was_answered() -> None:
+def test_coverage_and_selective_accuracy_are_over_answered_items() -> None:
     em = [1, 0, 1, 1, 0, 0]
     abstains = [0, 0, 0, 1, 1, 0]
     unanswerable = [NAN, NAN, NAN, 0, NAN, 1]  # of the last two kinds: one refused rightly, one answered falsely
@@ -609,7 +609,7 @@ def test_methods_do_not_depend_on_which_answers_arrived(lost: int | None) -> Non
     assert {row.notes for row in coverage} == {("Student's t, clustered",)}
 
 
-def test_replicates_make_an_endpoint_graded_even_where_every_item_came_to_0_or_1() -> None:
+def test_replicates_make_an_endpoint_continuous_even_if_every_mean_is_0_or_1() -> None:
     table = table_of([1, 0, 1, 0, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0, 1])
     planned = changed(table, planned_samples={(arm, 0.0): 3 for arm in (0, 1)})
     assert endpoint_of(analyse(table, QUICK), "em").scale == "binary"
@@ -630,7 +630,7 @@ def test_intervals_are_cut_at_the_range_that_the_scorer_declares() -> None:
     assert endpoint.bounds.low == pytest.approx(9 * (unit.bounds.low or 0))
 
 
-def test_no_row_on_the_scale_of_the_scores_has_a_limit_that_no_difference_can_have() -> None:
+def test_no_row_has_a_limit_beyond_the_possible_differences() -> None:
     table = table_of([0, 0, 0, 1, 0, 0, 1, 0], [1, 1, 1, 0, 1, 1, 1, 1], cluster=[0, 0, 1, 2, 3, 4, 5, 6])
     for factor in (1.0, 10.0):
         scaled = changed(table, metrics={"em": factor * table.metrics["em"]})
@@ -640,7 +640,7 @@ def test_no_row_on_the_scale_of_the_scores_has_a_limit_that_no_difference_can_ha
         assert max(map(abs, limits)) == factor
 
 
-def test_a_clustered_share_of_1_is_not_given_without_any_doubt() -> None:
+def test_a_clustered_share_of_1_has_an_interval_with_a_width() -> None:
     everything_right = arm_scores(np.ones(12), np.repeat(np.arange(4), 3))
     (low, high), method = _arm_interval(everything_right, **CLUSTERED)
     assert method == "wilson_effective"

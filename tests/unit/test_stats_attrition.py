@@ -46,7 +46,7 @@ def test_missing_replicates_count_in_the_worst_case_bounds() -> None:
 
 
 @pytest.mark.parametrize("missing", ["exclude", "failure"])
-def test_an_answer_that_a_judge_has_no_verdict_on_is_as_one_that_is_missing(missing: MissingRule) -> None:
+def test_an_answer_without_a_verdict_counts_as_missing(missing: MissingRule) -> None:
     rng = np.random.default_rng(1)
     control, treatment = (rng.random((2, 200)) < 0.6).astype(float)
     treatment[(treatment == 0) & (rng.random(200) < 0.6)] = NAN
@@ -61,7 +61,7 @@ def test_an_answer_that_a_judge_has_no_verdict_on_is_as_one_that_is_missing(miss
     assert other == msgspec.structs.replace(one, attrition=other.attrition)
 
 
-def test_scores_that_an_item_lacks_count_in_its_worst_case_bounds() -> None:
+def test_missing_scores_of_an_item_count_in_its_worst_case_bounds() -> None:
     table = replace(table_of([0.0], [1.0]), n_samples=np.array([3, 3]), planned_samples={(0, 0.0): 3, (1, 0.0): 3})
     bounds = missing_bounds(
         pair_scores(replace(table, scored={"em": np.array([3, 1])}), "em", 0.0, DEFAULT_CONTRAST).sample()
@@ -72,7 +72,7 @@ def test_scores_that_an_item_lacks_count_in_its_worst_case_bounds() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.booleans())
-def test_no_way_to_fill_the_missing_answers_leaves_the_bounds(seed: int, most: int, alike: bool) -> None:
+def test_any_way_to_fill_the_missing_answers_stays_within_the_bounds(seed: int, most: int, alike: bool) -> None:
     rng = np.random.default_rng(seed)
     low, high = -1.0, 2.0
     planned = np.full((2, 12), most) if alike else rng.integers(1, most, (2, 12), endpoint=True)
@@ -136,7 +136,7 @@ def test_the_worst_score_of_a_plan_decides_item_by_item() -> None:
     assert (found.control, found.treatment) == (0.5, 0.5)
 
 
-def test_items_that_a_metric_does_not_apply_to_are_no_failures() -> None:
+def test_items_to_which_a_metric_does_not_apply_are_not_failures() -> None:
     table = replace(table_of([1, NAN, NAN], [0, NAN, NAN]), worst={"em": np.array([0.0, 0.0, NAN])})
     endpoint = overall(table)
     assert endpoint.missing_sensitivity is not None
@@ -168,7 +168,7 @@ def test_missing_replicates_count_as_failures_like_missing_items(seed: int, plan
             assert arm.deviation == pytest.approx(expected.std(axis=1, ddof=1), abs=1e-12)
 
 
-def test_an_item_with_fewer_planned_answers_is_filled_to_its_own_number() -> None:
+def test_missing_answers_of_an_item_are_filled_up_to_its_own_planned_number() -> None:
     """Of one item one answer of three is missing, of the next the only one, and of the last nothing."""
     table = replace(
         table_of([0.5, NAN, 1.0], [1.0, 1.0, 1.0]),
@@ -194,7 +194,7 @@ def test_with_nothing_missing_both_rules_give_the_same_effect_interval_and_p() -
 
 
 @pytest.mark.parametrize("share", [1, 4])
-def test_the_setting_says_which_rule_decides_and_the_other_stands_beside_it(share: int) -> None:
+def test_the_setting_decides_which_rule_counts_and_the_other_is_reported_beside_it(share: int) -> None:
     table = lossy(share=share)
     rules: tuple[MissingRule, MissingRule] = ("exclude", "failure")
     excluded, failed = (overall(table, replace(QUICK, missing=rule)) for rule in rules)
@@ -216,7 +216,7 @@ def test_all_figures_of_an_endpoint_follow_the_rule_that_decides() -> None:
     assert {row.n_pairs for row in rows} == {100}
 
 
-def test_an_arm_that_lost_everything_has_an_effect_only_where_missing_counts_as_failure() -> None:
+def test_an_arm_without_answers_has_an_effect_only_if_missing_counts_as_failure() -> None:
     endpoint = overall(table_of([1, 0, 1], [NAN, NAN, NAN]))
     assert endpoint.difference is None
     assert endpoint.missing_sensitivity is not None
@@ -226,7 +226,7 @@ def test_an_arm_that_lost_everything_has_an_effect_only_where_missing_counts_as_
 
 
 @pytest.mark.parametrize("missing", ["exclude", "failure"])
-def test_items_of_the_plan_without_any_row_are_lost_answers_of_clusters_of_their_own(missing: MissingRule) -> None:
+def test_planned_items_without_a_row_are_lost_answers_in_their_own_clusters(missing: MissingRule) -> None:
     rng = np.random.default_rng(1)
     scores = rng.integers(0, 2, (2, 12)).astype(float).tolist()
     table = table_of(*scores, cluster=[n // 2 for n in range(12)])
@@ -247,7 +247,7 @@ def test_items_of_the_plan_without_any_row_are_lost_answers_of_clusters_of_their
     assert (row.bounds.n_missing_control, row.bounds.n_missing_treatment) == (2, 2)
 
 
-def test_where_no_worst_score_is_known_missing_answers_cannot_count_as_failures() -> None:
+def test_without_a_known_worst_score_missing_answers_cannot_count_as_failures() -> None:
     table, nothing_wanted = lossy(), replace(QUICK, wanted={})
     found = overall(table, nothing_wanted).missing_sensitivity
     assert found is not None
@@ -259,14 +259,14 @@ def test_where_no_worst_score_is_known_missing_answers_cannot_count_as_failures(
         count_as_failures(pairing_of(table, "em", 0.0, DEFAULT_CONTRAST, nothing_wanted))
 
 
-def test_only_primary_effects_over_all_items_stand_under_both_rules() -> None:
+def test_only_primary_effects_over_all_items_are_reported_under_both_rules() -> None:
     table = table_of([1, 0, 1, NAN], [1, 1, 1, 1], dataset=[0, 0, 1, 1])
     document = analyse(replace(table, metrics=dict.fromkeys(("em", "other"), table.metrics["em"])), QUICK)
     with_both = {(row.metric, row.scope) for row in document.endpoints if row.missing_sensitivity is not None}
     assert with_both == {("em", "overall")}
 
 
-def test_a_run_of_one_arm_has_lost_nothing_that_the_other_arm_has() -> None:
+def test_a_run_of_one_arm_has_no_unequal_attrition() -> None:
     table = lossy()
     rows = table.arm == 0
     columns = ("item", "dataset", "cluster", "type", "arm", "temp", "n_samples")
@@ -279,7 +279,7 @@ def test_a_run_of_one_arm_has_lost_nothing_that_the_other_arm_has() -> None:
 
 
 @pytest.mark.parametrize(("control", "treatment", "differs"), [(12, 1, True), (12, 11, False), (0, 0, False)])
-def test_arms_that_lose_answers_unequally_are_told(control: int, treatment: int, differs: bool) -> None:
+def test_unequal_loss_of_answers_is_reported(control: int, treatment: int, differs: bool) -> None:
     found = overall(lossy(control=control, treatment=treatment)).attrition
     assert found is not None
     assert (found.n_missing_control, found.n_missing_treatment) == (control, treatment)
@@ -290,7 +290,7 @@ def test_arms_that_lose_answers_unequally_are_told(control: int, treatment: int,
     assert found.p_method == overall(lossy()).p_method
 
 
-def test_attrition_in_clusters_is_tested_as_an_effect_in_clusters_is() -> None:
+def test_clustered_attrition_is_tested_like_a_clustered_effect() -> None:
     """Twelve lost answers of three passages are three events, not twelve."""
     found = overall(lossy(control=12, treatment=0, share=4)).attrition
     assert found is not None
@@ -306,7 +306,7 @@ def test_missing_replicates_count_in_the_test_of_attrition() -> None:
     assert found.differs
 
 
-def test_metrics_of_the_same_items_share_their_test_of_attrition() -> None:
+def test_metrics_of_the_same_items_share_one_test_of_attrition() -> None:
     table = lossy(share=4)
     document = analyse(replace(table, metrics=dict.fromkeys(("em", "other"), table.metrics["em"])), QUICK)
     assert len({row.attrition for row in document.endpoints}) == 1

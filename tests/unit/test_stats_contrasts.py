@@ -63,7 +63,7 @@ def test_each_contrast_has_the_numbers_of_a_trial_of_its_two_arms_alone(
     assert found.interactions
 
 
-def test_the_name_of_the_treatment_changes_random_numbers_alone() -> None:
+def test_the_name_of_the_treatment_changes_only_random_numbers() -> None:
     table = with_arms(three_armed(), "control", "long")
     named, plain = analysed_alone(LONG), analyse(replace(table, arm_names=PAIR), QUICK)
     assert uncorrected(named.endpoints) == uncorrected(plain.endpoints)
@@ -92,7 +92,9 @@ def test_declared_margins_are_one_family_over_all_contrasts_too(document: Signif
         assert [family.size for family in document.families if family.name == name] == [len(tests)] == [4]
 
 
-def test_leads_are_families_of_one_contrast_so_that_another_arm_does_not_change_them(document: Significance) -> None:
+def test_leads_are_corrected_within_one_contrast_so_that_another_arm_does_not_change_them(
+    document: Significance,
+) -> None:
     alone = analysed_alone(SHORT)
     of_short = of_contrast(document, SHORT)
     leads = [row for row in of_short.endpoints if row.family is not None and row.family != "primary"]
@@ -132,7 +134,7 @@ def test_a_document_of_control_and_treatment_names_no_contrast() -> None:
     assert {row.compared for row in document.endpoints} == {DEFAULT_CONTRAST}
 
 
-def test_where_a_document_has_several_contrasts_each_of_them_is_named() -> None:
+def test_a_document_with_several_contrasts_names_each() -> None:
     named = replace(three_armed(), arm_names=("control", "treatment", "long"))
     document = analyse(named, QUICK)
     assert document.compared == (DEFAULT_CONTRAST, LONG)
@@ -142,7 +144,7 @@ def test_where_a_document_has_several_contrasts_each_of_them_is_named() -> None:
     assert uncorrected(found.estimates) == uncorrected(alone.estimates), "the random numbers are those of before"
 
 
-def test_the_name_of_a_contrast_has_to_name_two_arms() -> None:
+def test_the_name_of_a_contrast_must_name_two_arms() -> None:
     data = significance.encode(analyse(with_arms(three_armed(40), "control", "short"), replace(QUICK, primary=("em",))))
     with pytest.raises(msgspec.ValidationError, match="contrast"):
         significance.decode(data.replace(b"short vs control", b"short control"))
@@ -191,7 +193,7 @@ def test_a_contrast_whose_arms_share_no_pair_says_so() -> None:
     assert paired.p is not None
 
 
-def test_an_arm_that_was_not_run_has_lost_nothing() -> None:
+def test_an_arm_that_was_not_run_has_no_lost_answers() -> None:
     document = analyse(without_rows(three_armed(), "long"), QUICK)
     assert only(document, LONG).attrition is None
     assert only(document, LONG).missing_sensitivity is None

@@ -34,13 +34,13 @@ def one_sided(n: int, discordant: int, *, per_cluster: int = 1) -> PairedSample:
 
 
 @pytest.mark.parametrize("clusters", [7, 12, 40])
-def test_it_is_found_with_the_power_that_it_names(clusters: int) -> None:
+def test_the_detectable_difference_is_found_with_the_stated_power(clusters: int) -> None:
     """By the noncentral t distribution; the sum of two quantiles is close to it even with few clusters."""
     effect = minimum_detectable_effect(1 / math.sqrt(clusters), clusters - 1)
     assert t_test_power(clusters, effect, 1.0) == pytest.approx(0.8, abs=0.02)
 
 
-def test_it_has_the_degrees_of_freedom_of_the_clusters() -> None:
+def test_the_detectable_difference_uses_the_degrees_of_freedom_of_the_clusters() -> None:
     rng = np.random.default_rng(1)
     sample = sample_of([*rng.random(48)], [*rng.random(48)], cluster=[item // 3 for item in range(48)])
     row = row_of(sample)
@@ -56,7 +56,7 @@ def test_without_clusters_four_discordant_pairs_are_needed(discordant: int, give
 
 
 @pytest.mark.parametrize(("leaning", "given"), [(5, False), (6, True)])
-def test_with_clusters_six_that_lean_are_needed(leaning: int, given: bool) -> None:
+def test_with_clusters_six_clusters_in_one_direction_are_needed(leaning: int, given: bool) -> None:
     sample = one_sided(200, 2 * leaning, per_cluster=2)
     assert sample.clustered
     assert smallest_p_value(sample) == 2.0 ** (1 - leaning)
@@ -64,7 +64,7 @@ def test_with_clusters_six_that_lean_are_needed(leaning: int, given: bool) -> No
 
 
 @pytest.mark.parametrize(("per_cluster", "given"), [(2, True), (30, False)])
-def test_in_sparse_clusters_the_effective_counts_have_to_do_as_well(per_cluster: int, given: bool) -> None:
+def test_in_sparse_clusters_the_effective_counts_must_suffice_too(per_cluster: int, given: bool) -> None:
     """Six discordant pairs in as many of ten clusters: in clusters of 30 they count as two and a half."""
     treatment = [float(item % per_cluster == 0 and item < 6 * per_cluster) for item in range(10 * per_cluster)]
     cluster = [item // per_cluster for item in range(10 * per_cluster)]
@@ -75,7 +75,7 @@ def test_in_sparse_clusters_the_effective_counts_have_to_do_as_well(per_cluster:
     assert decided.p == pytest.approx(smallest_p_value(sample)), "all of its pairs favour one arm already"
 
 
-def test_none_is_larger_than_scores_can_differ() -> None:
+def test_a_detectable_difference_is_never_larger_than_possible_differences() -> None:
     sample = sample_of([0.0, 1, 0, 1, 0, 1, 0], [1.0, 0, 1, 0, 1, 0, 0.5])
     assert smallest_p_value(sample) <= 0.05
     assert detectable(sample) is None
@@ -83,7 +83,7 @@ def test_none_is_larger_than_scores_can_differ() -> None:
     assert detectable(wider) is not None
 
 
-def test_the_interval_beside_it_is_cut_at_the_largest_difference() -> None:
+def test_the_interval_beside_the_detectable_difference_is_cut_at_the_largest_difference() -> None:
     sample = sample_of([0.0, 0, 0, 0], [1.0, 1, 1, 0.2])
     row = row_of(sample)
     assert row.ci_high == 1
@@ -100,7 +100,7 @@ def test_every_detectable_difference_of_a_document_could_be_detected() -> None:
     assert row.figures["detectable_at_80_percent_power"] is None
 
 
-def test_of_the_fewest_clusters_it_is_what_their_sign_flips_find() -> None:
+def test_with_the_fewest_clusters_the_detectable_difference_is_that_of_their_sign_flips() -> None:
     rng = np.random.default_rng(1)
     sample = sample_of([*rng.random(48)], [*rng.random(48)], cluster=[item // 8 for item in range(48)])
     se = row_of(sample).figures["se"]

@@ -17,15 +17,13 @@ from promptrial.stats.student import normal_cdf, t_cdf, t_quantile
 
 @pytest.mark.parametrize("clusters", [5, 6, 8, 11])
 @pytest.mark.parametrize("distance", [0.0, 1.5, 3.5])
-def test_where_all_clusters_have_to_lean_one_way_the_power_is_that_of_so_many_signs(
-    clusters: int, distance: float
-) -> None:
+def test_if_all_clusters_must_agree_the_power_is_that_of_equal_signs(clusters: int, distance: float) -> None:
     all_positive = normal_cdf(distance / math.sqrt(clusters)) ** clusters
     assert flip_power(clusters, 1, distance) == pytest.approx(all_positive, abs=0.01)
 
 
 @pytest.mark.parametrize(("clusters", "alpha"), [(6, 0.05), (7, 0.05), (8, 0.0125), (9, 0.0125), (8, 0.01)])
-def test_sign_flips_of_few_clusters_find_a_difference_as_often_as_was_said(clusters: int, alpha: float) -> None:
+def test_the_power_of_sign_flips_with_few_clusters_matches_a_simulation(clusters: int, alpha: float) -> None:
     design = Design(sd=0.4, cluster_size=4, icc=0.1, alpha=alpha)
     delta = detectable(design, 4 * clusters)
     assert delta is not None
@@ -40,7 +38,7 @@ def test_sign_flips_of_few_clusters_find_a_difference_as_often_as_was_said(clust
 
 
 @pytest.mark.parametrize(("alpha", "off"), [(0.05, 0.02), (0.0125, 0.03), (0.001, 0.06)])
-def test_student_s_t_agrees_with_the_flips_where_it_takes_over(alpha: float, off: float) -> None:
+def test_students_t_agrees_with_the_sign_flips_at_the_switch(alpha: float, off: float) -> None:
     last = max(clusters for clusters in range(5, 25) if flips_that_reject(clusters, alpha))
     assert flips_that_reject(last + 1, alpha) is None
     flips, df = flips_that_reject(last, alpha), last - 1
@@ -50,7 +48,7 @@ def test_student_s_t_agrees_with_the_flips_where_it_takes_over(alpha: float, off
         assert flip_power(last, flips, distance) == pytest.approx(t_cdf(df, t_quantile(df, power)), abs=off)
 
 
-def test_fewer_clusters_than_any_p_needs_find_nothing() -> None:
+def test_too_few_clusters_for_any_p_value_have_no_power() -> None:
     for alpha in (0.05, 0.0125, 0.01):
         fewest = clusters_needed(alpha)
         assert flips_that_reject(fewest, alpha) == 1

@@ -18,7 +18,7 @@ from promptrial.stats.student import t_quantile
 @pytest.mark.parametrize(
     ("clusters", "size", "discordance", "delta"), [(20, 10, 0.1, 0.065), (60, 4, 0.05, 0.04), (8, 10, 0.3, 0.193)]
 )
-def test_clusters_of_which_few_differ_find_a_difference_about_as_often_as_was_said(
+def test_the_power_with_few_differing_clusters_matches_a_simulation(
     clusters: int, size: int, discordance: float, delta: float
 ) -> None:
     rng, cluster, found = np.random.default_rng(2), np.repeat(np.arange(clusters), size), 0
@@ -33,7 +33,7 @@ def test_clusters_of_which_few_differ_find_a_difference_about_as_often_as_was_sa
 
 
 @pytest.mark.parametrize(("clusters", "gain", "loss"), [(15, 0.1, 0.05), (40, 0.05, 0.02), (100, 0.03, 0.03)])
-def test_so_often_enough_clusters_differ(clusters: int, gain: float, loss: float) -> None:
+def test_the_stated_probability_of_enough_differing_clusters_holds(clusters: int, gain: float, loss: float) -> None:
     draws = np.random.default_rng(1).choice([1, -1, 0], p=[gain, loss, 1 - gain - loss], size=(2000, clusters, 4))
     gains, losses = (draws > 0).any(axis=2), (draws < 0).any(axis=2)
     counts = zip((gains | losses).sum(axis=1), gains.sum(axis=1), losses.sum(axis=1), strict=True)
@@ -41,7 +41,7 @@ def test_so_often_enough_clusters_differ(clusters: int, gain: float, loss: float
     assert probability_dense(clusters, 4, gain, loss) == pytest.approx(share, abs=0.08)
 
 
-def test_many_clusters_that_differ_leave_the_power_to_the_flips() -> None:
+def test_with_many_differing_clusters_the_power_is_that_of_the_sign_flips() -> None:
     assert probability_dense(10_000, 4, 0.1, 0.1) == 1
     assert probability_dense(50, 4, 0.1, 0.0) == 0
     wide = Design(discordance=0.2, cluster_size=10)

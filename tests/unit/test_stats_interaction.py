@@ -44,7 +44,7 @@ def scores(seed: int, n: int = 60) -> tuple[FloatArray, FloatArray]:
     return rng.random(n), rng.random(n)
 
 
-def test_without_clusters_it_is_welchs_test_of_the_differences() -> None:
+def test_without_clusters_the_interaction_test_is_welchs_test() -> None:
     control, treatment = scores(1)
     one, other = samples(halves(control, treatment, 25))
     found = interaction(one, other, SETTINGS)
@@ -67,7 +67,7 @@ def test_clusters_are_units_in_each_subset() -> None:
     assert found.se != pytest.approx(math.hypot(*(part.se for part in naive)))
 
 
-def test_clusters_in_both_subsets_take_their_covariance_off() -> None:
+def test_clusters_in_both_subsets_reduce_the_variance_by_their_covariance() -> None:
     """What the items of a cluster share moves both effects alike, and so not their difference."""
     rng = np.random.default_rng(3)
     shared = rng.normal(size=30)
@@ -91,7 +91,7 @@ def test_clusters_in_both_subsets_take_their_covariance_off() -> None:
 
 
 @pytest.mark.parametrize("clusters", [6, 10])
-def test_where_every_cluster_is_in_both_subsets_it_is_the_paired_t_test_of_its_clusters(clusters: int) -> None:
+def test_if_every_cluster_is_in_both_subsets_the_test_is_the_paired_t_test(clusters: int) -> None:
     rng = np.random.default_rng(clusters)
     cluster = np.tile(np.repeat(np.arange(clusters), 3), 2)
     drawn = rng.normal(size=clusters)[cluster] + rng.normal(size=len(cluster))
@@ -102,7 +102,7 @@ def test_where_every_cluster_is_in_both_subsets_it_is_the_paired_t_test_of_its_c
     assert (found.df, found.p) == pytest.approx((clusters - 1, expected.pvalue))
 
 
-def test_degrees_of_freedom_are_those_of_the_whole_covariance_of_what_clusters_add() -> None:
+def test_degrees_of_freedom_come_from_the_full_covariance_of_cluster_contributions() -> None:
     """Some clusters are in both subsets, with other sizes in each; the matrices are written out in full."""
     rng = np.random.default_rng(6)
     cluster = np.concatenate([np.repeat(np.arange(8), np.arange(1, 9)), np.repeat(np.arange(4, 16), 2)])
@@ -142,7 +142,7 @@ def test_exchanging_arms_or_subsets_negates_the_difference_and_keeps_p() -> None
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_p_and_interval_never_disagree(seed: int) -> None:
+def test_p_value_and_interval_never_disagree(seed: int) -> None:
     control, treatment = scores(seed)
     treatment[:20] = np.clip(treatment[:20] + 0.25, 0, 1)
     found = interaction(*samples(halves(control, treatment, 20)), SETTINGS)
@@ -152,7 +152,7 @@ def test_p_and_interval_never_disagree(seed: int) -> None:
     assert (found.p <= 0.05) == (found.ci_low > 0 or found.ci_high < 0)
 
 
-def test_what_cannot_be_tested_says_why() -> None:
+def test_an_untestable_interaction_gives_the_reason() -> None:
     control, treatment = scores(5)
     few = interaction(*samples(halves(control, treatment, 5)), SETTINGS)
     assert (few.p, few.reason) == (None, "set0 has 5 clusters; at level 0.05 it needs 6")
@@ -168,7 +168,7 @@ def test_what_cannot_be_tested_says_why() -> None:
     assert (none.difference, none.p, none.reason) == (None, None, "no pair in set1")
 
 
-def test_the_interval_is_cut_where_no_difference_of_effects_can_be() -> None:
+def test_the_interval_is_cut_at_the_possible_differences_of_effects() -> None:
     control = np.array([0.0] * 5 + [1.0] + [1.0] * 5 + [0.0])
     one, other = samples(halves(control, 1 - control, 6))
     found = interaction(one, other, SETTINGS)
@@ -204,12 +204,12 @@ def rejections(sizes: tuple[list[int], list[int]], effect: float, trials: int = 
     [([5] * 10, [5] * 10), ([20] * 6, [1] * 100), ([*range(1, 41, 4)], [*range(1, 41, 4)])],
     ids=["even", "few", "uneven"],
 )
-def test_equal_effects_are_told_apart_as_seldom_as_the_level_says(sizes: tuple[list[int], list[int]]) -> None:
+def test_equal_effects_are_called_different_at_most_at_the_level(sizes: tuple[list[int], list[int]]) -> None:
     at_most = stats.binom.ppf(0.999, 400, 0.057)
     assert rejections(sizes, 0.0) <= at_most
 
 
-def test_effects_that_differ_are_told_apart() -> None:
+def test_different_effects_are_detected() -> None:
     assert rejections(([2] * 40, [2] * 40), 0.08, trials=60) > 50
 
 
@@ -226,7 +226,7 @@ def rows_of(table: ScoreTable, settings: StatsSettings = SETTINGS) -> dict[tuple
     return {(row.subset, row.other): row for row in analyse(table, settings).interactions}
 
 
-def test_each_two_data_sets_are_compared_and_corrected_in_a_family_of_their_own() -> None:
+def test_each_pair_of_data_sets_is_compared_and_corrected_in_its_own_family() -> None:
     document = analyse(table_with_interaction(), SETTINGS)
     rows = {(row.subset, row.other): row for row in document.interactions}
     assert set(rows) == {("set0", "set1"), ("set0", "set2"), ("set1", "set2")}
@@ -257,7 +257,7 @@ def test_subsets_that_a_metric_does_not_apply_to_are_not_compared() -> None:
     assert not [row for row in found if row[0] in {"false_answer_rate", "unsupported_rate"}]
 
 
-def test_missing_answers_are_taken_as_the_setting_says() -> None:
+def test_missing_answers_follow_the_configured_rule() -> None:
     table = table_with_interaction()
     lossy = table.metrics["em"].copy()
     lossy[:12] = NAN

@@ -30,7 +30,7 @@ def test_the_power_is_that_of_all_tables_that_the_exact_test_rejects(
 
 @pytest.mark.parametrize(("discordance", "margin"), [(0.05, 0.02), (0.2, 0.1), (0.1, 0.03), (0.3, 0.05)])
 @pytest.mark.parametrize("alpha", [0.05, 0.01])
-def test_the_normal_formula_agrees_with_the_sum_where_it_takes_over(
+def test_the_normal_formula_agrees_with_the_exact_sum_at_the_switch(
     discordance: float, margin: float, alpha: float
 ) -> None:
     n = math.ceil(MANY_DISCORDANT / discordance)
@@ -38,7 +38,7 @@ def test_the_normal_formula_agrees_with_the_sum_where_it_takes_over(
     assert normal == pytest.approx(_exact_power(n, discordance, margin, alpha), abs=0.02)
 
 
-def test_many_pairs_that_hardly_ever_change_have_the_power_of_fewer_that_change_as_often_in_all() -> None:
+def test_many_rarely_changing_pairs_have_the_power_of_fewer_pairs_with_as_many_changes() -> None:
     n = 3 * MOST_SUMMED
     scaled = AlikePairs(0.003, 0.0015, 0.05).power(n)
     assert scaled == pytest.approx(_exact_power(n, 0.003, 0.0015, 0.05), abs=0.01)
@@ -47,7 +47,7 @@ def test_many_pairs_that_hardly_ever_change_have_the_power_of_fewer_that_change_
 
 
 @pytest.mark.parametrize(("discordance", "margin"), [(0.003, 0.01), (0.02, 0.05), (0.1, 0.05), (0.2, 0.02)])
-def test_so_many_pairs_have_the_power_that_was_asked_for_and_one_fewer_has_not(
+def test_the_computed_number_of_pairs_has_the_requested_power_and_one_fewer_does_not(
     discordance: float, margin: float
 ) -> None:
     pairs = AlikePairs(discordance, margin, 0.05)
@@ -58,7 +58,7 @@ def test_so_many_pairs_have_the_power_that_was_asked_for_and_one_fewer_has_not(
 @pytest.mark.parametrize(
     ("clusters", "size", "discordance", "margin", "icc"), [(60, 4, 0.02, 0.03, 0.1), (100, 4, 0.05, 0.03, 0.2)]
 )
-def test_passages_of_which_few_differ_show_a_margin_about_as_often_as_was_said(
+def test_the_margin_power_with_few_differing_passages_matches_a_simulation(
     clusters: int, size: int, discordance: float, margin: float, icc: float
 ) -> None:
     rng, n, cluster = np.random.default_rng(1), clusters * size, np.repeat(np.arange(clusters), size)

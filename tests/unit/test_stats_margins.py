@@ -72,7 +72,7 @@ def test_the_exact_limit_inverts_the_exact_p(b: int, c: int, n: int) -> None:
     assert exact_margin_p(b, c, n, limit + step) > 0.05 - 1e-6
 
 
-def test_a_drop_of_everything_has_no_limit_but_minus_1() -> None:
+def test_a_total_drop_has_the_limit_minus_1() -> None:
     assert exact_lower_limit(0, 9, 9, 0.05) == -1
     assert exact_margin_p(0, 9, 9, -1.0) == 1
     assert exact_margin_p(1, 7, 9, -1.0) < 1e-300
@@ -80,7 +80,7 @@ def test_a_drop_of_everything_has_no_limit_but_minus_1() -> None:
 
 
 @pytest.mark.parametrize("table", [(-1, 0, 5, -0.1), (3, 3, 5, -0.1), (0, 0, 0, -0.1), (1, 1, 5, -1.1)])
-def test_what_is_no_table_or_no_difference_is_refused(table: tuple[int, int, int, float]) -> None:
+def test_an_invalid_table_or_difference_is_refused(table: tuple[int, int, int, float]) -> None:
     with pytest.raises(ValueError, match="not a table"):
         exact_margin_p(*table)
 
@@ -89,7 +89,9 @@ def test_what_is_no_table_or_no_difference_is_refused(table: tuple[int, int, int
     ("margin", "alpha", "needed"),
     [(0.01, 0.05, 299), (0.02, 0.05, 149), (0.05, 0.05, 59), (0.2, 0.05, 14), (0.05, 0.01, 106), (1, 0.05, 1)],
 )
-def test_so_many_unchanged_pairs_show_a_margin_and_one_less_does_not(margin: float, alpha: float, needed: int) -> None:
+def test_the_computed_number_of_unchanged_pairs_shows_a_margin_and_one_fewer_does_not(
+    margin: float, alpha: float, needed: int
+) -> None:
     assert unchanged_pairs_needed(margin, alpha) == needed
     assert exact_margin_p(0, 0, needed, -margin) <= alpha
     if needed > 1:
@@ -97,7 +99,7 @@ def test_so_many_unchanged_pairs_show_a_margin_and_one_less_does_not(margin: flo
 
 
 @pytest.mark.parametrize("margin", [0.0, -0.1, 1.1])
-def test_no_number_of_pairs_shows_a_margin_that_is_none(margin: float) -> None:
+def test_no_number_of_pairs_shows_a_margin_of_zero(margin: float) -> None:
     with pytest.raises(ValueError, match="margin"):
         unchanged_pairs_needed(margin)
 
@@ -156,7 +158,7 @@ KINDS = st.sampled_from(["dense", "sparse", "losses", "zero", "all", "f1", "few"
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), KINDS, st.sampled_from([0.9, 0.95, 0.99]))
 @settings(deadline=None, max_examples=120)
-def test_0_lies_in_the_interval_exactly_when_p_is_above_the_level(
+def test_0_is_in_the_interval_exactly_if_p_is_above_the_level(
     seed: int, clusters: int, kind: str, level: float
 ) -> None:
     d, cluster = differences(np.random.default_rng(seed), clusters, kind)
@@ -175,7 +177,7 @@ def test_0_lies_in_the_interval_exactly_when_p_is_above_the_level(
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), KINDS, BOUNDS)
 @settings(deadline=None, max_examples=120)
-def test_a_margin_is_passed_exactly_when_the_limit_lies_beyond_it(
+def test_a_margin_is_passed_exactly_if_the_limit_is_beyond_it(
     seed: int, clusters: int, kind: str, bound: float
 ) -> None:
     d, cluster = differences(np.random.default_rng(seed), clusters, kind)
@@ -210,7 +212,7 @@ def test_one_cluster_has_neither_a_p_nor_an_interval() -> None:
     assert (test.reason or "").startswith("one cluster")
 
 
-def test_dense_means_that_many_clusters_say_something_and_in_both_directions() -> None:
+def test_clusters_are_dense_if_many_differ_and_in_both_directions() -> None:
     cluster = np.repeat(np.arange(40), 2)
     d = np.zeros(80)
     d[0:34:2], d[34:40:2] = 1.0, -1.0  # 17 gains, 3 losses: 20 clusters
@@ -241,7 +243,7 @@ def test_sparse_clusters_get_the_hull_of_both_intervals_and_the_larger_p() -> No
     assert test.not_shown(0.01) == (test.p > 0.01)
 
 
-def test_where_the_flips_reject_and_the_hull_holds_0_nothing_is_shown() -> None:
+def test_if_sign_flips_reject_but_the_hull_contains_0_nothing_is_shown() -> None:
     d, cluster = np.zeros(400), np.repeat(np.arange(20), 20)
     d[0:120:20] = 1.0  # 6 of 20 clusters: flips 0.03125, and a design effect of at least 1.95
     test = clustered_difference_test(d, cluster, binary=True)
@@ -277,7 +279,7 @@ def test_a_margin_of_sparse_clusters_needs_both_tests() -> None:
     assert not test.approximate
 
 
-def test_a_margin_of_dense_clusters_is_decided_by_the_flips_alone() -> None:
+def test_a_margin_of_dense_clusters_is_decided_only_by_sign_flips() -> None:
     rng = np.random.default_rng(4)
     d, cluster = differences(rng, 60, "dense")
     test = clustered_margin_test(d, cluster, -0.1, binary=True)
@@ -285,7 +287,7 @@ def test_a_margin_of_dense_clusters_is_decided_by_the_flips_alone() -> None:
     assert (test.method, test.p, test.limit) == ("sign_flips", flips.p_greater(-0.1), flips.lower_limit(0.05))
 
 
-def test_margins_of_scores_that_are_not_binary_are_called_approximate_where_few_differ() -> None:
+def test_margins_of_continuous_scores_are_called_approximate_if_few_differ() -> None:
     d = np.zeros(200)
     d[:4] = [0.5, 0.25, -0.5, -1 / 3]
     few = clustered_margin_test(d, None, -0.05, binary=False)
@@ -294,7 +296,7 @@ def test_margins_of_scores_that_are_not_binary_are_called_approximate_where_few_
     assert (many.approximate, many.method) == (False, "sign_flips")
 
 
-def test_margins_of_scores_on_another_scale_are_those_of_the_scale_from_0_to_1() -> None:
+def test_margins_on_another_scale_equal_those_on_the_scale_from_0_to_1() -> None:
     d = np.zeros(200)
     d[:4] = [0.5, 0.25, -0.5, -1.0]
     one = clustered_margin_test(d, None, -0.05, binary=False)
@@ -305,7 +307,7 @@ def test_margins_of_scores_on_another_scale_are_those_of_the_scale_from_0_to_1()
         clustered_margin_test(10 * d, None, -0.5, binary=False)
 
 
-def test_effective_pairs_are_never_more_than_there_are() -> None:
+def test_effective_pairs_never_exceed_the_pairs() -> None:
     rng = np.random.default_rng(2)
     for kind in ("dense", "sparse", "zero"):
         for _ in range(20):
@@ -358,7 +360,7 @@ def cr2_by_matrices(d: Any, cluster: Any) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_cr2_is_that_of_its_matrices(seed: int) -> None:
+def test_cr2_equals_its_matrix_definition(seed: int) -> None:
     rng = np.random.default_rng(seed)
     cluster = np.unique(rng.integers(0, 3 + seed, 50), return_inverse=True)[1]
     d = rng.normal(size=50) + rng.normal(size=50)[cluster]
@@ -387,7 +389,7 @@ def test_the_intraclass_correlation_is_clipped_and_found() -> None:
     assert intraclass_correlation(np.zeros(4), np.array([0, 0, 1, 1])) == 0
 
 
-def test_the_exact_test_looks_most_closely_where_few_pairs_are_discordant_or_few_are_not() -> None:
+def test_the_exact_test_searches_most_finely_near_few_or_nearly_all_discordant_pairs() -> None:
     points, n = _grid(0.2, 0.9, 50), 50
     for near in (0.2 + 0.1 / n, 0.2 + 1.5 / n, 0.9 - 0.1 / n, 0.9 - 0.05 / n, 0.9 - 12 / n):
         assert np.abs(points - near).min() < 1e-9

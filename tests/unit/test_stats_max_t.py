@@ -48,14 +48,14 @@ def many_rows(n: int = 60, contrasts: int = 4, seed: int = 3) -> np.ndarray:
     return np.column_stack([rng.normal(size=n) + 0.2 * at - control for at in range(contrasts)])
 
 
-def test_single_step_p_values_are_shares_of_all_flips() -> None:
+def test_single_step_p_values_are_shares_of_all_sign_flips() -> None:
     every = every_statistic(ROWS)
     found = max_t(joint_flips(ROWS), [0, 1, 2], own_p(ROWS), 0.05)
     largest = every.max(axis=1)
     assert found.single_step.tolist() == [(largest >= each).mean() for each in every[0]]
 
 
-def test_step_down_leaves_out_what_is_above() -> None:
+def test_step_down_leaves_out_larger_statistics() -> None:
     every = every_statistic(ROWS)
     order = np.argsort(-every[0])
     wanted, so_far = np.empty(3), 0.0
@@ -68,13 +68,13 @@ def test_step_down_leaves_out_what_is_above() -> None:
     assert (found.step_down < found.single_step).any()
 
 
-def test_one_contrast_has_the_p_value_that_it_has_alone() -> None:
+def test_with_one_contrast_max_t_gives_its_ordinary_p_value() -> None:
     alone = sign_flips(cluster_totals(ROWS[:, 0])).p_value()
     found = max_t(joint_flips(ROWS), [0], np.array([alone]), 0.05)
     assert [found.single_step[0], found.step_down[0]] == [alone, alone]
 
 
-def test_the_level_of_each_interval_is_that_at_which_its_own_test_agrees_with_the_joint_one() -> None:
+def test_the_level_of_each_interval_makes_its_own_test_agree_with_the_joint_test() -> None:
     rows = many_rows(13)
     p = own_p(rows)
     for level in (0.01, 0.05, 0.1, 0.3):
@@ -99,7 +99,7 @@ def test_flips_that_are_drawn_do_not_depend_on_the_order_of_the_items() -> None:
     assert joint_flips(rows, seed=6).draws.tolist() != one.draws.tolist()
 
 
-def test_more_flips_begin_with_those_there_are() -> None:
+def test_more_sign_flips_extend_the_existing_ones() -> None:
     flips = joint_flips(many_rows())
     more = flips.grown()
     assert (flips.flips, more.flips, more.grown().flips) == tuple(1 + n * FEWEST_FLIPS for n in (1, 2, 4))
@@ -130,13 +130,13 @@ def test_rows_that_are_alike_are_drawn_together_without_another_distribution() -
     assert np.cov(singly.T) == pytest.approx(rows.T @ rows, rel=0.05)
 
 
-def test_contrasts_without_any_difference_are_not_told_from_0() -> None:
+def test_contrasts_without_any_difference_are_not_significant() -> None:
     for rows in (np.zeros((3, 2)), np.zeros((0, 2)), np.column_stack([np.zeros(20), many_rows(20, 1)])):
         found = max_t(joint_flips(rows), [0, 1], np.array([1.0, 1.0]), 0.05)
         assert found.single_step[0] == found.step_down[0] == 1
 
 
-def test_a_direction_is_shown_only_as_far_as_the_other_one_is_counted_too() -> None:
+def test_a_shown_direction_accounts_for_the_opposite_one_too() -> None:
     flips = joint_flips(ROWS)
     directed, two_sided = directed_p(flips, [0, 1, 2], own_p(ROWS)), max_t(flips, [0, 1, 2], own_p(ROWS), 0.05)
     assert (directed >= two_sided.step_down).all()
@@ -180,16 +180,14 @@ def test_step_down_never_falls_along_the_order_of_the_statistics() -> None:
     assert (np.diff(adjusted[np.argsort(-observed)]) >= 0).all()
 
 
-def test_flips_that_were_all_looked_at_have_no_error() -> None:
+def test_fully_enumerated_sign_flips_have_no_sampling_error() -> None:
     flips = joint_flips(ROWS)
     assert isinstance(flips, JointFlips)
     assert (flips.enumerated, flips.flips, flips.can_grow, flips.standard_error(0.3)) == (True, 64, False, 0)
 
 
 @pytest.mark.parametrize(("n", "q", "draws"), [(1, 1, 1), (8, 2, 9), (333, 3, 1_000), (40, 70, 2_501)])
-def test_signs_that_are_drawn_for_many_rows_together_are_those_drawn_for_eight_rows_at_a_time(
-    n: int, q: int, draws: int
-) -> None:
+def test_drawing_signs_for_many_rows_equals_drawing_for_eight_rows_at_a_time(n: int, q: int, draws: int) -> None:
     rows = np.random.default_rng(n).normal(size=(n, q))  # none is like another
     oriented = np.unique(rows * np.sign(rows[:, :1]), axis=0)
     padded = np.pad(oriented, ((0, -n % 8), (0, 0)))

@@ -52,7 +52,7 @@ def binary_sample(treatment_only: int, control_only: int, both: int = 5, neither
     return sample_of([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
-def test_the_test_of_a_sample_is_made_once_and_keeps_no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_test_of_a_sample_is_computed_once_and_does_not_keep_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[float] = []
     make = difference.deciding_test
 
@@ -238,14 +238,14 @@ def test_without_discordant_pairs_tangos_limits_have_a_closed_form() -> None:
         (range(5), "not estimable with 5 pairs: a 95% interval needs at least 6"),
     ],
 )
-def test_graded_pairs_that_all_differ_alike_have_no_interval(cluster: Sequence[int], reason: str) -> None:
+def test_continuous_pairs_that_all_differ_equally_have_no_interval(cluster: Sequence[int], reason: str) -> None:
     n = len(cluster)
     test = difference_test(sample_of([0.1] * n, [0.4] * n, cluster=list(cluster), continuous=True), SETTINGS)
     assert (math.isnan(test.low), math.isnan(test.high), test.ci_method) == (True, True, None)
     assert test.reason == reason
 
 
-def test_differences_that_are_all_alike_have_no_t_test_rather_than_a_p_of_0() -> None:
+def test_equal_differences_have_no_t_test_rather_than_a_p_of_0() -> None:
     row = rows_of(paired_t.STATISTIC, sample_of([0, 0, 0], [1, 1, 1]))["mean_difference"]
     assert (row.estimate, row.p, row.ci_low, row.ci_high) == (1, None, None, None)
     assert row.reason == "all pairs have the same difference: neither an interval nor a test can be computed"
@@ -276,7 +276,7 @@ def test_few_clusters_are_pointed_out() -> None:
     assert any("cannot reach 0.05" in note for note in rows_of(permutation.STATISTIC, sample)["mean_difference"].notes)
 
 
-def test_wilcoxon_is_not_made_on_0_and_1() -> None:
+def test_wilcoxon_is_not_computed_on_0_1_scores() -> None:
     """On such scores it is McNemar's test again, not a second piece of evidence."""
     assert not wilcoxon.STATISTIC.applies(binary_sample(7, 1))
     assert mcnemar.STATISTIC.applies(binary_sample(7, 1))
@@ -295,7 +295,7 @@ def test_wilcoxon_rounds_before_it_ranks() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 5, 20, 51, 500, 20_000])
 @pytest.mark.parametrize("grid", [2, 10, 1_000_000])
-def test_wilcoxon_has_the_bits_of_scipy(n: int, grid: int) -> None:
+def test_wilcoxon_equals_scipy_to_the_bit(n: int, grid: int) -> None:
     rng = np.random.default_rng(n * grid)
     for _ in range(20 if n < 1000 else 3):
         d = np.round(rng.integers(-grid, grid + 1, n) / grid + (rng.random() - 0.5) * (grid > 2), 6)
@@ -361,21 +361,21 @@ def test_effect_sizes_of_clustered_items_use_the_inversion_of_the_flips() -> Non
     assert (flips.ci_low, flips.ci_high) == (row.ci_low, row.ci_high)
 
 
-def test_effect_sizes_that_cannot_be_had_are_null_with_a_reason() -> None:
+def test_effect_sizes_that_cannot_be_computed_are_null_with_a_reason() -> None:
     rows = rows_of(effect_size.STATISTIC, sample_of([1, 0.5], [1, 0.5]))
     assert (rows["d_z"].estimate, rows["rank_biserial"].estimate) == (None, None)
     assert rows["rank_biserial"].reason == "all differences are 0"
     assert rows["hodges_lehmann"].estimate == 0
 
 
-def test_equivalence_takes_the_worse_leg() -> None:
+def test_equivalence_uses_the_worse_of_its_two_tests() -> None:
     d = np.random.default_rng(4).normal(0.15, 0.1, size=50)
     test = tost(paired_difference(d), 0.15)
     assert test.p_lower < 1e-6
     assert test.p == test.p_upper > 0.05
 
 
-def test_non_inferiority_is_the_leg_that_matters_for_the_metric() -> None:
+def test_non_inferiority_is_the_test_in_the_relevant_direction() -> None:
     sample = binary_sample(12, 10, 40, 40)
     rows = rows_of(tost_module.STATISTIC, sample)
     assert rows["non_inferiority"].p == rows["equivalence"].figures["p_lower"]
@@ -386,7 +386,7 @@ def test_non_inferiority_is_the_leg_that_matters_for_the_metric() -> None:
     assert turned["non_inferiority"].p == rows["equivalence"].figures["p_upper"]
 
 
-def test_non_inferiority_is_not_tested_where_neither_side_is_known_to_be_worse() -> None:
+def test_non_inferiority_is_not_tested_if_the_better_direction_is_unknown() -> None:
     either = StatsSettings(tost_margins={"em": 0.2})
     rows = tost_module.STATISTIC.compute(binary_sample(12, 10, 40, 40), either, np.random.default_rng(0))
     assert [row.quantity for row in rows] == ["equivalence"]
@@ -422,7 +422,7 @@ def test_equivalence_plans_for_both_sides_and_non_inferiority_for_one() -> None:
         assert rows[quantity].figures["pairs_needed"] == math.ceil(variance * quantiles**2)
 
 
-def test_one_cluster_tells_nothing_of_how_many_pairs_a_margin_needs() -> None:
+def test_one_cluster_gives_no_number_of_pairs_for_a_margin() -> None:
     row = rows_of(tost_module.STATISTIC, sample_of([1, 0, 1, 0], [1, 0, 0, 0], cluster=[0] * 4))["equivalence"]
     assert row.reason == "not estimable with 1 cluster: a margin at level 0.05 needs at least 6"
     assert "pairs_needed" not in row.figures
@@ -489,7 +489,7 @@ def test_the_exact_power_of_mcnemar_is_that_of_a_simulation() -> None:
     assert mcnemar_power(120, 0.18, 0.08, method="exact") < mcnemar_power(120, 0.18, 0.08)
 
 
-def test_connors_sample_size_gives_about_the_power_asked_for() -> None:
+def test_connors_sample_size_gives_about_the_requested_power() -> None:
     n = math.ceil(connor_sample_size(0.05, 0.2))
     assert mcnemar_power(n, 0.125, 0.075) == pytest.approx(0.8, abs=0.015)
     with pytest.raises(ValueError, match="cannot hold"):

@@ -40,7 +40,7 @@ def test_an_item_without_any_row_counts_as_lost() -> None:
     assert pair_scores(planned, "em", 0.0, DEFAULT_CONTRAST).sample().counts.lost == 1
 
 
-def test_a_metric_that_does_not_apply_is_told_from_a_lost_answer() -> None:
+def test_a_metric_that_does_not_apply_is_distinguished_from_a_lost_answer() -> None:
     table = table_of([1, NAN, NAN], [0, NAN, NAN])
     table = changed(table, n_samples=np.array([1, 1, 0, 1, 1, 0]))
     counts = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().counts
@@ -89,7 +89,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     ],
     ids=["0/1", "graded scorer", "replicates", "replicates in one arm", "another range"],
 )
-def test_an_endpoint_is_binary_by_plan_whatever_the_scores_came_to(
+def test_an_endpoint_is_binary_by_design_whatever_the_scores_are(
     graded: bool, planned: tuple[int, int], score_range: tuple[float, float], binary: bool
 ) -> None:
     table = changed(table_of([1, 0, 1], [0, 1, 1]), planned_samples={(arm, 0.0): planned[arm] for arm in (0, 1)})
@@ -135,7 +135,7 @@ def test_only_the_items_planned_for_an_endpoint_cluster_it() -> None:
     assert not pair_scores(planned, "em", 0.0, DEFAULT_CONTRAST).sample().clustered
 
 
-def test_the_plan_tells_a_lost_answer_from_an_item_that_a_metric_does_not_apply_to() -> None:
+def test_the_plan_distinguishes_a_lost_answer_from_an_inapplicable_metric() -> None:
     table = changed(table_of([1, NAN, NAN], [0, NAN, NAN]), worst={"em": np.array([0.0, 0.0, NAN])})
     counts = pair_scores(table, "em", 0.0, DEFAULT_CONTRAST).sample().counts
     assert counts == PairCounts(items=3, paired=1, one_side_only=(0, 0), lost=1, not_applicable=1)
@@ -171,7 +171,7 @@ def test_cluster_totals_add_up_items_that_share_a_code() -> None:
         ({"worst": {"em": np.array([0, NAN])}}, "an item that it does not apply to"),
     ],
 )
-def test_a_table_that_does_not_hold_together_is_refused(columns: dict[str, Any], message: str) -> None:
+def test_an_inconsistent_table_is_refused(columns: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         changed(table_of([1, 0], [1, 1]), **columns)
 

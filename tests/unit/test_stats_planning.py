@@ -20,7 +20,7 @@ CELLS = [(5, 0.5, 0.1), (12, 0.3, 0.2), (20, 0.25, 0.05), (30, 0.1, 0.1), (30, 0
 
 @pytest.mark.parametrize(("n", "gain", "loss"), CELLS)
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
-def test_the_power_of_the_deciding_test_is_that_of_all_outcomes_enumerated(
+def test_the_power_of_the_deciding_test_equals_the_enumeration_of_all_outcomes(
     n: int, gain: float, loss: float, alpha: float
 ) -> None:
     total = 0.0
@@ -31,12 +31,12 @@ def test_the_power_of_the_deciding_test_is_that_of_all_outcomes_enumerated(
     assert mcnemar_power(n, gain, loss, alpha=alpha, method="score") == pytest.approx(total, abs=1e-12)
 
 
-def test_no_pair_is_no_power() -> None:
+def test_without_pairs_there_is_no_power() -> None:
     assert mcnemar_power(0, 0.2, 0.1, method="score") == 0.0
 
 
 @pytest.mark.parametrize("n", [100, 500, 3000])
-def test_the_detectable_difference_has_the_power_that_was_asked_for(n: int) -> None:
+def test_the_detectable_difference_has_the_requested_power(n: int) -> None:
     design = Design(discordance=0.2, baseline=0.7, power=0.9)
     found = detectable(design, n)
     assert found is not None
@@ -54,27 +54,27 @@ def test_the_detectable_difference_has_the_power_that_was_asked_for(n: int) -> N
     ],
     ids=["binary", "clustered", "scale", "everything"],
 )
-def test_so_many_questions_are_enough_and_one_passage_less_is_not(design: Design, delta: float) -> None:
+def test_the_computed_number_of_questions_is_enough_and_one_passage_fewer_is_not(design: Design, delta: float) -> None:
     n = questions_needed(design, delta)
     assert n is not None
     assert power_at(design, n, delta) >= design.power
     assert power_at(design, n - math.ceil(design.cluster_size) - 1, delta) < design.power
 
 
-def test_large_trials_agree_with_the_normal_approximation_where_both_are_had() -> None:
+def test_large_trials_agree_with_the_normal_approximation_where_both_exist() -> None:
     design = Design(discordance=0.2)
     exact = power_at(design, 200_000, 0.003)
     assert power_at(design, 200_001, 0.003) == pytest.approx(exact, abs=0.002)
 
 
-def test_what_the_assumptions_do_not_allow_has_no_figure() -> None:
+def test_impossible_assumptions_give_no_figure() -> None:
     assert detectable(Design(discordance=0.02), 50) is None
     assert questions_needed(Design(discordance=0.02), 0.03) is None
     assert Design(discordance=0.3, baseline=0.9).largest < 0
     assert detectable(Design(discordance=0.3, baseline=0.9), 1000) is None
 
 
-def test_clusters_cost_and_replicates_pay_as_the_variance_says() -> None:
+def test_clusters_and_replicates_change_the_power_as_the_variance_predicts() -> None:
     plain = Design(sd=0.4)
     clustered, often = Design(sd=0.4, cluster_size=5, icc=0.25), Design(sd=0.4, replicates=4, within=1.0)
     assert clustered.standard_error(100, 0) == pytest.approx(math.sqrt(2) * plain.standard_error(100, 0))
@@ -82,7 +82,7 @@ def test_clusters_cost_and_replicates_pay_as_the_variance_says() -> None:
     assert Design(sd=0.4, replicates=4, within=0.0).standard_error(100, 0) == plain.standard_error(100, 0)
 
 
-def test_where_too_few_passages_let_no_p_reach_the_level_there_is_no_figure_and_needed_are_enough_of_them() -> None:
+def test_too_few_passages_for_any_p_value_give_no_power_and_the_number_needed() -> None:
     few, enough = Design(sd=0.1, cluster_size=4), Design(sd=0.1, cluster_size=4, alpha=0.07)
     assert detectable(few, 20) is None
     assert power_at(few, 20, 0.5) == 0
@@ -92,7 +92,7 @@ def test_where_too_few_passages_let_no_p_reach_the_level_there_is_no_figure_and_
     assert power_at(Design(discordance=0.5, cluster_size=4), 20, 0.4) == 0
 
 
-def test_uneven_passages_cost_by_the_passage_that_an_average_item_is_in() -> None:
+def test_uneven_passages_count_with_the_passage_size_of_an_average_item() -> None:
     sizes = [10, 2, 2, 2, 2, 2]
     mean, shared = sum(sizes) / 6, sum(size**2 for size in sizes) / sum(sizes)
     design = Design(sd=0.4, cluster_size=mean, shared_by=shared, icc=0.3)
@@ -103,7 +103,7 @@ def test_uneven_passages_cost_by_the_passage_that_an_average_item_is_in() -> Non
 
 
 @pytest.mark.parametrize("clusters", [None, 25])
-def test_what_a_report_calls_detectable_is_what_its_own_figures_come_to(clusters: int | None) -> None:
+def test_the_detectable_difference_of_a_report_follows_from_its_own_figures(clusters: int | None) -> None:
     rng = np.random.default_rng(5)
     control, treatment = rng.random(100), rng.random(100)
     groups = None if clusters is None else [index % clusters for index in range(100)]
@@ -137,7 +137,7 @@ def simulated(design: Design, n: int, delta: float, trials: int, seed: int) -> f
         (Design(sd=0.3, cluster_size=5, icc=0.1, replicates=3, within=0.6), 150, 0.05),
     ],
 )
-def test_simulated_trials_find_the_difference_as_often_as_was_said(design: Design, n: int, delta: float) -> None:
+def test_the_planned_power_matches_simulated_trials(design: Design, n: int, delta: float) -> None:
     trials = 1000
     said = power_at(design, n, delta)
     error = math.sqrt(said * (1 - said) / trials)
@@ -145,7 +145,7 @@ def test_simulated_trials_find_the_difference_as_often_as_was_said(design: Desig
 
 
 @pytest.mark.parametrize(("n", "delta"), [(100, 0.1), (400, 0.05), (1000, 0.03)])
-def test_simulated_pairs_are_found_to_differ_as_often_as_was_said(n: int, delta: float) -> None:
+def test_the_planned_power_matches_simulated_pairs(n: int, delta: float) -> None:
     trials, psi = 1000, 0.2
     rng = np.random.default_rng(3)
     draws = rng.multinomial(n, [(psi + delta) / 2, (psi - delta) / 2, 1 - psi], size=trials)
@@ -155,7 +155,7 @@ def test_simulated_pairs_are_found_to_differ_as_often_as_was_said(n: int, delta:
 
 
 @pytest.mark.parametrize("guess", [1, 90, 100, 50_000])
-def test_the_least_number_that_is_enough_is_found_in_few_steps_from_any_guess(guess: int) -> None:
+def test_the_smallest_sufficient_number_is_found_in_few_steps_from_any_guess(guess: int) -> None:
     asked: list[int] = []
 
     def is_enough(n: int) -> bool:

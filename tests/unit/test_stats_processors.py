@@ -65,12 +65,12 @@ def test_figures_do_not_depend_on_the_instructions_of_the_processor() -> None:
 @pytest.mark.parametrize(
     "path", sorted(Path(promptrial.stats.__file__).parent.glob("*.py")), ids=lambda path: str(path.stem)
 )
-def test_statistics_take_elementary_functions_from_where_they_have_the_same_bits(path: Path) -> None:
+def test_statistics_use_elementary_functions_that_are_bit_identical_everywhere(path: Path) -> None:
     code = re.sub(r'""".*?"""', "", path.read_text(), flags=re.DOTALL)
     assert path.name in _ROUNDED or _ELEMENTARY.findall(code) == []
 
 
-def test_the_functions_that_are_avoided_are_those_of_numpy() -> None:
+def test_the_avoided_functions_are_those_of_numpy() -> None:
     assert _ELEMENTARY.findall("np.exp(x) + np.log1p(y) @ z + np.sin(1) + np.expand_dims(x)") == [
         "np.exp", "np.log1p", " @ ", "np.sin",
     ]  # fmt: skip

@@ -82,7 +82,7 @@ def test_sums_under_random_signs_equal_direct_ones_in_distribution(make: Any) ->
     assert fast.std() == pytest.approx(math.sqrt((magnitudes**2).sum()), rel=0.05)
 
 
-def test_all_sign_choices_are_looked_at_once() -> None:
+def test_all_sign_choices_are_enumerated_once() -> None:
     sums = all_sign_flip_sums(np.array([1.0, 2.0, 4.0]))
     assert sorted(sums) == [-7, -5, -3, -1, 1, 3, 5, 7]
 
@@ -96,12 +96,12 @@ def test_few_clusters_are_enumerated_and_many_are_drawn() -> None:
     assert drawn.p_value() == pytest.approx(brute.mean(), abs=0.012)
 
 
-def test_few_clusters_that_lean_among_many_have_an_exact_p() -> None:
+def test_few_nonzero_clusters_among_many_have_an_exact_p_value() -> None:
     flips = sign_flips(cluster_totals(np.concatenate([np.zeros(1000), [1.0, 1.0, math.sqrt(2)]])))
     assert (flips.enumerated, flips.exact_p) == (False, 0.25)
 
 
-def test_all_subsets_are_looked_at_once_and_drawn_ones_are_among_them() -> None:
+def test_all_subsets_are_enumerated_once_and_equal_the_drawn_ones() -> None:
     values = np.array([1 + 2j, 3 - 1j, 0.5j])
     sums = all_subset_sums(values)
     assert len(set(sums.tolist())) == 8
@@ -110,13 +110,13 @@ def test_all_subsets_are_looked_at_once_and_drawn_ones_are_among_them() -> None:
     assert set(drawn.tolist()) == set(sums.tolist())
 
 
-def test_the_jackknife_leaves_out_one_cluster_after_the_other() -> None:
+def test_the_jackknife_leaves_out_one_cluster_at_a_time() -> None:
     scores, cluster = np.array([1.0, 0.0, 3.0, 5.0, 2.0, 2.0]), np.array([0, 1, 1, 2, 2, 2])
     means = [scores[cluster != left_out].mean() for left_out in range(3)]
     assert jackknife_means(cluster_totals(scores, cluster)) == pytest.approx(means)
 
 
-def test_a_bca_interval_is_that_of_scipy() -> None:
+def test_a_bca_interval_equals_that_of_scipy() -> None:
     """SciPy resamples indices: same method, other draws, so equal to within the noise of the resamples."""
     d = np.random.default_rng(9).exponential(size=60) - 0.6
     ours = cluster_bootstrap(cluster_totals(d), 20_000, np.random.default_rng(10))
@@ -138,7 +138,7 @@ def test_bca_limits_of_known_replicates_are_their_shifted_quantiles() -> None:
     assert (shifted.low, shifted.high) == pytest.approx((stats.norm.cdf(2 * z0 - z), stats.norm.cdf(2 * z0 + z)))
 
 
-def test_replicates_all_on_one_side_have_no_bca_limits() -> None:
+def test_bootstrap_replicates_all_on_one_side_have_no_bca_limits() -> None:
     result = bca_interval(np.array([1.0, 2.0, 3.0]), 0.0, 0.0)
     assert math.isnan(result.low)
     assert math.isnan(result.high)
@@ -175,7 +175,7 @@ def test_resampling_keeps_to_bounded_memory() -> None:
     assert peak < 60e6
 
 
-def test_clusters_are_of_one_kind_only_if_their_sizes_and_their_sums_are_equal() -> None:
+def test_clusters_are_grouped_only_if_their_sizes_and_sums_are_equal() -> None:
     totals = ClusterTotals(np.array([1.0, 1.0, 1.0, 2.0, 1.0]), np.array([1, 2, 2, 2, 3]))
     sizes, sums, members = _classes(totals)
     assert (sizes.tolist(), sums.tolist(), members.tolist()) == ([1, 2, 2, 3], [1, 1, 2, 1], [1, 2, 1, 1])

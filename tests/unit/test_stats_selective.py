@@ -18,7 +18,7 @@ from tests.support.score_tables import table_of
 QUICK = StatsSettings(bootstrap_samples=300, permutation_samples=300)
 
 
-def test_right_refusals_of_some_replicates_are_no_right_answers() -> None:
+def test_correct_refusals_of_some_replicates_are_not_correct_answers() -> None:
     """Of four replicates to each unanswerable item two refuse, which is right, and two answer, which is not."""
     half, whole, none = [0.5] * 3, [1.0] * 3, [0.0] * 3
     planned = {(0, 0.0): 4, (1, 0.0): 4}
@@ -50,19 +50,19 @@ def unanswerable_alone() -> ScoreTable:
     )
 
 
-def test_the_plan_says_what_has_no_answer_and_no_other_scorer_has_to_run_for_it() -> None:
+def test_the_plan_knows_the_unanswerable_items_without_another_scorer() -> None:
     rows = {(row.metric, row.quantity): row.estimate for row in analyse(unanswerable_alone(), QUICK).selective}
     assert rows["coverage", "control"] == 0.5
     assert rows["selective_accuracy", "control"] == rows["selective_accuracy", "treatment"] == 0
 
 
-def test_there_is_no_selective_accuracy_where_nothing_says_what_has_no_answer() -> None:
+def test_there_is_no_selective_accuracy_if_unanswerable_items_are_unknown() -> None:
     assert analyse(replace(unanswerable_alone(), unanswerable=None), QUICK).selective == ()
     with pytest.raises(ValueError, match=r"unanswerable has shape \(3,\); items: 4"):
         replace(unanswerable_alone(), unanswerable=np.ones(3, dtype=np.bool_))
 
 
-def test_two_runs_that_are_compared_keep_what_has_no_answer() -> None:
+def test_comparing_two_runs_keeps_the_unanswerable_items() -> None:
     table = unanswerable_alone()
     common = table.item_keys[1:]
     beside = side_by_side(table, table, common, "treatment")

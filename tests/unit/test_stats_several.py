@@ -92,21 +92,21 @@ def test_simultaneous_intervals_are_wider_than_those_of_a_contrast_alone_and_tho
     assert all(alone[name] < several[name] < pairs[name] for name in several)
 
 
-def test_what_max_t_says_decides_and_holm_stands_beside_it() -> None:
+def test_max_t_decides_and_holm_is_reported_beside_it() -> None:
     document = analyse(arms_table(binary(300, (0.5, 0.55, 0.6, 0.7))), QUICK)
     decided = {row.compared: row.p_adjusted for row in document.endpoints}
     assert decided == {row.compared: row.p_step_down for row in simultaneous(document)}
     assert all(row.p_step_down <= row.p_holm + 0.001 for row in simultaneous(document))  # type: ignore[operator]
 
 
-def test_a_contrast_of_0_1_scores_that_is_left_alone_has_the_p_value_of_the_score_test() -> None:
+def test_the_last_remaining_contrast_of_0_1_scores_has_the_p_value_of_the_score_test() -> None:
     for seed in range(3):
         rows = simultaneous(analyse(arms_table(binary(300, (0.5, 0.55, 0.6, 0.7), seed)), QUICK))
         last = max(rows, key=lambda row: row.p or 0)
         assert last.p_step_down == pytest.approx(last.p, abs=2e-4)
 
 
-def test_an_item_that_is_missing_in_one_arm_drops_from_the_contrasts_of_that_arm_alone() -> None:
+def test_an_item_missing_in_one_arm_drops_only_from_contrasts_of_that_arm() -> None:
     scores = binary(200, (0.5, 0.5, 0.6, 0.7))
     lost = scores.copy()
     lost[:30, 1] = np.nan
@@ -115,7 +115,7 @@ def test_an_item_that_is_missing_in_one_arm_drops_from_the_contrasts_of_that_arm
     assert {n for arms, n in pairs.items() if "a" not in arms} == {200}
 
 
-def test_the_best_arm_is_found_and_the_direction_that_is_wanted_is_obeyed() -> None:
+def test_the_best_arm_is_found_in_the_better_direction() -> None:
     table = arms_table(binary(400, (0.4, 0.42, 0.6, 0.85)))
     found = ranking(analyse(table, QUICK))
     assert found.best == ("c",)
@@ -147,7 +147,7 @@ def test_the_order_of_the_rows_changes_nothing() -> None:
     assert analyse(table, QUICK) == analyse(shuffled, QUICK)
 
 
-def test_trials_that_share_a_control_are_one_table_as_if_they_had_been_one_trial() -> None:
+def test_trials_that_share_a_control_give_the_table_of_one_trial() -> None:
     scores = binary(150, (0.5, 0.55, 0.7, 0.6))
     scores[:10, 0] = scores[20:40, 2] = np.nan
     cluster = np.arange(150) // 3
@@ -244,7 +244,7 @@ def test_a_data_set_without_a_pair_is_left_out_by_name() -> None:
     assert document.pooled[0].reason == "fewer than two data sets have a pair"
 
 
-def test_an_endpoint_that_a_stopping_rule_looked_at_has_no_trend_and_no_effect_over_data_sets() -> None:
+def test_an_endpoint_with_a_stopping_rule_has_no_trend_and_no_effect_over_data_sets() -> None:
     """Both assume a fixed size: after five looks by Pocock's rule such a test rejects far more than the level says."""
     table = trial_table(240, effect=0.8, arms=("control", "short", "long"))
     both = replace(QUICK, primary=("em", "f1"))
@@ -259,7 +259,7 @@ def test_an_endpoint_that_a_stopping_rule_looked_at_has_no_trend_and_no_effect_o
         assert tuple(row for row in rows if row.metric == "f1") == others
 
 
-def test_a_trend_or_an_effect_over_data_sets_that_leans_on_few_items_says_so() -> None:
+def test_a_trend_or_effect_over_data_sets_that_depends_on_few_items_says_so() -> None:
     sparse = np.ones((200, 3))
     sparse[:4, 0], sparse[4:6, 2] = 0, 0
     for scores, said in (

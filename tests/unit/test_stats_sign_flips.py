@@ -60,7 +60,7 @@ def exchanged(totals: ClusterTotals) -> ClusterTotals:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("clusters", range(1, 10))
-def test_p_values_are_those_of_a_scan_over_all_signs(kind: str, clusters: int) -> None:
+def test_p_values_equal_those_of_a_scan_over_all_signs(kind: str, clusters: int) -> None:
     rng = np.random.default_rng(clusters)
     totals = random_totals(rng, clusters, kind)
     flips = sign_flips(totals)
@@ -94,7 +94,7 @@ def test_limits_enclose_exactly_the_values_that_a_scan_does_not_reject(kind: str
     st.sampled_from([0.0, -0.02, 0.05, -0.3]),
 )
 @settings(deadline=None, max_examples=150)
-def test_a_value_lies_in_the_limits_exactly_when_its_p_is_above_the_level(
+def test_a_value_is_within_the_limits_exactly_if_its_p_is_above_the_level(
     seed: int, clusters: int, kind: str, alpha: float, delta0: float
 ) -> None:
     totals = random_totals(np.random.default_rng(seed), clusters, kind)
@@ -132,7 +132,7 @@ def test_equal_scores_in_another_order_give_equal_figures(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["binary", "sparse", "thirds", "zero"])
-def test_p_at_0_does_not_depend_on_the_seed_where_sums_lie_on_a_lattice(kind: str) -> None:
+def test_p_at_0_does_not_depend_on_the_seed_if_sums_are_on_a_lattice(kind: str) -> None:
     totals = random_totals(np.random.default_rng(3), 80, kind)
     assert len({sign_flips(totals, seed=seed).p_value() for seed in range(3)}) == 1
     assert sign_flips(totals).exact_p is not None
@@ -152,7 +152,7 @@ def test_the_exact_p_of_single_0_1_items_is_mcnemars_exact_p_however_small(b: in
     assert exact_sign_flip_p(steps) == pytest.approx(mcnemar(b, c).exact, rel=1e-9)
 
 
-def test_sums_of_thirds_and_halves_lie_on_a_lattice_and_others_do_not() -> None:
+def test_sums_of_thirds_and_halves_are_on_a_lattice_and_others_are_not() -> None:
     sums = np.round([1 / 3, 0.5, -2 / 3, 2.0], 12)
     assert lattice_steps(sums) == pytest.approx([2, 3, -4, 12])
     assert lattice_steps(np.random.default_rng(0).random(30)) is None
@@ -168,7 +168,7 @@ def test_exact_and_sampled_p_are_close() -> None:
     assert abs(sampled - flips.exact_p) < 4 * flips.standard_error(flips.exact_p)
 
 
-def test_where_the_draws_would_say_otherwise_the_limits_follow_the_exact_p() -> None:
+def test_limits_follow_the_exact_p_even_if_the_draws_disagree() -> None:
     """With 200 flips the drawn p is often on the other side of the level than the exact one."""
     moved = {True: 0, False: 0}
     for seed in range(150):
@@ -184,7 +184,7 @@ def test_where_the_draws_would_say_otherwise_the_limits_follow_the_exact_p() -> 
     assert min(moved.values()) > 0, "both directions have to occur"
 
 
-def test_more_is_drawn_while_p_is_within_three_standard_errors_of_the_level() -> None:
+def test_drawing_continues_while_p_is_within_three_standard_errors_of_the_level() -> None:
     sums = np.random.default_rng(5).normal(0, 1, 60)
     totals = ClusterTotals(sums, np.ones(60, dtype=np.int64))
     p = sign_flips(totals, decisive=()).p_value()
@@ -195,7 +195,7 @@ def test_more_is_drawn_while_p_is_within_three_standard_errors_of_the_level() ->
 
 
 @pytest.mark.parametrize(("alpha", "needed"), [(0.1, 5), (0.05, 6), (0.01, 8), (0.5, 2), (0.0625, 5)])
-def test_so_many_clusters_are_needed_for_a_p_that_small(alpha: float, needed: int) -> None:
+def test_a_small_p_value_needs_the_computed_number_of_clusters(alpha: float, needed: int) -> None:
     assert clusters_needed(alpha) == needed
     for count in (needed - 1, needed):
         totals = ClusterTotals(np.arange(1.0, count + 1), np.ones(count, dtype=np.int64))

@@ -31,7 +31,7 @@ def pairs(gains: int, losses: int, n: int) -> PairedSample:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("gains", "losses"), [(0, 0), (5, 0), (20, 10), (30, 8), (8, 30), (60, 20)])
-def test_the_interval_of_a_look_leaves_0_out_exactly_when_its_bound_is_crossed(
+def test_the_interval_of_a_look_excludes_0_exactly_if_its_bound_is_crossed(
     rule: LookRule, gains: int, losses: int
 ) -> None:
     plan = LookPlan(rule, (100,) * 10, 1)
@@ -42,7 +42,7 @@ def test_the_interval_of_a_look_leaves_0_out_exactly_when_its_bound_is_crossed(
         assert look.crossed == (plan.reason_to_stop(look) == "efficacy")
 
 
-def test_early_looks_of_obrien_and_fleming_ask_for_more_than_later_ones_and_pococks_for_the_same() -> None:
+def test_obrien_and_fleming_are_stricter_at_early_looks_and_pocock_is_constant() -> None:
     cautious = LookPlan("obrien_fleming", (100,) * 5, 1).levels()
     assert list(cautious) == sorted(cautious)
     assert cautious[0] < 1e-5
@@ -59,14 +59,14 @@ def test_the_same_pairs_stop_a_trial_at_a_late_look_and_not_at_an_early_one() ->
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_trial_stops_for_futility_once_no_difference_as_large_as_the_margin_is_left(rule: LookRule) -> None:
+def test_a_trial_stops_for_futility_once_a_difference_of_the_margin_is_excluded(rule: LookRule) -> None:
     plan = LookPlan(rule, (1000,) * 3, 1, futility=0.05)
     assert plan.reason_to_stop(plan.look(pairs(40, 40, 3000), 2, SETTINGS)) == "futility"
     assert plan.reason_to_stop(plan.look(pairs(40, 40, 200), 0, SETTINGS)) is None
     assert replace(plan, futility=None).reason_to_stop(plan.look(pairs(40, 40, 3000), 2, SETTINGS)) is None
 
 
-def test_a_limit_at_the_margin_is_no_futility() -> None:
+def test_a_limit_at_the_margin_is_not_futility() -> None:
     plan = LookPlan("evalue", (100,), 1)
     look = plan.look(pairs(10, 10, 100), 0, SETTINGS)
     assert replace(plan, futility=look.high).reason_to_stop(replace(look, low=-0.01)) is None
@@ -80,14 +80,14 @@ def test_a_trial_that_may_not_stop_for_efficacy_runs_on() -> None:
     assert plan.reason_to_stop(look) is None
 
 
-def test_a_look_without_a_pair_says_nothing() -> None:
+def test_a_look_without_a_pair_decides_nothing() -> None:
     look = LookPlan("pocock", (5, 5), 1).look(sample_of([math.nan], [math.nan]), 0, SETTINGS)
     assert (look.low, look.high, look.p, look.n_pairs) == (-1.0, 1.0, 1.0, 0)
     assert math.isnan(look.estimate)
     assert not look.crossed
 
 
-def test_few_clusters_exclude_nothing_rather_than_something_by_luck() -> None:
+def test_few_clusters_exclude_nothing_rather_than_something_by_chance() -> None:
     sample = sample_of([0.1, 0.2] * 4, [0.9, 0.8] * 4, cluster=[0, 0, 1, 1, 2, 2, 3, 3], continuous=True)
     look = LookPlan("obrien_fleming", (4, 4), 2).look(sample, 0, SETTINGS)
     assert (look.low, look.high) == (-1.0, 1.0)
@@ -107,7 +107,7 @@ def test_a_trial_with_several_endpoints_stops_once_each_has_a_reason() -> None:
     assert not stops_early([{}])
 
 
-def test_what_an_earlier_look_has_shown_stays_shown_and_what_it_has_ruled_out_does_not() -> None:
+def test_a_difference_shown_at_an_earlier_look_stays_shown_and_an_exclusion_does_not() -> None:
     a, b = ("t1 vs control", 0.0), ("t2 vs control", 0.0)
     assert stops_early([{a: "efficacy", b: None}, {a: None, b: None}, {a: None, b: "futility"}])
     assert not stops_early([{a: "futility", b: None}, {a: None, b: "efficacy"}])
@@ -123,7 +123,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("calibration_looks")
 
 
-def test_each_rule_stops_early_with_the_right_sign_and_an_interval_that_holds_the_truth(looks: ModuleType) -> None:
+def test_each_rule_stops_early_with_the_right_sign_and_a_covering_interval(looks: ModuleType) -> None:
     """200 trials of 1,000 items, gains in 20% and losses in 10% of them, ten looks."""
     for rule, ended in looks.simulate(looks.LookCell("single", 0.1, 200)).items():
         early = ended.look < looks.LOOKS - 1
@@ -147,7 +147,7 @@ def test_testing_at_5_percent_at_every_look_would_stop_far_more_trials(
     assert (wrong.sign != 0).mean() > 0.15
 
 
-def test_the_simulated_looks_are_those_of_the_program(looks: ModuleType) -> None:
+def test_the_simulated_looks_equal_those_of_the_program(looks: ModuleType) -> None:
     """Single items: the same counts cross and cover in both."""
     rng = np.random.default_rng(5)
     for _ in range(12):
@@ -160,7 +160,7 @@ def test_the_simulated_looks_are_those_of_the_program(looks: ModuleType) -> None
         assert (looks._log_e_of_counts(*counts, 0.1)[0, 0] < -math.log(0.05)) == (look.low <= 0.1 <= look.high)
 
 
-def test_the_simulated_bets_on_clusters_are_those_of_the_program(looks: ModuleType) -> None:
+def test_the_simulated_bets_on_clusters_equal_those_of_the_program(looks: ModuleType) -> None:
     rng, sizes = np.random.default_rng(6), (1, 4, 2, 7)
     batch = looks.batch_of(rng.uniform(-1, 1, size=(3, sum(sizes))), sizes)
     for mean in (0.0, -0.3):

@@ -36,12 +36,12 @@ def found() -> Significance:
     return analyse(with_column(TABLE), QUICK)
 
 
-def test_a_column_gives_a_subset_for_each_value_and_those_without_one_come_last(found: Significance) -> None:
+def test_a_column_gives_a_subset_per_value_with_items_without_a_value_last(found: Significance) -> None:
     subsets = dict.fromkeys((row.scope, row.subset) for row in found.endpoints if row.metric == "em")
     assert list(subsets)[-3:] == [("subgroup:category", level) for level in ("a <b>|word", "trivia", "(none)")]
 
 
-def test_effects_by_a_column_are_those_of_the_same_cut_by_data_set(found: Significance) -> None:
+def test_effects_by_a_column_equal_those_of_the_same_split_by_data_set(found: Significance) -> None:
     same = analyse(by_data_set(TABLE), QUICK)
     mine = [row for row in found.endpoints if row.scope == "subgroup:category"]
     theirs = {(row.metric, row.temp, row.subset): row for row in same.endpoints if row.scope == "dataset"}
@@ -53,7 +53,7 @@ def test_effects_by_a_column_are_those_of_the_same_cut_by_data_set(found: Signif
         )  # fmt: skip
 
 
-def test_each_two_values_are_compared_in_families_of_their_own(found: Significance) -> None:
+def test_each_pair_of_values_is_compared_in_its_own_family(found: Significance) -> None:
     pairs = [
         (row.subset, row.other) for row in found.interactions if (row.metric, row.scope) == ("em", "subgroup:category")
     ]
@@ -88,7 +88,7 @@ def test_a_code_without_a_level_is_refused() -> None:
         replace(TABLE, subgroups={"category": (("a", "b"), TABLE.item % 3)})
 
 
-def test_a_reason_that_many_comparisons_share_is_given_once() -> None:
+def test_a_reason_shared_by_many_comparisons_is_given_once() -> None:
     table = trial_table(n_items=40)
     few = analyse(replace(table, subgroups={"c": (LEVELS, np.where(table.item < 3, table.item, 1))}), QUICK)
     notes = [note for note in interaction_table(few, "subgroup:c").notes if note.startswith("Not estimable: ")]

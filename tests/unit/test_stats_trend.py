@@ -28,7 +28,7 @@ def test_reversing_the_order_negates_the_trend_and_keeps_its_p() -> None:
     assert down.p == up.p < 0.05
 
 
-def test_a_trend_of_clusters_is_flipped_as_a_whole() -> None:
+def test_the_trend_test_flips_whole_clusters() -> None:
     scores = np.array([[0.0, 0.5, 1.0]]).repeat(30, axis=0)
     assert trend_test(scores, np.arange(30) // 5).p == 2**-5
 
@@ -46,7 +46,7 @@ def test_below_five_data_sets_one_effect_is_assumed(count: int) -> None:
     )
 
 
-def test_weights_that_are_estimates_have_meiers_standard_error_and_the_mean_of_their_degrees_of_freedom() -> None:
+def test_estimated_weights_use_meiers_standard_error_and_the_mean_degrees_of_freedom() -> None:
     found = pool([0.0, 0.1], [0.01, 0.03], [5, 20])
     assert found.se == pytest.approx(math.sqrt((1 + 4 * (0.75 * 0.25 / 5 + 0.25 * 0.75 / 20)) / (100 + 100 / 3)))
     assert found.df == pytest.approx(1 / (0.75 / 5 + 0.25 / 20))
@@ -58,7 +58,7 @@ def test_weights_that_are_estimates_have_meiers_standard_error_and_the_mean_of_t
     [([1.0, 1.0], [6, 6]), ([1.0] * 4, [6] * 4), ([1.0, 3.0, 1.0, 3.0], [6] * 4), ([1.0, 1.0], [6, 100]),
      ([1.0] * 4, [20] * 4), ([1.0] * 5, [6] * 5), ([1.0] * 8, [6] * 8)],
 )  # fmt: skip
-def test_data_sets_without_an_effect_are_told_from_0_as_seldom_as_the_level_says(
+def test_data_sets_without_an_effect_are_significant_at_most_at_the_level(
     spreads: list[float], clusters: list[int]
 ) -> None:
     rng, trials, freedoms = np.random.default_rng(3), 1500, [each - 1 for each in clusters]
@@ -81,6 +81,6 @@ def test_a_larger_data_set_has_more_weight() -> None:
 
 
 @pytest.mark.parametrize(("effects", "variances"), [([0.1], [0.1]), ([0.1, 0.2], [0.1, 0.0]), ([0.1, 0.2], [1, -1])])
-def test_what_cannot_be_pooled_is_refused(effects: list[float], variances: list[float]) -> None:
+def test_effects_that_cannot_be_pooled_are_refused(effects: list[float], variances: list[float]) -> None:
     with pytest.raises(ValueError, match=r"at least two|not above 0"):
         pool(effects, variances, KNOWN[: len(effects)])

@@ -174,7 +174,7 @@ def test_writing_makes_the_folders_and_flushes_each_ones_parent(tmp_path: Path, 
 # --- folders --------------------------------------------------------------------------------------------------------
 
 
-def test_making_a_folder_that_is_there_does_nothing(tmp_path: Path, calls: list[str]) -> None:
+def test_making_an_existing_folder_does_nothing(tmp_path: Path, calls: list[str]) -> None:
     atomic.make_folder(tmp_path)
     assert calls == []
 
@@ -208,7 +208,7 @@ def test_a_line_is_flushed_before_append_returns_and_a_new_files_name_too(tmp_pa
     assert (tmp_path / "a").read_bytes() == b"one\ntwo\nthree\n"
 
 
-def test_the_name_of_a_file_left_by_a_killed_process_is_flushed_too(tmp_path: Path, calls: list[str]) -> None:
+def test_the_name_of_a_file_created_by_a_killed_process_is_flushed_too(tmp_path: Path, calls: list[str]) -> None:
     (tmp_path / "a").write_bytes(b"one\n")  # as if killed between making the file and flushing the folder
     atomic.Appender(tmp_path / "a").close()
     assert calls == ["_fsync_folder"]
@@ -220,7 +220,7 @@ def test_a_log_is_not_flushed(tmp_path: Path, calls: list[str]) -> None:
     assert calls == ["_append"]
 
 
-def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
+def test_a_line_written_in_pieces_by_the_system_is_written_completely(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = os.write
@@ -230,7 +230,7 @@ def test_a_line_that_the_system_takes_in_pieces_is_written_whole(
     assert (tmp_path / "a").read_bytes() == b"a long line\n"
 
 
-def test_a_line_that_could_not_be_written_whole_leaves_no_fragment_for_the_next_one(
+def test_a_partly_written_line_leaves_no_fragment_for_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, pieces = os.write, iter([4])
@@ -254,7 +254,7 @@ def test_a_line_that_could_not_be_written_whole_leaves_no_fragment_for_the_next_
 # --- removing, renaming, sweeping -----------------------------------------------------------------------------------
 
 
-def test_removing_flushes_the_folder_and_minds_no_missing_file(tmp_path: Path, calls: list[str]) -> None:
+def test_removing_flushes_the_folder_and_ignores_a_missing_file(tmp_path: Path, calls: list[str]) -> None:
     (tmp_path / "a").write_bytes(b"")
     atomic.remove(tmp_path / "a")
     atomic.remove(tmp_path / "a")
@@ -269,7 +269,7 @@ def test_publishing_renames_and_flushes_the_folder(tmp_path: Path, calls: list[s
     assert names(tmp_path) == ["b"]
 
 
-def test_a_move_flushes_the_folder_that_a_file_comes_to_and_the_one_that_it_leaves(
+def test_a_move_flushes_the_target_folder_and_the_source_folder(
     tmp_path: Path, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[Path] = []
@@ -295,7 +295,7 @@ def test_truncating_is_flushed(tmp_path: Path, calls: list[str]) -> None:
     assert (tmp_path / "a").read_bytes() == b"one\n"
 
 
-def test_damaged_files_are_set_aside_under_numbers_and_none_is_overwritten(tmp_path: Path, calls: list[str]) -> None:
+def test_damaged_files_are_renamed_with_numbers_and_none_is_overwritten(tmp_path: Path, calls: list[str]) -> None:
     path = tmp_path / "state.json"
     for number in (1, 2, 3):
         path.write_bytes(b"%d" % number)
@@ -304,13 +304,13 @@ def test_damaged_files_are_set_aside_under_numbers_and_none_is_overwritten(tmp_p
     assert calls == ["_replace", "_fsync_folder"] * 3
 
 
-def test_a_dangling_link_is_not_overwritten_by_setting_aside(tmp_path: Path) -> None:
+def test_renaming_a_damaged_file_does_not_overwrite_a_dangling_link(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"bad")
     (tmp_path / "a.corrupt.1").symlink_to(tmp_path / "nowhere")
     assert atomic.set_aside(tmp_path / "a").name == "a.corrupt.2"
 
 
-def test_sweeping_removes_what_interrupted_writes_left_and_nothing_else(tmp_path: Path) -> None:
+def test_sweeping_removes_only_leftovers_of_interrupted_writes(tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     leftovers = [tmp_path / ".state.json.123.tmp", tmp_path / "deep/er/.results.jsonl.9.tmp"]
     kept = [tmp_path / "notes.tmp", tmp_path / ".hidden", tmp_path / "deep/.tmp.txt", tmp_path / "state.json"]

@@ -77,7 +77,7 @@ def refusal(folder: Path, limits: Limits | None = None) -> str:
         lambda folder: tarred(folder / "a.tar", [("one.jsonl", ROWS[:18]), ("two.jsonl", ROWS[18:])]),
     ],
 )
-def test_rows_are_read_from_every_form_in_which_they_come(tmp_path: Path, put: Callable[[Path], object]) -> None:
+def test_rows_are_read_from_every_supported_form(tmp_path: Path, put: Callable[[Path], object]) -> None:
     put(tmp_path)
     before = sorted(tmp_path.rglob("*"))
     assert list(rows_by_hand(tmp_path, [])) == READ
@@ -93,7 +93,7 @@ def test_files_are_found_where_the_vendors_tool_puts_them_and_read_in_order(tmp_
     assert list(rows_by_hand(tmp_path, ["pt-1-out"])) == READ
 
 
-def test_of_data_sets_those_that_are_named_are_read_and_no_others(tmp_path: Path) -> None:
+def test_only_the_named_data_sets_are_read(tmp_path: Path) -> None:
     for name in ("pt-2-out", "pt-1-out", "[pt]*"):
         below = tmp_path / "dataset" / name
         below.mkdir(parents=True)
@@ -112,19 +112,19 @@ def test_of_data_sets_those_that_are_named_are_read_and_no_others(tmp_path: Path
      "a.corrupt.2.jsonl", "p_job.json", "p_OUTPUT_DATASET_ID.txt", ".hidden.jsonl", "._BIJOutputSet.jsonl", "notes.txt",
      "error-data.txt", "rows.json"],
 )  # fmt: skip
-def test_what_promptrial_or_the_system_put_there_is_left_out(tmp_path: Path, name: str) -> None:
+def test_files_of_promptrial_and_of_the_system_are_ignored(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"no rows")
     zipped(tmp_path / "a.zip", {f"x/{name}": b"no rows", "rows.jsonl": ROWS})
     assert files_by_hand(tmp_path, []) == (tmp_path / "a.zip",)
     assert list(rows_by_hand(tmp_path, [])) == READ
 
 
-def test_a_folder_that_is_not_there_or_empty_gives_no_rows(tmp_path: Path) -> None:
+def test_a_missing_or_empty_folder_gives_no_rows(tmp_path: Path) -> None:
     assert list(rows_by_hand(tmp_path, [])) == []
     assert list(rows_by_hand(tmp_path / "nowhere", ["pt-1-out"])) == []
 
 
-def test_a_folder_named_like_a_file_of_rows_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_file_of_rows_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").mkdir()
     assert list(rows_by_hand(tmp_path, [])) == []
 
@@ -195,7 +195,7 @@ def test_an_archive_in_an_archive_is_refused(tmp_path: Path, inner: str) -> None
     assert f"{inner!r}: an archive in an archive" in refusal(tmp_path)
 
 
-def test_a_packed_archive_that_is_no_tar_is_refused(tmp_path: Path) -> None:
+def test_a_compressed_file_that_is_not_a_tar_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zip.gz").write_bytes(gzip.compress(b"anything"))
     assert "'a.zip': an archive in an archive" in refusal(tmp_path)
 
@@ -252,7 +252,7 @@ def test_a_bomb_is_refused_in_little_memory(
     assert peak < size / 4
 
 
-def test_rows_that_pack_well_are_no_bomb(tmp_path: Path) -> None:
+def test_well_compressible_rows_are_not_a_bomb(tmp_path: Path) -> None:
     rows = b"".join(b'{"custom_id":"%d","response":{"choices":[]}}\n' % number for number in range(30_000))
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(rows))
     assert sum(1 for _ in rows_by_hand(tmp_path, [])) == 30_000
@@ -275,7 +275,7 @@ def test_a_header_that_claims_gigabytes_is_refused_in_little_memory(tmp_path: Pa
     assert peak < 64 << 20
 
 
-def test_a_size_below_nothing_is_refused_and_not_followed_in_a_circle(tmp_path: Path) -> None:
+def test_a_negative_size_is_refused_and_causes_no_loop(tmp_path: Path) -> None:
     info = tarfile.TarInfo("a.jsonl")
     header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
     header[124:136] = b"\xff" * 11 + b"\x00"  # -256, base 256
@@ -314,7 +314,7 @@ def test_a_zip_whose_directory_lies_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["a.zip", "a.tar", "a.tar.gz", "a.jsonl.gz"])
-def test_an_archive_cut_anywhere_is_never_taken_for_a_whole_one(tmp_path: Path, form: str) -> None:
+def test_a_truncated_archive_is_never_taken_for_a_complete_one(tmp_path: Path, form: str) -> None:
     path = tmp_path / form
     if form == "a.zip":
         zipped(path, {"a.jsonl": ROWS, "b.jsonl": ROWS})
@@ -345,13 +345,13 @@ def test_a_line_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.gz"])
 @pytest.mark.parametrize("content", [b"", b"not an archive", b"PK\x05\x06" + bytes(18), bytes(700)])
-def test_what_is_not_what_its_name_says_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+def test_a_file_that_does_not_match_its_extension_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError, match=name):
         list(rows_by_hand(tmp_path, []))
 
 
-def test_lines_lose_their_ends_a_mark_at_the_start_and_nothing_else() -> None:
+def test_lines_lose_only_their_endings_and_a_byte_order_mark() -> None:
     chunks = [b"\xef\xbb", b"\xbfone\r", b"\n\n \n two \r\n", b"\xef\xbb\xbfthree\nfo", b"ur\n"]
     assert list(split_lines(chunks)) == [b"one", b" two ", b"\xef\xbb\xbfthree", b"four"]
 
@@ -366,20 +366,20 @@ def test_a_last_line_without_newline_counts_if_it_is_json() -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"12345678\n"], [b"1234", b"5678"], [b"1234", b"5678\n"], [b"1\n12345678\n"]])
-def test_a_line_longer_than_the_limit_is_not_gathered(chunks: list[bytes]) -> None:
+def test_a_line_longer_than_the_limit_is_not_collected_in_memory(chunks: list[bytes]) -> None:
     with pytest.raises(LineTooLongError):
         list(split_lines(chunks, limit=7))
     assert list(split_lines([b"1234567\r\n"], limit=8)) == [b"1234567"]
 
 
-def test_gzip_that_unpacks_to_much_comes_in_small_pieces() -> None:
+def test_highly_compressed_gzip_is_decompressed_in_small_pieces() -> None:
     packed = gzip.compress(bytes(50 << 20))
     sizes = [len(piece) for piece in gunzip([packed])]
     assert sum(sizes) == 50 << 20
     assert max(sizes) <= 1 << 20
 
 
-def test_an_archive_may_unpack_to_as_much_as_the_documentation_says() -> None:
+def test_an_archive_can_decompress_to_the_documented_limit() -> None:
     text = " ".join((Path(__file__).parents[2] / "docs/fireworks.md").read_text(encoding="utf-8").split())
     limits = Limits()
     assert f"more than {limits.members:,} files, {limits.total / 2**30:g} GiB or {limits.ratio} times its size" in text

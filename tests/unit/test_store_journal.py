@@ -41,7 +41,7 @@ def written(journal: Journal, events: list[PartEvent] = EVENTS) -> bytes:
     return journal.path.read_bytes()
 
 
-def test_a_journal_that_is_not_there_has_no_changes(journal: Journal) -> None:
+def test_a_missing_journal_has_no_changes(journal: Journal) -> None:
     assert journal.read() == []
     assert not journal.path.exists()
 
@@ -64,7 +64,7 @@ def test_a_change_costs_one_line_and_one_flush(journal: Journal, monkeypatch: py
     )
 
 
-def test_a_torn_last_line_is_left_out_and_left_alone_by_reading(journal: Journal) -> None:
+def test_reading_ignores_a_torn_last_line_and_does_not_change_it(journal: Journal) -> None:
     data = written(journal)
     for size in range(len(data)):
         journal.path.write_bytes(data[:size])
@@ -72,7 +72,7 @@ def test_a_torn_last_line_is_left_out_and_left_alone_by_reading(journal: Journal
         assert journal.path.read_bytes() == data[:size]
 
 
-def test_the_first_change_after_a_kill_does_not_run_into_the_torn_line(journal: Journal) -> None:
+def test_the_first_change_after_a_kill_is_not_appended_to_the_torn_line(journal: Journal) -> None:
     data = written(journal)
     journal.path.write_bytes(data[:-10])
     journal.append(DOWNLOADED)
@@ -93,7 +93,7 @@ def test_a_damaged_line_before_the_last_is_named_and_nothing_is_skipped(journal:
     assert caught.value.message.startswith(f"{journal.path}:2: ")
 
 
-def test_a_damaged_last_line_that_has_its_newline_is_no_torn_one(journal: Journal) -> None:
+def test_a_damaged_last_line_with_a_newline_is_not_a_torn_one(journal: Journal) -> None:
     data = written(journal)
     journal.path.write_bytes(data[:-10] + b"\n")
     with pytest.raises(CorruptRecordError, match=r":3: "):
@@ -118,7 +118,7 @@ def test_a_line_of_this_program_does_not_say_its_version(journal: Journal) -> No
     assert b"schema_version" not in written(journal)
 
 
-def test_clearing_forgets_everything_and_appending_may_go_on(journal: Journal) -> None:
+def test_clearing_removes_everything_and_appending_still_works(journal: Journal) -> None:
     journal.append(SUBMITTING)
     journal.clear()
     assert not journal.path.exists()
@@ -137,7 +137,7 @@ def folded(*events: PartEvent, parts: dict[str, PartRecord] | None = None) -> di
     return parts
 
 
-def test_a_part_gathers_what_its_changes_say() -> None:
+def test_a_part_accumulates_its_changes() -> None:
     assert folded(*EVENTS) == {
         "t0_control_p001": PartRecord(
             status="downloaded", resume_key="t0_control", attempt=1, request_sha256="r1", dataset="d1", job="j1",
@@ -151,7 +151,7 @@ def test_the_resume_key_is_read_from_the_name_of_the_part() -> None:
         assert folded(PartEvent(part=name, status="pending", at="t"))[name].resume_key == key
 
 
-def test_a_reason_is_that_of_the_last_change_alone() -> None:
+def test_a_reason_is_that_of_the_last_change_only() -> None:
     failed = PartEvent(part="t0_control_p001", status="failed", at="t", reason="expired")
     assert folded(failed)["t0_control_p001"].reason == "expired"
     assert folded(failed, SUBMITTED)["t0_control_p001"].reason is None
@@ -165,7 +165,7 @@ def test_an_intent_for_other_requests_keeps_no_job_and_no_results_of_the_earlier
 
 
 @pytest.mark.parametrize("status", ["pending", "submitting"])
-def test_an_attempt_whose_job_was_another_ones_names_none_until_it_has_its_own(status: PartStatus) -> None:
+def test_an_attempt_with_a_wrong_job_has_none_until_it_gets_its_own(status: PartStatus) -> None:
     guessed = PartEvent(part="t0_control_p001", status="submitted", at="t1", key="k-a1", job="j1", dataset="d1")
     disowned = PartEvent(part="t0_control_p001", status=status, at="t2", key="k-a1", reason="it was another's")
     (intent,) = folded(guessed, disowned)["t0_control_p001"].intents
@@ -174,7 +174,7 @@ def test_an_attempt_whose_job_was_another_ones_names_none_until_it_has_its_own(s
     assert folded(guessed, disowned, own)["t0_control_p001"].intents[0].job == "j2"
 
 
-def test_news_of_an_earlier_attempt_leaves_the_part_where_it_stands() -> None:
+def test_changes_of_an_earlier_attempt_do_not_change_the_status_of_the_part() -> None:
     first = PartEvent(part="t0_control_p001", status="expired", at="t1", attempt=1, key="k-a1", job="k-a1")
     second = PartEvent(part="t0_control_p001", status="submitted", at="t2", attempt=2, key="k-a2", job="k-a2")
     news = PartEvent(part="t0_control_p001", status="expired", at="t3", key="k-a1", results=FILE, intent_only=True)
@@ -184,7 +184,7 @@ def test_news_of_an_earlier_attempt_leaves_the_part_where_it_stands() -> None:
     assert after.intents[1] == before.intents[1]
 
 
-def test_an_attempt_keeps_the_file_of_its_own_answers_when_those_of_several_are_sealed() -> None:
+def test_an_attempt_keeps_its_own_answer_file_when_several_are_sealed() -> None:
     own = FileRecord("raw", 1, 1)
     events = [
         PartEvent(part="t0_control_p001", status="completed", at="t1", attempt=2, key="k-a2", results=own),
@@ -194,7 +194,7 @@ def test_an_attempt_keeps_the_file_of_its_own_answers_when_those_of_several_are_
     assert (part.results, part.intents[0].results, part.intents[0].status) == (FILE, own, "downloaded")
 
 
-def test_a_manifest_loads_with_the_journal_folded_in_as_often_as_it_is_loaded(tmp_path: Path) -> None:
+def test_every_load_of_a_manifest_includes_the_journal(tmp_path: Path) -> None:
     folder = RunDir(tmp_path, "r").trial("m1-main")
     manifest = TrialManifest(run_id="r", trial={}, prompts={}, temps=[0.0], samples_per_item={"0.0": 1})
     folded(SUBMITTING, parts=manifest.parts)
@@ -261,7 +261,7 @@ def is_seen_by_doctor(run: RunDir) -> bool:
 
 
 @pytest.mark.parametrize("reader", [knows_jobs, is_planned_with, is_seen_by_doctor])
-def test_readers_without_the_lock_know_a_job_that_a_checkpoint_has_just_moved(
+def test_readers_without_the_lock_see_a_job_that_a_checkpoint_has_just_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[RunDir], bool]
 ) -> None:
     folder, plain = begun(tmp_path), Journal._whole_lines
@@ -290,7 +290,7 @@ def test_a_journal_that_a_checkpoint_removes_while_it_is_opened_has_no_changes(
     assert journal.read() == []
 
 
-def test_records_that_change_each_time_that_they_are_read_are_an_error_in_the_end(
+def test_records_that_change_at_every_read_are_finally_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, other, reads = begun(tmp_path), RunDir(tmp_path, "r").trial("m1-main"), list[int]()
@@ -308,7 +308,7 @@ def test_records_that_change_each_time_that_they_are_read_are_an_error_in_the_en
     assert len(reads) == rundir._ATTEMPTS
 
 
-def test_a_reader_beside_a_process_at_work_never_sees_an_older_state(tmp_path: Path) -> None:
+def test_a_reader_beside_a_running_process_never_sees_an_older_state(tmp_path: Path) -> None:
     folder = begun(tmp_path)
     child = [sys.executable, "-m", "tests.support.checkpointing_child", str(tmp_path)]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as writer:
@@ -325,11 +325,11 @@ def test_a_reader_beside_a_process_at_work_never_sees_an_older_state(tmp_path: P
     assert seen == sorted(seen)
 
 
-def test_a_trial_that_has_not_begun_has_no_manifest(tmp_path: Path) -> None:
+def test_a_trial_that_has_not_started_has_no_manifest(tmp_path: Path) -> None:
     assert RunDir(tmp_path, "r").trial("m1-main").load_manifest() is None
 
 
-def test_an_intent_keeps_what_was_reserved_for_it_and_what_its_answers_were_billed() -> None:
+def test_an_intent_keeps_its_reserve_and_its_bill() -> None:
     submitting = msgspec.structs.replace(SUBMITTING, key="k1", reserved_usd=0.5, began="2026-01-31T09:30:00Z")
     billed = BilledTokens(rows=2, prompt=10, completion=4)
     parts: dict[str, PartRecord] = {}
@@ -339,7 +339,7 @@ def test_an_intent_keeps_what_was_reserved_for_it_and_what_its_answers_were_bill
     assert (intent.reserved_usd, intent.began, intent.billed) == (0.5, "2026-01-31T09:30:00Z", billed)
 
 
-def test_requests_that_are_asked_one_by_one_have_a_ledger_of_their_own(journal: Journal) -> None:
+def test_live_requests_have_their_own_ledger(journal: Journal) -> None:
     running = PartEvent(
         part="t0_control_p001", status="running", at="t", key="k-a1", live=True, rows=2, reserved_usd=1.5
     )

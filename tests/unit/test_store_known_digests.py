@@ -83,7 +83,7 @@ def test_an_unchanged_file_is_digested_once_for_all_processes(
 
 @pytest.mark.parametrize("change", [replaced, rewritten])
 @pytest.mark.usefixtures("digested")
-def test_a_changed_file_is_found_though_its_size_and_time_are_those_of_before(
+def test_a_changed_file_with_the_same_size_and_time_is_detected(
     run: RunDir, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
 ) -> None:
     kept(run, monkeypatch)
@@ -92,12 +92,12 @@ def test_a_changed_file_is_found_though_its_size_and_time_are_those_of_before(
 
 
 @pytest.mark.usefixtures("digested")
-def test_a_digest_of_a_file_that_has_just_changed_is_not_kept(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_of_a_just_changed_file_is_not_cached(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(run, monkeypatch, settled_s=3600.0)
     assert not (run.root / FILE).exists()
 
 
-def test_what_is_kept_survives_a_process_that_computes_nothing(
+def test_cached_digests_survive_a_process_that_computes_none(
     run: RunDir, digested: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept(run, monkeypatch)
@@ -119,19 +119,19 @@ def test_what_is_kept_survives_a_process_that_computes_nothing(
         b'{"schema_version":1,"files":{"a":[[5,1,1,1],"x"]}}',
     ],
 )
-def test_damaged_digests_are_as_none(run: RunDir, digested: list[str], content: bytes) -> None:
+def test_a_damaged_digest_cache_is_ignored(run: RunDir, digested: list[str], content: bytes) -> None:
     (run.root / FILE).write_bytes(content)
     assert not again(run).file_problem("a", RECORD)
     assert digested == ["a"]
 
 
-def test_few_bytes_are_digested_sooner_than_looked_up(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_small_files_are_digested_without_the_cache(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(run, monkeypatch)
     assert not (run.root / FILE).exists()
 
 
 @pytest.mark.usefixtures("digested")
-def test_digests_go_into_no_archive(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_digests_are_not_archived(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     kept(run, monkeypatch)
     assert [name for name, _ in run_files(run.root)] == ["a"]
 

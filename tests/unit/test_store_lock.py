@@ -104,7 +104,7 @@ def test_the_lock_is_released_when_the_block_fails(path: Path) -> None:
         pass
 
 
-def test_a_lock_file_is_nothing_to_execute(path: Path) -> None:
+def test_a_lock_file_is_not_executable(path: Path) -> None:
     with RunLock(path, since="now"):
         assert path.stat().st_mode & 0o111 == 0
 
@@ -206,7 +206,7 @@ def test_a_silent_holder_is_taken_over_at_once_and_leaves_no_file(file_lock: Pat
 
 
 @pytest.mark.parametrize("pid", [os.getpid(), DEAD], ids=["own", "dead"])
-def test_a_number_of_a_process_decides_nothing(file_lock: Path, pid: int) -> None:
+def test_a_process_id_alone_does_not_decide_who_holds_a_lock(file_lock: Path, pid: int) -> None:
     write_holder(file_lock, pid)
     with pytest.raises(RunLockedError), RunLock(file_lock, since="now", clock=Now()):
         pass
@@ -216,7 +216,7 @@ def test_a_number_of_a_process_decides_nothing(file_lock: Path, pid: int) -> Non
 
 
 @pytest.mark.parametrize(("silent_s", "taken"), [(5, False), (3600, True)])
-def test_a_holder_on_another_machine_is_there_as_long_as_it_shows_itself(
+def test_a_holder_on_another_machine_is_alive_while_its_heartbeat_is_recent(
     file_lock: Path, silent_s: float, taken: bool
 ) -> None:
     write_holder(file_lock, DEAD, "elsewhere", silent_s)
@@ -231,7 +231,7 @@ def test_a_holder_on_another_machine_is_there_as_long_as_it_shows_itself(
         pass
 
 
-def test_a_lock_that_another_took_over_in_between_is_left_alone(
+def test_a_lock_that_another_process_took_over_meanwhile_is_left_alone(
     file_lock: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_holder(file_lock, DEAD, silent_s=61)
@@ -246,7 +246,7 @@ def test_a_lock_that_another_took_over_in_between_is_left_alone(
     assert not list(file_lock.parent.glob("*.takeover"))
 
 
-def test_a_takeover_that_was_killed_blocks_the_next_for_a_minute_at_the_most(file_lock: Path) -> None:
+def test_a_killed_takeover_blocks_the_next_for_at_most_a_minute(file_lock: Path) -> None:
     write_holder(file_lock, DEAD, silent_s=61)
     guard = file_lock.with_name(".state.lock.takeover")
     guard.touch()
@@ -305,9 +305,7 @@ def flock_path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("host", ["", "elsewhere"])
 @pytest.mark.parametrize("pid", [os.getpid(), DEAD], ids=["own", "dead"])
-def test_a_name_in_a_lock_that_nobody_holds_is_a_dead_one_whatever_its_number(
-    flock_path: Path, pid: int, host: str
-) -> None:
+def test_the_process_named_in_an_unheld_lock_is_dead_whatever_its_id(flock_path: Path, pid: int, host: str) -> None:
     write_holder(flock_path, pid, host)
     by = lock.holder(flock_path)
     assert by is not None
@@ -332,7 +330,7 @@ def test_an_empty_lock_that_nobody_holds_has_no_holder(flock_path: Path) -> None
     assert lock.holder(flock_path) is None
 
 
-def test_where_flock_cannot_be_asked_the_heartbeat_decides(flock_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_flock_the_heartbeat_decides(flock_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(_fd: int) -> None:
         raise OSError(37, "No locks available")
 
@@ -347,7 +345,7 @@ def test_where_flock_cannot_be_asked_the_heartbeat_decides(flock_path: Path, mon
     assert (by.alive, by.works, by.may_live) == (None, False, True)
 
 
-def test_a_look_leaves_no_lock_behind(flock_path: Path) -> None:
+def test_looking_at_a_lock_leaves_no_lock(flock_path: Path) -> None:
     write_holder(flock_path, DEAD)
     clock = FakeClock()
     assert lock.holder(flock_path) is not None
@@ -373,7 +371,7 @@ def test_a_writer_that_starts_while_others_look_takes_the_lock_anyway(flock_path
         assert seconds < clock.monotonic() < seconds + 0.2
 
 
-def test_a_look_that_never_ends_refuses_a_writer_in_the_end(flock_path: Path) -> None:
+def test_a_reader_that_never_finishes_finally_blocks_a_writer(flock_path: Path) -> None:
     write_holder(flock_path, DEAD)
     clock = FakeClock()
     with flock_path.open("rb") as looker:
@@ -383,7 +381,7 @@ def test_a_look_that_never_ends_refuses_a_writer_in_the_end(flock_path: Path) ->
     assert clock.monotonic() == pytest.approx(10)
 
 
-def test_a_hundred_writers_are_never_refused_for_those_who_only_look(flock_path: Path) -> None:
+def test_a_hundred_writers_are_never_refused_because_of_readers(flock_path: Path) -> None:
     look = """
 import sys
 from pathlib import Path
@@ -409,7 +407,7 @@ while path.parent.exists():
             looker.communicate()
 
 
-def test_a_lock_file_that_was_removed_while_a_writer_waited_is_no_lock(flock_path: Path) -> None:
+def test_a_lock_file_removed_while_a_writer_waited_is_not_a_lock(flock_path: Path) -> None:
     """Its folder may have been removed and made again: the writer must hold the file that others will look at."""
     first = RunLock(flock_path, since="first")
     first.__enter__()
@@ -433,7 +431,7 @@ def test_a_lock_file_that_was_removed_while_a_writer_waited_is_no_lock(flock_pat
     reason="this machine does not allow unshare --pid",
 )
 @pytest.mark.parametrize("outside", [True, False])
-def test_a_process_of_another_pid_namespace_is_seen_as_it_is(flock_path: Path, outside: bool) -> None:
+def test_the_state_of_a_process_in_another_pid_namespace_is_known(flock_path: Path, outside: bool) -> None:
     """In a container the numbers of processes are its own: one that lives may look dead there, and the reverse."""
     look = [sys.executable, "-c", LOOK, str(flock_path)]
     apart = ["unshare", "--pid", "--fork", "--kill-child"]
@@ -475,7 +473,7 @@ def test_a_linked_lock_is_refused_and_what_it_points_to_is_left_alone(path: Path
     assert other.read_text() == "mine"
 
 
-def test_a_fifo_in_the_place_of_a_lock_is_refused_and_not_waited_for(path: Path) -> None:
+def test_a_fifo_in_place_of_a_lock_is_refused_and_not_waited_for(path: Path) -> None:
     path.parent.mkdir()
     os.mkfifo(path)
     with pytest.raises(PromptrialError, match="a FIFO, not a regular file"), RunLock(path, since="", clock=Now()):
@@ -485,7 +483,7 @@ def test_a_fifo_in_the_place_of_a_lock_is_refused_and_not_waited_for(path: Path)
 # --- the heartbeat -------------------------------------------------------------------------------------------------
 
 
-def test_a_beat_shows_that_the_holder_is_alive(path: Path) -> None:
+def test_a_heartbeat_shows_that_the_holder_is_alive(path: Path) -> None:
     with RunLock(path, since="now") as held:
         os.utime(path, (1, 1))
         by = lock.holder(path)
@@ -497,7 +495,7 @@ def test_a_beat_shows_that_the_holder_is_alive(path: Path) -> None:
         assert (by.works, by.silent) == (True, False)
 
 
-def test_a_clock_that_was_set_back_makes_nobody_silent(path: Path) -> None:
+def test_setting_the_clock_back_does_not_make_a_holder_silent(path: Path) -> None:
     with RunLock(path, since="now"):
         by = lock.holder(path, FakeClock())  # its time is long before the file's
         assert by is not None

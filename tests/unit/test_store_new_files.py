@@ -38,7 +38,7 @@ def test_files_that_exist_are_named_and_nothing_is_written(tmp_path: Path) -> No
     assert content(tmp_path) == {"prompts/b.txt": b"mine"}
 
 
-def test_a_file_in_the_place_of_the_folder_is_named(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "taken").write_bytes(b"mine")
     with pytest.raises(UsageError, match="taken: a file, not a folder"):
         write_new(tmp_path / "taken/below", FILES)
@@ -70,7 +70,7 @@ def test_an_error_at_any_file_leaves_none_of_them(
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_a_kill_in_a_folder_that_exists_leaves_no_configuration_and_no_half_of_a_file(
+def test_a_kill_in_an_existing_folder_leaves_no_configuration_and_no_partial_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     replace, calls = atomic._replace, iter(range(1, 100))

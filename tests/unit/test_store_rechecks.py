@@ -25,7 +25,7 @@ SOURCE = RecheckedFrom(
 REUSED = ReusedFrom(run_id="o", trial="t", part="p", rows=4, requests_sha256="a", results_sha256="b")
 
 
-def test_what_was_asked_again_is_read_back_from_the_results_of_its_trial(tmp_path: Path) -> None:
+def test_the_record_of_rechecked_answers_reads_back_from_its_trial(tmp_path: Path) -> None:
     results = tmp_path / "t/results"
     assert read_rechecked(results) is None
     record = Rechecked(arm="control", items=9, sources=(SOURCE,))
@@ -34,7 +34,7 @@ def test_what_was_asked_again_is_read_back_from_the_results_of_its_trial(tmp_pat
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[" * 100_000])
-def test_a_damaged_record_of_what_was_asked_again_is_named_with_what_to_remove(tmp_path: Path, text: str) -> None:
+def test_a_damaged_recheck_record_is_named_with_what_to_remove(tmp_path: Path, text: str) -> None:
     (tmp_path / RECHECK_FILE).write_text(text)
     with pytest.raises(CorruptRecordError, match="damaged") as caught:
         read_rechecked(tmp_path)
@@ -42,9 +42,7 @@ def test_a_damaged_record_of_what_was_asked_again_is_named_with_what_to_remove(t
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[" * 100_000])
-def test_where_reused_answers_came_from_is_read_back_and_unknown_where_no_file_says_so(
-    tmp_path: Path, text: str
-) -> None:
+def test_the_source_of_reused_answers_reads_back_or_is_unknown(tmp_path: Path, text: str) -> None:
     assert read_reused(tmp_path, 2) is None
     reused = ReusedAnswers(at="t", sources=(REUSED,))
     leave_reused(tmp_path, 2, reused)

@@ -119,7 +119,7 @@ def test_exactly_the_listed_transitions_are_allowed(before: PhaseStatus, after: 
         assert state.phases["score"] == PhaseState(before, "t0", "t0", "old")
 
 
-def test_a_transition_keeps_when_the_work_began_and_forgets_an_error_that_is_over() -> None:
+def test_a_transition_keeps_the_start_time_and_removes_a_past_error() -> None:
     state = new_state("r", "h")
     transition(state, "score", "in_progress", "t1")
     transition(state, "score", "failed", "t2", "it broke")
@@ -129,7 +129,7 @@ def test_a_transition_keeps_when_the_work_began_and_forgets_an_error_that_is_ove
     assert state.phases["parse"] == PhaseState()
 
 
-def test_a_new_state_has_the_nine_phases_and_nothing_begun() -> None:
+def test_a_new_state_has_the_nine_phases_and_none_is_started() -> None:
     state = new_state("r", "h")
     assert list(state.phases) == list(registry.PHASES)
     assert all(phase == PhaseState("not_started", None, None, None) for phase in state.phases.values())
@@ -140,7 +140,7 @@ def test_a_new_state_has_the_nine_phases_and_nothing_begun() -> None:
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_reads_back_as_it_was(tmp_path: Path, name: str) -> None:
+def test_a_record_reads_back_unchanged(tmp_path: Path, name: str) -> None:
     record = RECORDS[name]()
     save(tmp_path / "record.json", record)
     assert load(tmp_path / "record.json", type(record)) == record
@@ -217,13 +217,13 @@ def test_a_crash_while_saving_leaves_the_state_before(tmp_path: Path, monkeypatc
 # --- reading what is damaged ----------------------------------------------------------------------------------------
 
 
-def test_a_record_that_is_not_there_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+def test_a_missing_record_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "s", RunState)
 
 
 @pytest.mark.parametrize("name", RECORDS)
-def test_a_record_cut_off_anywhere_is_damaged_and_never_read_as_less(tmp_path: Path, name: str) -> None:
+def test_a_truncated_record_is_damaged_and_never_read_in_part(tmp_path: Path, name: str) -> None:
     record = RECORDS[name]()
     path = tmp_path / "r"
     save(path, record)
@@ -244,7 +244,7 @@ def test_a_record_cut_off_anywhere_is_damaged_and_never_read_as_less(tmp_path: P
      b'{"run_id": "\xff"}', b'{"schema_version": 1, "run_id": "\xff"}', b"[" * 100_000,
      b'{"schema_version": 1, "overrides": ' + b"[" * 100_000],
 )  # fmt: skip
-def test_garbage_is_damaged_whatever_it_looks_like(tmp_path: Path, data: bytes) -> None:
+def test_garbage_counts_as_a_damaged_record(tmp_path: Path, data: bytes) -> None:
     for kind in (RunState, TrialManifest, Manifest):
         corrupt(tmp_path / "r", data, kind)
 
@@ -291,7 +291,7 @@ def test_a_wrong_type_or_value_is_damaged(tmp_path: Path, changes: dict[str, Any
                                             "requests_sha256": "", "results_sha256": ""}]}},
     ],
 )  # fmt: skip
-def test_an_amount_or_count_of_an_attempt_that_cannot_be_is_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_an_impossible_amount_or_count_of_an_attempt_is_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
     manifest = full_manifest()
     manifest.parts["t0_control_p001"] = PartRecord(
         resume_key="t0_control", intents=(Intent(key="k", attempt=1, status="submitted"),)
@@ -302,7 +302,7 @@ def test_an_amount_or_count_of_an_attempt_that_cannot_be_is_damage(tmp_path: Pat
 
 
 @pytest.mark.parametrize("trial", [{"conditions": 5}, {"conditions": [5]}, {"provider": 5}, {"model_alias": ["a"]}])
-def test_a_trial_of_another_shape_than_its_readers_expect_is_damage(tmp_path: Path, trial: dict[str, Any]) -> None:
+def test_a_malformed_trial_is_damage(tmp_path: Path, trial: dict[str, Any]) -> None:
     manifest = full_manifest()
     manifest.trial = trial
     corrupt(tmp_path / "trial_manifest.json", msgspec.json.encode(manifest), TrialManifest)
@@ -320,7 +320,7 @@ def test_a_trial_of_another_shape_than_its_readers_expect_is_damage(tmp_path: Pa
         {"consents": [{"at": "t", "how": "flag", "unpriced": -1}]},
     ],
 )
-def test_a_limit_on_record_that_cannot_be_is_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_an_impossible_recorded_limit_is_damage(tmp_path: Path, changes: dict[str, Any]) -> None:
     corrupt(tmp_path / "s", encoded(tmp_path, changes))
 
 
@@ -345,7 +345,7 @@ def test_a_limit_on_record_that_cannot_be_is_damage(tmp_path: Path, changes: dic
         {"prepared_from": {}},
     ],
 )
-def test_facts_of_another_shape_than_their_readers_expect_are_damage(tmp_path: Path, facts: dict[str, Any]) -> None:
+def test_malformed_facts_are_damage(tmp_path: Path, facts: dict[str, Any]) -> None:
     record = Manifest(receipt=Receipt({}, {}), facts=facts)
     corrupt(tmp_path / "m", msgspec.json.encode(record), Manifest)
 
@@ -383,7 +383,7 @@ def built_folder(folder: Path) -> Path:
     return folder / "batch_inputs/manifest.json"
 
 
-def test_parts_that_share_out_all_items_in_each_step_are_whole_with_a_digest_and_without(tmp_path: Path) -> None:
+def test_parts_that_cover_all_items_in_each_step_are_valid_with_and_without_a_digest(tmp_path: Path) -> None:
     path = built_folder(tmp_path)
     path.write_bytes(msgspec.json.encode(cut()))
     assert load(path, Manifest).facts_sha256 is msgspec.UNSET
@@ -414,7 +414,7 @@ def test_parts_that_contradict_each_other_or_the_receipt_are_damage(
     assert said in corrupt(built_folder(tmp_path), msgspec.json.encode(manifest), Manifest)
 
 
-def test_facts_without_the_digest_that_was_written_with_them_are_damage(tmp_path: Path) -> None:
+def test_facts_that_do_not_match_their_digest_are_damage(tmp_path: Path) -> None:
     save(tmp_path / "m", Manifest(receipt=Receipt({}, {}), facts={"places": {"t": "a"}}))
     changed = (tmp_path / "m").read_bytes().replace(b'"t": "a"', b'"t": "b"')
     assert "its facts are not those whose digest it holds" in corrupt(tmp_path / "m", changed, Manifest)
@@ -431,7 +431,7 @@ def test_a_phase_that_another_version_did_not_have_has_not_started(tmp_path: Pat
     assert load(tmp_path / "s", RunState).phases["costs"].status == "in_progress"
 
 
-def test_a_phase_that_only_another_version_has_is_kept_behind_ours(tmp_path: Path) -> None:
+def test_a_phase_known_only_to_another_version_is_kept_after_ours(tmp_path: Path) -> None:
     phases = {name: {"status": "completed"} for name in ["judge", *registry.PHASES]}
     (tmp_path / "s").write_bytes(encoded(tmp_path, {"phases": phases}))
     state = load(tmp_path / "s", RunState)
@@ -442,7 +442,7 @@ def test_a_phase_that_only_another_version_has_is_kept_behind_ours(tmp_path: Pat
 
 
 @pytest.mark.parametrize("version", [2, 99])
-def test_a_newer_version_is_refused_and_named_whatever_else_the_record_holds(tmp_path: Path, version: int) -> None:
+def test_a_newer_version_is_refused_and_named_whatever_else_is_in_the_record(tmp_path: Path, version: int) -> None:
     changes = {"schema_version": version, "phases": "a newer format", "run_id": 3}
     (tmp_path / "s").write_bytes(encoded(tmp_path, changes))
     with pytest.raises(NewerVersionError) as caught:
@@ -454,7 +454,7 @@ def test_a_newer_version_is_refused_and_named_whatever_else_the_record_holds(tmp
 
 
 @pytest.mark.parametrize("version", [0, -1])
-def test_an_unknown_version_is_damage_and_named_whatever_else_the_record_holds(tmp_path: Path, version: int) -> None:
+def test_an_unknown_version_is_damage_and_named_whatever_else_is_in_the_record(tmp_path: Path, version: int) -> None:
     changes = {"schema_version": version, "phases": "another format", "run_id": 3}
     message = corrupt(tmp_path / "s", encoded(tmp_path, changes))
     assert message.endswith(f"schema_version is {version}; this program knows 1")
@@ -489,7 +489,7 @@ def test_keys_that_a_newer_program_added_survive_a_load_and_a_save(tmp_path: Pat
     assert load(tmp_path / "s", RunState) == state
 
 
-def test_keys_inside_parts_and_intents_survive_and_leave_with_what_they_belong_to(tmp_path: Path) -> None:
+def test_unknown_keys_inside_parts_and_intents_survive_and_are_removed_with_them(tmp_path: Path) -> None:
     save(tmp_path / "m", full_manifest())
     document = json.loads((tmp_path / "m").read_text())
     name = next(iter(document["parts"]))
@@ -512,7 +512,7 @@ def test_keys_inside_parts_and_intents_survive_and_leave_with_what_they_belong_t
     load(tmp_path / "m", TrialManifest)
 
 
-def test_a_record_as_this_program_writes_it_carries_nothing(tmp_path: Path) -> None:
+def test_a_record_written_by_this_program_has_no_unknown_keys(tmp_path: Path) -> None:
     for record in (full_state(), full_manifest(), Manifest(receipt=Receipt({"a": FILE}, {}), facts={"x": {"y": 1}})):
         save(tmp_path / "r", record)
         assert "unknown" not in load(tmp_path / "r", type(record)).__dict__
@@ -542,7 +542,7 @@ def test_a_record_with_a_path_that_leads_out_of_the_run_is_damaged(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "/", "..", ".", "", "a\\b"])
-def test_a_name_of_a_part_or_a_trial_is_one_step_of_a_path(tmp_path: Path, name: str) -> None:
+def test_the_name_of_a_part_or_trial_is_a_single_path_component(tmp_path: Path, name: str) -> None:
     manifest = full_manifest()
     manifest.parts[name] = PartRecord(resume_key="t0_control")
     asked = full_manifest()
@@ -555,7 +555,7 @@ def test_a_name_of_a_part_or_a_trial_is_one_step_of_a_path(tmp_path: Path, name:
             load(tmp_path / "record.json", type(record))
 
 
-def test_an_arm_with_a_model_of_its_own_says_who_answers_it_and_the_others_are_the_trials() -> None:
+def test_an_arm_with_its_own_model_names_it_and_the_others_use_the_trials_model() -> None:
     own = ArmRecord(model_id="big", model_alias="m2", provider="hosted", hosted=True, engine={"model": "big"})
     manifest = TrialManifest(
         run_id="r", trial={"provider": "local"}, prompts={}, temps=[0.0], samples_per_item={"0.0": 1},
@@ -566,7 +566,7 @@ def test_an_arm_with_a_model_of_its_own_says_who_answers_it_and_the_others_are_t
     assert [manifest.engine_of(arm) for arm in ("control", "big")] == [{"model": "small"}, {"model": "big"}]
 
 
-def test_the_record_of_an_arm_has_its_adapter_where_that_is_not_the_provider_itself() -> None:
+def test_the_record_of_an_arm_has_its_adapter_if_it_differs_from_the_provider() -> None:
     own = ModelSpec("m", "v/m", "openai")
     assert ArmRecord.of(own).adapter is msgspec.UNSET
     assert ArmRecord.of(replace(own, provider="mine", adapter="openai")).adapter == "openai"

@@ -24,13 +24,13 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("rows", [[0], [7], [6, 0, 3, 3, 2], [*range(8)], [*reversed(range(8))], []])
-def test_rows_come_in_the_order_in_which_they_are_asked_for(path: Path, rows: list[int]) -> None:
+def test_rows_are_returned_in_the_requested_order(path: Path, rows: list[int]) -> None:
     found = RowReader(path, ["text", "n"]).take(np.asarray(rows, dtype=np.int64))
     assert found.column("n").to_pylist() == rows
     assert found.column("text").to_pylist() == [f"row {n}" for n in rows]
 
 
-def test_a_row_group_is_decoded_once_while_it_is_kept_and_no_more_is_kept_than_allowed(
+def test_a_row_group_is_decoded_once_while_cached_and_the_cache_is_limited(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Counting:

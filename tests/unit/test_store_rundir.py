@@ -37,14 +37,14 @@ def test_a_run_id_of_letters_digits_dots_underscores_and_hyphens_is_allowed(run_
     ["", ".", "..", "../x", "a/b", "a\\b", "/etc", "-rf", "_a", ".hidden", "a b", "a\n", "é", "x" * 65, "a\0", "a%2f",
      "a:b"],
 )  # fmt: skip
-def test_any_other_run_id_is_refused_before_a_path_is_made_from_it(tmp_path: Path, run_id: str) -> None:
+def test_any_other_run_id_is_refused_before_it_becomes_a_path(tmp_path: Path, run_id: str) -> None:
     with pytest.raises(UsageError, match="--run_id") as caught:
         RunDir(tmp_path, run_id)
     assert caught.value.exit_code == 2
     assert list(tmp_path.iterdir()) == []
 
 
-def test_everything_stands_where_the_documentation_says(tmp_path: Path) -> None:
+def test_every_file_is_where_the_documentation_says(tmp_path: Path) -> None:
     run = RunDir(tmp_path, "abc")
     trial = run.trial("m1-main")
     found = {
@@ -71,7 +71,7 @@ def test_a_command_for_a_run_names_its_place_unless_that_is_the_default() -> Non
     assert elsewhere.resume_command == "promptrial run --run_id a --experiments_dir 'my runs' --resume"
 
 
-def test_a_record_is_the_digest_size_and_rows_of_a_file(run: RunDir) -> None:
+def test_a_file_record_has_digest_size_and_rows(run: RunDir) -> None:
     put(run, "a", b"one\n")
     assert run.record(run.root / "a", 1) == FileRecord(hashlib.sha256(b"one\n").hexdigest(), 4, 1)
 
@@ -84,7 +84,7 @@ def test_a_phase_is_done_when_its_receipt_matches_the_disk_and_the_plan(run: Run
     assert run.problem(receipt, {"plan": "p", "parse": "q"}) == ""
 
 
-def test_without_a_receipt_nothing_is_done_whatever_files_there_are(run: RunDir) -> None:
+def test_without_a_receipt_no_phase_is_done_whatever_files_exist(run: RunDir) -> None:
     put(run, "a.csv", b"1")
     assert run.problem(None, {}) == "not done yet"
 
@@ -114,7 +114,7 @@ def test_a_lost_file_is_missing_and_a_changed_one_damaged(run: RunDir) -> None:
         ({"plan": "p", "parse": "q", "build": "z"}, "build changed"),
     ],
 )
-def test_a_phase_made_from_something_else_is_not_done(run: RunDir, now: dict[str, str], text: str) -> None:
+def test_a_phase_made_from_other_inputs_is_not_done(run: RunDir, now: dict[str, str], text: str) -> None:
     receipt = Receipt({"a": put(run, "a", b"1")}, {"plan": "p", "parse": "q"})
     assert run.problem(receipt, now) == text
 
@@ -134,7 +134,7 @@ def test_an_unchanged_file_is_read_once(run: RunDir, monkeypatch: pytest.MonkeyP
     assert run.file_problem("a", record) == ""
 
 
-def test_a_command_that_changes_nothing_looks_at_results_once(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_only_command_checks_results_once(run: RunDir, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, lost = put(run, "t/results/p/results.jsonl", b"12"), FileRecord("0" * 64, 2)
     run.look_once()
     looked: list[str] = []
@@ -165,7 +165,7 @@ def test_a_file_replaced_by_one_of_the_same_size_and_time_is_noticed(run: RunDir
     assert run.file_problem("a", record) == "a damaged"
 
 
-def test_a_file_changed_in_place_is_noticed_also_when_its_time_is_put_back(run: RunDir) -> None:
+def test_a_file_changed_in_place_is_noticed_even_if_its_time_is_restored(run: RunDir) -> None:
     record = put(run, "a", b"one")
     times = (run.root / "a").stat()
     (run.root / "a").write_bytes(b"two")
@@ -182,7 +182,9 @@ def test_the_digest_of_a_value_does_not_depend_on_the_order_of_its_keys() -> Non
 # --- links ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_linked_or_special_file_is_not_what_was_recorded_though_its_content_is(run: RunDir, tmp_path: Path) -> None:
+def test_a_linked_or_special_file_does_not_match_its_record_even_with_the_same_content(
+    run: RunDir, tmp_path: Path
+) -> None:
     expected = put(run, "a/file", b"data")
     (run.root / "a/file").rename(tmp_path / "elsewhere")
     (run.root / "a/file").symlink_to(tmp_path / "elsewhere")
@@ -204,7 +206,7 @@ def test_nothing_is_read_below_a_linked_folder(run: RunDir, tmp_path: Path, link
         run.check_links()
 
 
-def test_a_run_may_itself_stand_behind_a_link(tmp_path: Path) -> None:
+def test_a_run_folder_can_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "disk/run_r1").mkdir(parents=True)
     (tmp_path / "experiments").symlink_to(tmp_path / "disk")
     run = RunDir(tmp_path / "experiments", "r1")
@@ -213,7 +215,7 @@ def test_a_run_may_itself_stand_behind_a_link(tmp_path: Path) -> None:
     assert run.file_problem("a/file", expected) == ""
 
 
-def test_the_folders_of_runs_are_sorted_and_there_are_none_where_their_folder_is_missing(tmp_path: Path) -> None:
+def test_run_folders_are_sorted_and_there_are_none_if_their_folder_is_missing(tmp_path: Path) -> None:
     for name in ("run_b", "run_a", "archives"):
         (tmp_path / name).mkdir()
     (tmp_path / "file").write_text("")
@@ -221,7 +223,7 @@ def test_the_folders_of_runs_are_sorted_and_there_are_none_where_their_folder_is
     assert run_folders(tmp_path / "missing") == run_folders(tmp_path / "file") == []
 
 
-def test_a_folder_that_cannot_be_read_is_not_taken_for_one_without_runs(tmp_path: Path) -> None:
+def test_an_unreadable_folder_is_not_taken_for_one_without_runs(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     for folder in (tmp_path / "loop", tmp_path / ("a" * 300)):
         with pytest.raises(OSError, match=r"Too many levels|too long"):

@@ -55,7 +55,7 @@ def test_parquet_holds_the_exact_values(tmp_path: Path) -> None:
     assert parquet_rows(tmp_path) == ROWS
 
 
-def test_csv_says_the_same_in_text(tmp_path: Path) -> None:
+def test_csv_has_the_same_values_as_text(tmp_path: Path) -> None:
     write(tmp_path, ROWS)
     header, *rows = csv_rows(tmp_path)
     assert header == ["id", "arm", "n", "score"]
@@ -98,7 +98,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_text_in_every_text_column(
     assert parquet_rows(tmp_path)[0][column] == row[column]
 
 
-def test_what_a_terminal_obeys_is_escaped_in_the_csv_and_exact_in_parquet(tmp_path: Path) -> None:
+def test_terminal_control_characters_are_escaped_in_csv_and_exact_in_parquet(tmp_path: Path) -> None:
     hostile = "a\x1b[2J\x07\x9b31m\x7f\rb\u202egpj.exe\u2066"
     write(tmp_path, [(hostile, "x", 1, 1.0), (None, hostile, 1, 1.0), ("plain", "y", 1, 1.0)])
     shown = r"a\u001b[2J\u0007\u009b31m\u007f\u000db\u202egpj.exe\u2066"
@@ -109,13 +109,13 @@ def test_what_a_terminal_obeys_is_escaped_in_the_csv_and_exact_in_parquet(tmp_pa
 @pytest.mark.parametrize(
     "text", ["a\tb", "one\ntwo", "one\r\ntwo", "مرحبا\u200f 1", "a\ufeffb", "a\\b", r"a\u001b", "é→😀"]
 )
-def test_ordinary_text_stands_in_the_csv_as_it_is(tmp_path: Path, text: str) -> None:
+def test_ordinary_text_is_unchanged_in_the_csv(tmp_path: Path, text: str) -> None:
     write(tmp_path, [(text, "x", 1, 1.0)])
     with (tmp_path / "table.csv").open(encoding="utf-8", newline="") as file:
         assert list(csv.reader(file))[1][0] == text
 
 
-def test_a_number_below_zero_is_no_formula(tmp_path: Path) -> None:
+def test_a_negative_number_is_not_a_formula(tmp_path: Path) -> None:
     write(tmp_path, [("a", "b", -1, -0.5)])
     assert csv_rows(tmp_path)[1] == ["a", "b", "-1", "-0.5"]
 
@@ -218,7 +218,7 @@ def test_rows_with_long_texts_make_smaller_row_groups(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("most_characters", [90, 100_000])
-def test_rows_and_tables_in_turn_give_the_bytes_of_rows_alone(
+def test_alternating_rows_and_tables_give_the_same_bytes_as_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_characters: int
 ) -> None:
     monkeypatch.setattr(tables, "BATCH_ROWS", 5)
@@ -240,19 +240,19 @@ def test_rows_and_tables_in_turn_give_the_bytes_of_rows_alone(
 
 
 @pytest.mark.parametrize("as_codes", [False, True])
-def test_the_values_of_a_column_come_once_in_the_order_in_which_they_first_stand_there(as_codes: bool) -> None:
+def test_the_values_of_a_column_are_unique_and_in_order_of_first_occurrence(as_codes: bool) -> None:
     chunks = [pa.array(["b", "a", "b"]), pa.array([], pa.string()), pa.array(["c", "a"])]
     column = pa.chunked_array([chunk.dictionary_encode() for chunk in chunks] if as_codes else chunks)
     assert values_of(column).to_pylist() == ["b", "a", "c"]
     assert codes_of(column, values_of(column)).tolist() == [0, 1, 0, 2, 1]
 
 
-def test_values_of_a_dictionary_that_no_row_has_are_not_values_of_the_column() -> None:
+def test_dictionary_entries_without_a_row_are_not_values_of_the_column() -> None:
     whole = pa.DictionaryArray.from_arrays(pa.array([2, 0, 2]), pa.array(["a", "never", "b"]))
     assert values_of(pa.chunked_array([whole])).to_pylist() == ["b", "a"]
 
 
-def test_columns_that_are_read_one_by_one_are_of_the_file_that_was_there_at_first(tmp_path: Path) -> None:
+def test_columns_read_one_by_one_come_from_the_file_that_was_opened_first(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({"arm": ["x", "y", "x"], "score": [1.0, None, 0.5]}), path)
     stored = StoredColumns(path, categories=("arm",))

@@ -10,7 +10,7 @@ from promptrial.store.texts import Texts
 SAID = ["a", "", "b|1", "Ö", "a"]
 
 
-def test_texts_are_a_sequence_as_a_list_of_them_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stored_texts_behave_like_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texts, "_AT_ONCE", 2)
     found = Texts.of(iter(SAID))
     assert len(found) == len(SAID)
@@ -24,5 +24,5 @@ def test_texts_are_a_sequence_as_a_list_of_them_is(monkeypatch: pytest.MonkeyPat
         found[5]
 
 
-def test_no_texts_are_false() -> None:
+def test_an_empty_collection_of_texts_is_false() -> None:
     assert not Texts.of([])

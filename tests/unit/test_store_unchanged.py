@@ -29,7 +29,7 @@ def settled(path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_a_file_that_stays_as_it_is_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_read_once_by_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, reader = settled(tmp_path / "a", "one", monkeypatch), Reader()
     assert [reader.read(path), reader.read(path)] == ["one", "one"]
     assert reader.paths == ["a"]
@@ -44,7 +44,7 @@ def test_a_file_that_was_replaced_or_written_to_is_read_again(tmp_path: Path, mo
     assert reader.read(path) == "three"
 
 
-def test_what_a_link_leads_to_is_what_must_stay_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_counts_as_unchanged_only_if_its_target_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = settled(tmp_path / "a", "one", monkeypatch), settled(tmp_path / "b", "two", monkeypatch)
     (tmp_path / "way").symlink_to(first)
     link, reader = tmp_path / "way", Reader()
@@ -61,7 +61,7 @@ def test_a_file_that_changed_a_moment_ago_is_read_each_time(tmp_path: Path) -> N
     assert reader.paths == ["a", "a"]
 
 
-def test_only_the_last_four_files_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_last_four_files_are_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Reader()
     for name in "abcdea":
         reader.read(settled(tmp_path / name, name, monkeypatch) if name not in reader.paths else tmp_path / name)
@@ -70,7 +70,7 @@ def test_only_the_last_four_files_are_held(tmp_path: Path, monkeypatch: pytest.M
     assert reader.paths == ["a", "b", "c", "d", "e", "a"]
 
 
-def test_a_file_that_is_gone_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_file_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, reader = settled(tmp_path / "a", "one", monkeypatch), Reader()
     reader.read(path)
     path.unlink()

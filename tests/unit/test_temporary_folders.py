@@ -21,14 +21,12 @@ def test_a_folder_that_does_not_exist_is_not_used(tmp_path: Path) -> None:
     assert memory_folder(tmp_path / "none") is None
 
 
-def test_a_folder_that_programs_cannot_be_started_from_is_not_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_mounted_without_execution_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "statvfs", lambda _folder: SimpleNamespace(f_bavail=1, f_frsize=1, f_flag=os.ST_NOEXEC))
     assert memory_folder(tmp_path, needed=1) is None
 
 
-def test_the_folder_that_a_person_chose_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_chosen_by_the_user_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", None)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     keep_temporary_files_in_memory()
