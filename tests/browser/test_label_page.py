@@ -42,7 +42,7 @@ def labels(sheet: Path) -> list[str]:
         return [row["label"] for row in csv.DictReader(file)]
 
 
-def test_a_sheet_is_labelled_by_keys_alone(browser: Browser, ordinary: Path, tmp_path: Path) -> None:
+def test_a_sheet_can_be_labelled_with_keys_only(browser: Browser, ordinary: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "ann.csv"
     with served(ordinary.parents[2], sheet, "--n", "4") as seen, browsing(browser, seen, **WIDE) as watched:
         page, n = watched.page, len(labels(sheet))

@@ -31,7 +31,7 @@ def current(seen: Watched) -> str:
     return seen.page.inner_text("#item h3")
 
 
-def test_a_page_asks_nothing_of_anybody_and_its_console_is_silent(browser: Browser, ordinary: Path) -> None:
+def test_a_page_makes_no_request_and_its_console_is_silent(browser: Browser, ordinary: Path) -> None:
     with opened(browser, ordinary) as watched:
         watched.page.keyboard.press("j")
         watched.page.wait_for_timeout(200)
@@ -76,7 +76,7 @@ def test_axe_finds_nothing_serious(browser: Browser, ordinary: Path, width: int,
 # --- filters, search, order, keys, links ------------------------------------------------------------------------------
 
 
-def test_chips_count_the_items_that_they_leave(seen: Watched) -> None:
+def test_chips_count_the_items_they_show(seen: Watched) -> None:
     counts = {}
     for chip in seen.page.locator("#outcomes button:visible").all():
         chip.click()
@@ -88,7 +88,7 @@ def test_chips_count_the_items_that_they_leave(seen: Watched) -> None:
     assert [int(text.split()[0]) for text in seen.texts(".jumps a")] == [16, 4, 8, 12]
 
 
-def test_a_chip_that_is_pressed_again_and_escape_show_all(seen: Watched) -> None:
+def test_pressing_a_chip_again_or_escape_shows_all(seen: Watched) -> None:
     seen.page.click("#outcomes button[value=fixed]")
     seen.page.click("#outcomes button[value=fixed]")
     assert found(seen) == 40
@@ -97,7 +97,7 @@ def test_a_chip_that_is_pressed_again_and_escape_show_all(seen: Watched) -> None
     assert found(seen) == 40
 
 
-def test_search_looks_into_questions_golds_and_answers_whatever_the_case(seen: Watched) -> None:
+def test_search_covers_questions_golds_and_answers_in_any_case(seen: Watched) -> None:
     seen.page.fill("#query", "NUMBER 17?")
     assert (found(seen), current(seen)) == (1, "q17")
     seen.page.fill("#query", "i do not remember")
@@ -108,7 +108,7 @@ def test_search_looks_into_questions_golds_and_answers_whatever_the_case(seen: W
     assert (found(seen), seen.page.input_value("#query")) == (40, "")
 
 
-def test_a_bound_on_a_score_leaves_the_items_that_pass_it(seen: Watched) -> None:
+def test_a_bound_on_a_score_shows_the_items_that_pass_it(seen: Watched) -> None:
     seen.page.select_option("#measure", "em above")
     assert found(seen) == 16 + 4 + 8
     seen.page.select_option("#measure", "em below")
@@ -117,7 +117,7 @@ def test_a_bound_on_a_score_leaves_the_items_that_pass_it(seen: Watched) -> None
     assert found(seen) == 0
 
 
-def test_items_are_sorted_by_what_was_won(seen: Watched) -> None:
+def test_items_are_sorted_by_gain(seen: Watched) -> None:
     first = {}
     for order in ("worst", "best", "order"):
         seen.page.select_option("#sort", order)
@@ -170,7 +170,7 @@ def test_keys_go_from_item_to_item(seen: Watched) -> None:
     assert not seen.page.is_visible("#help")
 
 
-def test_everything_is_reached_by_the_tabulator(seen: Watched) -> None:
+def test_everything_can_be_reached_with_the_tab_key(seen: Watched) -> None:
     reached = set()
     for _ in range(120):
         seen.page.keyboard.press("Tab")
@@ -191,7 +191,7 @@ def test_a_link_opens_its_filter_and_its_item(browser: Browser, ordinary: Path) 
         assert -5 < box["y"] < 800
 
 
-def test_the_address_stays_as_it_is_until_the_reader_chooses_something(browser: Browser, ordinary: Path) -> None:
+def test_the_address_is_unchanged_until_the_reader_chooses_something(browser: Browser, ordinary: Path) -> None:
     with opened(browser, ordinary, "#cost") as watched:
         assert watched.page.url.endswith("report.html#cost")
 
@@ -212,7 +212,7 @@ def test_a_number_of_the_first_screen_leads_to_its_items(seen: Watched) -> None:
         "#%E0%A4%A",
     ],
 )
-def test_a_link_that_makes_no_sense_breaks_nothing(browser: Browser, ordinary: Path, fragment: str) -> None:
+def test_an_invalid_link_breaks_nothing(browser: Browser, ordinary: Path, fragment: str) -> None:
     with opened(browser, ordinary, fragment) as watched:
         assert watched.said == []
         watched.page.keyboard.press("Escape")
@@ -230,7 +230,7 @@ def test_a_link_that_makes_no_sense_breaks_nothing(browser: Browser, ordinary: P
         ("#outcome=broken&item={fixed}", "these filters hide item {fixed}", "4 of"),
     ],
 )
-def test_a_link_to_what_is_not_there_says_so_until_the_reader_chooses(
+def test_a_link_to_a_missing_item_says_so_until_the_reader_chooses(
     browser: Browser, ordinary: Path, fragment: str, said: str, shown: str
 ) -> None:
     with opened(browser, ordinary, "#outcome=fixed") as watched:
@@ -293,7 +293,7 @@ def test_print_holds_verdict_plots_and_items_that_changed_and_nothing_to_press(s
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_paper_is_white_and_nothing_on_it_is_cut_off(browser: Browser, ordinary: Path, scheme: str) -> None:
+def test_printed_pages_are_white_and_nothing_is_cut_off(browser: Browser, ordinary: Path, scheme: str) -> None:
     with opened(browser, ordinary, width=718, color_scheme=scheme) as watched:
         page = watched.page
         page.emulate_media(media="print")
@@ -370,7 +370,7 @@ def test_a_script_that_got_into_the_page_would_not_run(browser: Browser, ordinar
         assert any("Content Security Policy" in text for text in watched.said)
 
 
-def test_of_a_text_that_would_fill_pages_only_the_beginning_is_printed(browser: Browser, hostile: Path) -> None:
+def test_only_the_beginning_of_a_very_long_text_is_printed(browser: Browser, hostile: Path) -> None:
     with opened(browser, hostile) as watched:
         watched.page.emulate_media(media="print")
         assert max(map(len, watched.texts(".changed p")), default=0) < 2_100

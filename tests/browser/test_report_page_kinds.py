@@ -74,7 +74,7 @@ def test_the_reader_chooses_trial_and_contrast(seen: Watched) -> None:
     assert sum(n for name, n in chips(seen).items() if name in {"fixed", "broken", "both right", "both wrong"}) == 28
 
 
-def test_each_temperature_is_an_item_of_its_own_with_all_its_answers(seen: Watched) -> None:
+def test_each_temperature_is_a_separate_item_with_all_its_answers(seen: Watched) -> None:
     assert "temperature 0" in seen.page.inner_text("#item")
     assert seen.page.locator("#item .answer").count() == 3
     seen.page.evaluate("location.hash = '#item=15'")
@@ -90,7 +90,7 @@ def test_every_trial_has_a_first_screen_before_the_items_and_links_at_the_side(s
     assert len(seen.texts("nav a")) > 10
 
 
-def test_an_only_arm_has_items_and_no_outcomes(browser: Browser, tmp_path: Path) -> None:
+def test_a_single_arm_has_items_and_no_outcomes(browser: Browser, tmp_path: Path) -> None:
     with small_project(tmp_path) as project:
         assert project.run("--condition", "control").code == 0
         page = project.run_root() / "report.html"

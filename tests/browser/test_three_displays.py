@@ -110,7 +110,7 @@ def watched(project: Project, run_id: str, browser: Browser) -> Iterator[Watcher
     assert terminal.screen.wrapped == 0
 
 
-def test_all_three_agree_through_a_stop_a_kill_and_a_resume(project: Project, browser: Browser) -> None:
+def test_all_three_displays_agree_through_a_stop_a_kill_and_a_resume(project: Project, browser: Browser) -> None:
     allow_rows(project, 3)
     with at_a_terminal(project, "run", "--run_id", "r") as first:
         first.wait_until_on_screen("3 of 28")
@@ -142,7 +142,7 @@ def test_all_three_agree_through_a_stop_a_kill_and_a_resume(project: Project, br
 
 @pytest.mark.slow
 @pytest.mark.engine
-def test_all_three_agree_on_the_demo_and_it_ends_with_the_path_of_its_report(
+def test_all_three_displays_agree_on_the_demo_which_ends_with_the_path_of_its_report(
     project: Project, browser: Browser
 ) -> None:
     with at_a_terminal(project, "demo", "--run_id", "d", "--limit_items", str(DEMO_ITEMS)) as first:

@@ -142,7 +142,7 @@ def test_two_runs_are_chosen_and_compared(browser: Browser, seen: Viewed, ordina
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_fits_a_telephone_in_both_schemes_and_axe_finds_nothing_serious(
+def test_every_page_fits_a_phone_in_both_colour_schemes_and_axe_finds_nothing_serious(
     browser: Browser, seen: Viewed, scheme: str
 ) -> None:
     with browsing(browser, seen, width=360, color_scheme=scheme) as watched:

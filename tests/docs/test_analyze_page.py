@@ -30,13 +30,13 @@ def test_a_command_of_the_page_does_what_the_page_says(
         assert out.startswith(shown)
 
 
-def test_every_format_stands_on_the_page() -> None:
+def test_every_format_is_on_the_page() -> None:
     assert len(COMMANDS) == 4
     assert re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE) == ["lm_eval", "inspect", "promptfoo", "helm", "table"]
     assert {*registry.RESULTS} == {"lm_eval", "inspect", "promptfoo", "helm", "table"}
 
 
-def test_the_names_of_columns_on_the_page_are_those_that_are_found() -> None:
+def test_the_page_lists_the_column_names_that_are_recognised() -> None:
     for what, names in tables._USUAL.items():
         flag = "score" if what == "scores" else what
         (listed,) = re.findall(rf"^\| \w+ \| `--{flag}` \| (.*) \|$", PAGE, re.MULTILINE)

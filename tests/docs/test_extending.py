@@ -79,13 +79,13 @@ def source(tmp_path: Path) -> Path:
     return made
 
 
-def test_the_pages_add_one_of_each_kind() -> None:
+def test_the_pages_show_one_extension_of_each_kind() -> None:
     assert len(PLACES) == 6
     tables = [table for _, table, _, _ in LINES]
     assert sorted(tables) == ["DATASETS", "FAULTS", "PHASES", "PROVIDERS", "SCORERS", "STATISTICS"]
 
 
-def test_the_examples_keep_the_protocols_that_they_are_examples_of() -> None:
+def test_the_examples_implement_their_protocols() -> None:
     provider: type[BatchProvider] = clerk.ClerkProvider  # the types are checked by mypy
     scorer: Scorer = short.Short()
     statistic: Statistic = superiority.STATISTIC
@@ -127,7 +127,7 @@ def phases_of_last_call(project: Project) -> list[str]:
     return [event["phase"] for event in log[last:] if event["event"] == "phase"]
 
 
-def test_a_scorer_of_ones_own_is_one_file_and_one_line(project: Project) -> None:
+def test_a_custom_scorer_is_one_file_and_one_line(project: Project) -> None:
     """A run, a resume with nothing to do, an edit, and a resume that scores again and asks nothing."""
     (scorers,) = re.findall(r"^```yaml\n(scorers:\n(?:  .*\n)*)```", PAGE, re.MULTILINE)
     (place,) = re.findall(r"^`(\S+)`, beside the configuration:", PAGE, re.MULTILINE)
@@ -218,7 +218,7 @@ def test_the_example_of_a_format_reads_its_files_in_the_encoding_that_the_config
         ("changed.py", ["changed"], ""),
     ],
 )
-def test_added_to_a_finished_run_it_runs_what_depends_on_it_and_nothing_else(
+def test_adding_an_extension_to_a_finished_run_reruns_only_its_dependents(
     example: str, runs_again: list[str], made: str, tmp_path: Path
 ) -> None:
     lab = Lab(tmp_path)
@@ -230,7 +230,7 @@ def test_added_to_a_finished_run_it_runs_what_depends_on_it_and_nothing_else(
     assert lab.run("--resume") == []
 
 
-def test_a_type_of_scorer_runs_where_it_is_named_and_asks_nothing_again(tmp_path: Path) -> None:
+def test_a_new_scorer_type_runs_where_it_is_named_without_asking_again(tmp_path: Path) -> None:
     lab = Lab(tmp_path)
     extend(lab.source, "clerk.py")
     assert lab.run() == ALL

@@ -41,7 +41,7 @@ SHOWN: Final[dict[str, tuple[str, ...]]] = {
 """How each row begins, and the tests that show it."""
 
 
-def test_each_way_out_names_the_files_of_the_tests_that_show_what_prevents_it() -> None:
+def test_each_way_for_a_key_to_leak_names_the_test_files_that_show_what_prevents_it() -> None:
     page = (ROOT / "docs/providers.md").read_text(encoding="utf-8")
     section = page.partition("## Where keys are, and what keeps them there")[2].partition("\n## ")[0]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("|")][2:]

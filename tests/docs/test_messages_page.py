@@ -26,7 +26,7 @@ def test_every_package_that_has_messages_is_on_a_page() -> None:
         assert all(f"<!-- generated: messages {package} -->" in text for package in packages)
 
 
-def test_the_catalogue_is_as_large_as_the_program() -> None:
+def test_the_catalogue_has_at_least_the_expected_number_of_messages() -> None:
     """So many errors stand in the code; if far fewer are found, the collector has lost a way of making them."""
     assert len(messages()) > 600
     assert sum(each.exit_code is None for each in messages()) > 30

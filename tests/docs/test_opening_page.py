@@ -132,7 +132,7 @@ def _fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("found", FOUND)
-def test_what_is_laid_out_is_found_as_what_its_row_is_called(
+def test_each_prepared_run_is_recognised_as_the_kind_of_its_row(
     places: Places, monkeypatch: pytest.MonkeyPatch, found: str
 ) -> None:
     project = places.lay_out(found)
@@ -250,7 +250,7 @@ def test_the_page_explains_every_outcome_of_the_table_and_no_other() -> None:
     assert {cell for cells in CELLS.values() for cell in cells} == set(OUTCOMES)
 
 
-def test_the_table_has_every_kind_of_run_that_the_program_tells_apart() -> None:
+def test_the_table_has_every_kind_of_run_that_the_program_distinguishes() -> None:
     assert {row.removesuffix(CHANGED) for row in CELLS} == set(FOUND)
     named = {name.replace(" ", "") for name in table("found | on disk")[1]}
     assert named == {"new", "started", "onrecord", "statelost", "older"}

@@ -57,7 +57,7 @@ def test_a_page_begins_with_the_question_that_it_answers(page: Path) -> None:
     assert "?" in " ".join(rest.splitlines()[:2])
 
 
-def test_no_page_is_longer_than_can_be_read() -> None:
+def test_no_page_is_longer_than_the_limit() -> None:
     every = [
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),

@@ -24,7 +24,7 @@ def _commands() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("page", "command"), _commands())
-def test_a_command_of_a_page_is_one_that_the_program_takes(page: str, command: str) -> None:
+def test_every_command_of_a_page_is_accepted_by_the_program(page: str, command: str) -> None:
     words = shlex.split(command.replace("...", ""), comments=True)
     assert words[0] in COMMANDS, page
     build_parser(words[0]).parse_args(words)

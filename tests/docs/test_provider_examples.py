@@ -34,7 +34,7 @@ def test_an_example_has_no_problem_where_the_variables_are_set_that_it_names(pat
 
 
 @pytest.mark.parametrize("path", [each for each in EXAMPLES if environment(each)], ids=lambda path: path.stem)
-def test_without_them_the_first_thing_that_is_missing_is_named(path: Path) -> None:
+def test_without_the_variables_the_first_missing_one_is_named(path: Path) -> None:
     problems = "\n".join(check_file(path, {}, {}).problems)
     assert [name for name in environment(path) if name in problems], problems
 
@@ -46,7 +46,7 @@ def test_an_example_is_short_and_begins_with_what_it_is(path: Path) -> None:
     assert lines[0].startswith("# ")
 
 
-def test_there_is_an_example_of_every_preset() -> None:
+def test_every_preset_has_an_example() -> None:
     used = set()
     for path in EXAMPLES:
         config = load_config(path, environment(path)).experiment

@@ -19,7 +19,7 @@ def test_the_code_of_the_page_runs(project: Project, capsys: pytest.CaptureFixtu
     assert "run mine in experiments/run_mine" in capsys.readouterr().out
 
 
-def test_each_name_of_the_table_is_one_of_a_run() -> None:
+def test_each_name_of_the_table_is_an_attribute_of_a_run() -> None:
     names = re.findall(r"^\| `run\.(\w+)(?:\(FILE, \.\.\.\))?` \|", PAGE.read_text(), re.MULTILINE)
     assert len(names) == 7
     assert all(hasattr(promptrial.Run, name) or name in promptrial.Run.__dataclass_fields__ for name in names)

@@ -61,13 +61,13 @@ def test_every_hint_about_a_single_question_ends_in_a_section_of_the_page() -> N
     assert all(ENDS.search(text) for text in texts), texts
 
 
-def test_what_to_do_about_an_id_that_stands_twice_leaves_room_for_the_section() -> None:
+def test_the_hint_for_a_duplicate_id_leaves_room_for_the_section() -> None:
     for name in registry.DATASETS:
         format_: DatasetFormat = registry.load("dataset format", name)
         assert "docs/" not in format_.duplicate_hint
 
 
-def test_the_page_lists_the_names_by_which_each_column_is_found_in_their_order() -> None:
+def test_the_page_lists_the_recognised_names_of_each_column_in_order() -> None:
     page = (ROOT / "docs/questions.md").read_text(encoding="utf-8")
     table = page.partition("| role | well-known names |")[2].partition("\n\n")[0]
     rows = re.findall(r"^\| `(\w+)` \| (`.+?) \| ", table, re.MULTILINE)

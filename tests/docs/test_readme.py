@@ -65,9 +65,7 @@ def make(words: str, experiments: Path, **more: str) -> subprocess.CompletedProc
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_five_commands_work_in_the_order_in_which_they_stand(
-    program: Callable[..., Outcome], tmp_path: Path
-) -> None:
+def test_the_five_commands_work_in_the_order_of_the_page(program: Callable[..., Outcome], tmp_path: Path) -> None:
     assert len(commands("Plan, run, resume")) == 5
     for command in commands("Plan, run, resume"):
         outcome = program(command, tmp_path)
@@ -75,7 +73,7 @@ def test_the_five_commands_work_in_the_order_in_which_they_stand(
     assert (tmp_path / "run_first/aggregate_report.md").exists()
 
 
-def test_no_other_section_has_commands_that_no_test_runs() -> None:
+def test_every_section_with_commands_is_tested() -> None:
     tested = commands("Plan, run, resume") + commands("The first minute")
     assert len(re.findall(r"^```sh$", README, re.MULTILINE)) == 2
     assert all(command.startswith("promptrial ") for command in tested)
@@ -84,7 +82,7 @@ def test_no_other_section_has_commands_that_no_test_runs() -> None:
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_first_minute_leads_from_a_file_and_two_prompts_to_a_verdict(
+def test_the_first_minute_goes_from_a_file_and_two_prompts_to_a_verdict(
     program: Callable[..., Outcome], tmp_path: Path
 ) -> None:
     header, row = blocks("The first minute", "text")[1].splitlines()
@@ -102,7 +100,7 @@ def test_the_first_minute_leads_from_a_file_and_two_prompts_to_a_verdict(
 
 
 @pytest.mark.timeout(200)
-def test_the_commands_of_any_model_do_what_is_said_beside_them(program: Callable[..., Outcome], tmp_path: Path) -> None:
+def test_the_commands_for_any_model_do_what_the_page_says(program: Callable[..., Outcome], tmp_path: Path) -> None:
     section = README.split("\n## Any model\n", 1)[1].split("\n## ", 1)[0]
     init, models, run = re.findall(r"^    (promptrial .*?)\s*#", section, re.MULTILINE)
     (tmp_path / "config").symlink_to(ROOT / "config")
@@ -118,7 +116,7 @@ def test_the_commands_of_any_model_do_what_is_said_beside_them(program: Callable
 
 
 @pytest.mark.engine
-def test_the_package_of_the_engine_serves_a_file_as_the_page_shows() -> None:
+def test_the_engine_package_serves_a_file_as_the_page_shows() -> None:
     (block,) = blocks("Start", "python", OWN_SERVER)
     weights = weights_path(ModelSpec("small", "smollm2-135m-instruct", "embedded"))
     program = block.replace("qwen3-8b.gguf", str(weights)).replace("8080", "0")
@@ -131,7 +129,7 @@ def test_the_package_of_the_engine_serves_a_file_as_the_page_shows() -> None:
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
+def test_two_commands_reach_a_verdict_on_a_manually_started_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """At another port than the page's, which may be taken here; that the program asks at that one is compared."""
@@ -150,7 +148,7 @@ def test_two_commands_lead_to_a_verdict_on_a_server_that_was_started_by_hand(
     assert "Effects, " in capsys.readouterr().out
 
 
-def test_what_it_says_to_install_is_what_the_program_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readme_and_the_program_name_the_same_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError) as missing:
         check_installed(with_model=True)
@@ -168,7 +166,7 @@ def test_make_demo_runs_a_trial_and_shows_its_result(tmp_path: Path) -> None:
     assert said[-1].endswith("report.html")
 
 
-def test_the_two_commands_that_it_opens_with_are_targets_of_make() -> None:
+def test_the_first_two_commands_of_the_readme_are_make_targets() -> None:
     opening = README.split("\n## ", 1)[0]
     assert re.findall(r"^    (make \w+)", opening, re.MULTILINE) == ["make demo", "make test"]
     for target in ("demo", "test", "check", "smoke", "plan", "bench", "setup", "clean"):
@@ -177,11 +175,11 @@ def test_the_two_commands_that_it_opens_with_are_targets_of_make() -> None:
             assert outcome.returncode == 0, outcome.stderr
 
 
-def test_it_names_the_nine_phases_in_order() -> None:
+def test_the_readme_names_the_nine_phases_in_order() -> None:
     assert "  ".join(PHASES) in README
 
 
-def test_its_links_lead_somewhere() -> None:
+def test_the_links_of_the_readme_have_targets() -> None:
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "CONTRIBUTING.md"]:
         for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -58,7 +58,7 @@ def test_the_script_is_bash() -> None:
         subprocess.run(["shellcheck", str(SLURM)], check=True)
 
 
-def test_the_command_of_the_script_is_one_that_the_program_takes(tmp_path: Path) -> None:
+def test_the_program_accepts_the_command_of_the_script(tmp_path: Path) -> None:
     verb, *words = words_of_the_script(tmp_path, "--max_cost_usd", "20")
     assert verb in COMMANDS
     found = build_parser(verb).parse_args([verb, *words])
@@ -82,7 +82,7 @@ def test_a_signal_to_the_job_reaches_the_program_and_its_exit_code_is_that_of_th
         assert job.wait(20) == 5
 
 
-def test_the_words_of_the_pod_are_ones_that_the_program_takes() -> None:
+def test_the_program_accepts_the_arguments_of_the_pod() -> None:
     words: list[str] = CONTAINER["command"] + CONTAINER["args"]
     program = words.pop(0)
     assert program == "promptrial"
@@ -94,7 +94,7 @@ def test_the_words_of_the_pod_are_ones_that_the_program_takes() -> None:
     assert [volume["name"] for volume in POD["volumes"]] == [mount["name"]]
 
 
-def test_the_job_has_one_pod_at_a_time_and_gives_up_where_another_attempt_changes_nothing() -> None:
+def test_the_job_runs_one_pod_at_a_time_and_gives_up_if_a_retry_would_not_help() -> None:
     assert (JOB["apiVersion"], JOB["kind"]) == ("batch/v1", "Job")
     assert (JOB["spec"]["parallelism"], JOB["spec"]["completions"]) == (1, 1)
     assert POD["restartPolicy"] == "Never", "podFailurePolicy needs it"
@@ -137,7 +137,7 @@ def tables() -> Any:
     return module
 
 
-def test_what_follows_for_many_answers_is_on_the_line_through_what_was_measured() -> None:
+def test_extrapolated_figures_are_on_the_line_through_the_measurements() -> None:
     module = tables()
     slopes = {
         "phases": {
@@ -152,7 +152,7 @@ def test_what_follows_for_many_answers_is_on_the_line_through_what_was_measured(
     assert module.first_bottleneck(slopes) == "stats"
 
 
-def test_parts_are_cut_arm_by_arm_within_the_limits_of_the_vendor() -> None:
+def test_parts_are_split_per_arm_within_the_limits_of_the_vendor() -> None:
     module = tables()
     assert module.parts(50_000, 100_000_000) == 2_000
     assert module.parts(50_000, 100_001) == 4

@@ -49,7 +49,7 @@ def test_each_example_scores_as_the_page_says(name: str, row: dict[str, Any]) ->
     assert score == pytest.approx(row["score"], abs=0.0005)
 
 
-def test_every_type_has_a_section_with_an_example_that_tells_right_from_wrong_and_its_settings() -> None:
+def test_every_scorer_type_has_a_section_with_settings_and_a_discriminating_example() -> None:
     for kind in registry.SCORERS:
         assert f"[`{kind}`](" in PAGE
         if kind not in ELSEWHERE:

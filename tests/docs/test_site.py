@@ -101,7 +101,7 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert {"EXPERIMENT_WORKFLOW.html", "CHANGELOG.html", "adr/0001-files-and-receipts.html"} <= made
 
 
-def test_the_statistics_page_speaks_of_every_statistic() -> None:
+def test_the_statistics_page_describes_every_statistic() -> None:
     page = (DOCS / "statistics.md").read_text().lower()
     for name in registry.STATISTICS:
         assert name in page, name

@@ -22,19 +22,19 @@ def rows(name: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in block.strip().splitlines()[2:]]
 
 
-def test_the_rates_are_those_that_are_used() -> None:
+def test_the_page_has_the_rates_that_are_used() -> None:
     shown = [tuple(map(float, cells[1:])) for cells in rows("token rates")]
     assert shown == [(each.expected, each.low, each.high) for each in (*DEFAULT_RATES.values(), PER_MESSAGE)]
 
 
-def test_what_is_said_of_answers_is_so() -> None:
+def test_the_page_states_the_constants_used_to_estimate_answers() -> None:
     assert EXPECTED_SHARE == 0.25
     plain = " ".join(PAGE.split())
     assert "a quarter of that is expected" in plain
     assert f"at least {MIN_MEASURED} requests" in plain
 
 
-def test_each_row_of_the_proof_holds() -> None:
+def test_each_row_of_the_cap_proof_holds() -> None:
     """The rows themselves are computed again by ``tests/e2e/test_token_estimates.py``."""
     found = rows("token proof")
     assert [cells[0] for cells in found] == ["NQ-open", "SQuAD 2.0", "German", "Russian", "Chinese"]

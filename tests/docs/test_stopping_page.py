@@ -32,6 +32,6 @@ def test_the_table_of_levels_is_what_the_rules_spend(column: int, rule: Spending
     assert [row[column] for row in ROWS if row[column]] == found
 
 
-def test_the_first_of_ten_looks_asks_for_less_than_a_billionth() -> None:
+def test_the_first_of_ten_looks_needs_a_p_value_below_a_billionth() -> None:
     assert "at ten looks the first one for less than a billionth" in PAGE
     assert levels("obrien_fleming", 10)[0] < 1e-9

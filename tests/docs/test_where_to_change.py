@@ -108,7 +108,7 @@ def places(cell: str) -> list[str]:
     return re.findall(r"`((?:src|docs)/[\w/]+\.(?:py|js|css))`", cell)
 
 
-def test_every_change_names_one_place_and_all_are_there() -> None:
+def test_every_change_names_one_existing_place() -> None:
     assert len(ROWS) == len(BESIDE) + len(HOLDS)
     named = [place for cell in ROWS.values() for place in places(cell)]
     assert [len(places(cell)) for cell in ROWS.values()] == [1] * len(ROWS)
@@ -116,20 +116,20 @@ def test_every_change_names_one_place_and_all_are_there() -> None:
     assert [place for place in named if not (ROOT / place).is_file()] == []
 
 
-def test_every_other_file_that_is_named_is_there() -> None:
+def test_every_other_named_file_exists() -> None:
     names = {path.name for folder in ("src", "docs") for path in (ROOT / folder).rglob("*.py")}
     assert {name.rpartition("/")[2] for name in re.findall(r"`([\w/]+\.py)`", PAGE)} <= names
 
 
 @pytest.mark.parametrize("place", BESIDE)
-def test_all_of_a_kind_stand_beside_the_one_that_is_named(place: str) -> None:
+def test_all_modules_of_a_kind_are_beside_the_named_one(place: str) -> None:
     files = {f"src/{target.partition(':')[0].replace('.', '/')}.py" for target in BESIDE[place].values()}
     assert place in files
     assert {str(Path(file).parent) for file in files} == {str(Path(place).parent)}
 
 
 @pytest.mark.parametrize("place", HOLDS)
-def test_what_is_changed_there_stands_there_alone(place: str) -> None:
+def test_what_a_named_place_defines_is_defined_only_there(place: str) -> None:
     found = [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / place.partition("/")[0]).rglob(f"*{Path(place).suffix}"))

@@ -115,7 +115,7 @@ def test_every_command_ends_as_the_guide_says(shell: Shell) -> None:
             assert [process.wait(_PATIENCE_S) for process in shell.background] == [5]
 
 
-def test_a_command_that_needs_something_from_outside_is_no_block_of_sh() -> None:
+def test_a_command_with_external_requirements_is_not_in_a_sh_block() -> None:
     assert len(list(commands())) > 30
     for command in commands():
         outside = ("firectl", "s3://", "FIREWORKS")
@@ -124,7 +124,7 @@ def test_a_command_that_needs_something_from_outside_is_no_block_of_sh() -> None
         assert not hosted or "--dry_run" in command.words, command.words
 
 
-def test_the_commands_to_fetch_answers_by_hand_are_those_that_the_program_prints() -> None:
+def test_the_program_prints_the_same_commands_to_fetch_answers_by_hand() -> None:
     provider = FireworksProvider.open({"FIREWORKS_API_KEY": "fw_" + "guide", "FIREWORKS_ACCOUNT_ID": "acme"})
     folder = Path("experiments/run_spring/TRIAL/results/t0_control_p001")
     for line in provider.by_hand(JobRef("pt-spring-ac306b86d1e3133f-a1"), folder):
@@ -132,7 +132,7 @@ def test_the_commands_to_fetch_answers_by_hand_are_those_that_the_program_prints
     provider.close()
 
 
-def test_the_table_of_exit_codes_has_those_of_the_program() -> None:
+def test_the_table_of_exit_codes_equals_that_of_the_program() -> None:
     table = GUIDE.split("### Exit codes", 1)[1]
     listed = {code for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE) for code in row.split(", ")}
     epilog = subprocess.run([sys.executable, "-m", "promptrial", "--help"], capture_output=True, text=True, check=True)

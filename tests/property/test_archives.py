@@ -32,7 +32,7 @@ NUMBER = itertools.count()
 @settings(max_examples=25, deadline=None)
 @pytest.mark.parametrize("kind", ["file", "folder", "object", "tree"])
 @given(files=TREE)
-def test_any_tree_of_files_comes_out_as_it_went_in(kind: str, files: dict[str, bytes]) -> None:
+def test_any_tree_of_files_is_unpacked_unchanged(kind: str, files: dict[str, bytes]) -> None:
     folders = {path[:at] for path in files for at, letter in enumerate(path) if letter == "/"}
     assume(not folders & files.keys() and not files.keys() & {*OWN_FILES, ".state.lock", "STOP_REQUESTED", ".emulator"})
     with tempfile.TemporaryDirectory() as folder:

@@ -60,7 +60,7 @@ def clusters(pairs: Any, design: str) -> npt.NDArray[np.int64]:
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_p_and_limits_of_a_difference_are_those_of_the_program(
+def test_the_p_value_and_limits_of_a_difference_equal_those_of_the_program(
     methods: Any, pairs: Any, design: str, kind: str
 ) -> None:
     drawn, cluster = differences(pairs, design, kind), clusters(pairs, design)
@@ -78,7 +78,7 @@ def test_p_and_limits_of_a_difference_are_those_of_the_program(
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("kind", ["em", "sparse"])
-def test_the_reported_interval_holds_a_value_exactly_where_its_p_is_above_the_level(
+def test_the_reported_interval_contains_a_value_exactly_if_its_p_is_above_the_level(
     methods: Any, pairs: Any, design: str, kind: str
 ) -> None:
     batch = methods.batch_of(differences(pairs, design, kind), pairs.DESIGNS[design])
@@ -92,7 +92,7 @@ def test_the_reported_interval_holds_a_value_exactly_where_its_p_is_above_the_le
 
 @pytest.mark.parametrize("design", DESIGNS)
 @pytest.mark.parametrize("kind", ["em", "sparse", "sparse f1"])
-def test_p_of_a_margin_is_that_of_the_program(methods: Any, pairs: Any, design: str, kind: str) -> None:
+def test_the_p_value_of_a_margin_equals_that_of_the_program(methods: Any, pairs: Any, design: str, kind: str) -> None:
     drawn, cluster = differences(pairs, design, kind), clusters(pairs, design)
     batch = methods.batch_of(drawn, pairs.DESIGNS[design])
     flips = methods.flips_of(batch.clusters, np.random.default_rng(0))
@@ -106,7 +106,7 @@ def test_p_of_a_margin_is_that_of_the_program(methods: Any, pairs: Any, design: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_drawn_flips_give_the_p_and_the_limits_of_the_program(
+def test_drawn_sign_flips_give_the_p_value_and_limits_of_the_program(
     methods: Any, pairs: Any, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     design, count = "30 exponential", 999
@@ -133,7 +133,7 @@ def test_drawn_flips_give_the_p_and_the_limits_of_the_program(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_counting_by_halves_gives_the_p_of_all_flips(methods: Any, pairs: Any, kind: str) -> None:
+def test_counting_by_halves_gives_the_p_value_of_all_sign_flips(methods: Any, pairs: Any, kind: str) -> None:
     sizes = pairs.DESIGNS["10 uneven (1 to 40)"] + (3, 9)
     model = pairs.difference_model(0.02, 0.06, 0.1) if kind == "sparse" else pairs.arms_model(kind, 0.1, 0.2)
     batch = methods.batch_of(model.sample(sizes, TRIALS, np.random.default_rng(2)), sizes)

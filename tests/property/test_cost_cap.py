@@ -42,7 +42,7 @@ def check(world: World, ended: BaseException | None) -> None:
 
 @given(cases())
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_run_is_billed_more_than_its_cap_and_at_a_stop_the_next_job_would_not_have_fitted(case: Case) -> None:
+def test_no_run_is_billed_above_its_cap_and_it_stops_only_if_the_next_job_does_not_fit(case: Case) -> None:
     with world_of(case) as world:
         for session in case.sessions:
             check(world, world.process(session))

@@ -23,7 +23,7 @@ def cases(draw: st.DrawFn) -> tuple[list[list[int]], list[int | None], int | Non
 
 
 @given(cases())
-def test_pieces_hold_each_item_once_and_are_as_large_as_can_be(
+def test_parts_contain_each_item_once_and_are_as_large_as_possible(
     case: tuple[list[list[int]], list[int | None], int | None],
 ) -> None:
     sizes, most, most_items = case
@@ -53,7 +53,7 @@ def parts(*spans: tuple[int, int], step: int = 0, first: int = 1) -> list[Part]:
     ]
 
 
-def test_what_was_cut_before_a_run_grew_stays_and_later_parts_are_numbered_behind_it() -> None:
+def test_parts_from_before_a_growth_are_kept_and_later_parts_are_numbered_after_them() -> None:
     new = [*parts((0, 9)), *parts((0, 5), step=1, first=2)]
     old = parts((0, 4), (4, 9))
     found = as_recorded(new, old, 2)
@@ -61,7 +61,7 @@ def test_what_was_cut_before_a_run_grew_stays_and_later_parts_are_numbered_behin
     assert [kept for _, kept in found] == [True] * 4 + [False] * 2
 
 
-def test_the_last_step_and_what_holds_other_items_are_cut_as_the_settings_say() -> None:
+def test_the_last_step_and_changed_steps_are_split_by_the_settings() -> None:
     new = [*parts((0, 9)), *parts((0, 5), step=1, first=2)]
     for old in ([], parts((0, 4), (4, 8)), parts((0, 2), (2, 5), step=1), parts((0, 9))[:1]):
         assert as_recorded(new, old, 2) == [(part, False) for part in new]

@@ -66,14 +66,14 @@ def test_gzip_unpacks_to_what_was_packed_however_it_arrives(
 
 
 @given(st.binary(max_size=300), st.integers(1, 10**6))
-def test_gzip_that_breaks_off_says_so(content: bytes, place: int) -> None:
+def test_truncated_gzip_is_an_error_that_says_so(content: bytes, place: int) -> None:
     packed = gzip.compress(content, mtime=0)
     with pytest.raises(EOFError):
         list(gunzip([packed[: 1 + place % (len(packed) - 1)]]))
 
 
 @given(st.binary(min_size=1, max_size=100))
-def test_what_is_no_gzip_is_an_error(content: bytes) -> None:
+def test_bytes_that_are_not_gzip_are_an_error(content: bytes) -> None:
     with pytest.raises((EOFError, zlib.error)):
         list(gunzip([content]))
 

@@ -67,7 +67,7 @@ BODIES = st.builds(lambda good, odd: {**good, **odd}, GOOD, ODD)
 
 @settings(max_examples=400)
 @given(body=BODIES, version=st.sampled_from(VERSIONS), batch=st.booleans())
-def test_a_request_is_answered_in_json_or_refused_with_a_sentence(
+def test_any_request_is_answered_in_json_or_refused_with_a_sentence(
     body: dict[str, Any], version: str, batch: bool
 ) -> None:
     refusal = ""

@@ -73,7 +73,9 @@ LINES = st.lists(ROWS.map(msgspec.json.encode) | JSON.map(msgspec.json.encode) |
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=LINES, endpoint=st.sampled_from(ENDPOINTS))
-def test_a_file_is_fit_or_each_problem_has_a_line_of_it(tmp_path: Path, lines: list[bytes], endpoint: str) -> None:
+def test_a_file_is_valid_or_each_problem_names_one_of_its_lines(
+    tmp_path: Path, lines: list[bytes], endpoint: str
+) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(b"\n".join(lines))
     count = path.read_bytes().count(b"\n") + 1

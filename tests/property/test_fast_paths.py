@@ -111,25 +111,25 @@ def same(one: object, other: object) -> bool:
 
 
 @given(st.lists(TEXTS, max_size=6))
-def test_words_are_cut_together_as_they_are_one_by_one(words: list[str]) -> None:
+def test_splitting_words_together_equals_splitting_one_by_one(words: list[str]) -> None:
     plain = [token for word in words for token in (_cut(word) if has_unspaced(word) else [word])]
     assert split_unspaced(iter(words)) == plain
 
 
 @given(TEXTS)
 @example("the king`s 1,500 'S men's_x")
-def test_a_claim_in_ascii_has_the_words_of_any_claim(text: str) -> None:
+def test_the_ascii_path_gives_the_words_of_the_general_path(text: str) -> None:
     assert claim_words(text) == _words(_form_of_any(text))
     assert _form(text) == _form_of_any(text)
 
 
 @given(st.text("019.,a ", max_size=12))
 @example("1,500.0,5 .1 1. ,2")
-def test_separators_within_numbers_are_found_quickly_where_they_stand(text: str) -> None:
+def test_separators_within_numbers_are_found_by_the_fast_path(text: str) -> None:
     assert _IN_NUMBER.sub("", text) == re.sub(r"(?<=\d)[.,](?=\d)", "", text)
 
 
-def test_each_character_of_ascii_is_parted_as_any_character() -> None:
+def test_each_ascii_character_is_split_like_any_character() -> None:
     for code in range(128):
         text = f"x{chr(code)}y{chr(code)}s 1{chr(code)}2"
         assert claim_words(text) == _words(_form_of_any(text)), unicodedata.name(chr(code), hex(code))
@@ -137,12 +137,12 @@ def test_each_character_of_ascii_is_parted_as_any_character() -> None:
 
 @given(st.dictionaries(TEXTS, st.lists(TEXTS | st.none() | st.integers(0, 9), max_size=3), max_size=3))
 @example({"a": ["\\u001b", "\\", "\b", "\f", '"', "/"]})
-def test_items_of_a_page_are_escaped_whether_or_not_that_is_found_to_be_needed(value: dict[str, Any]) -> None:
+def test_items_of_a_page_are_escaped_with_and_without_the_fast_check(value: dict[str, Any]) -> None:
     assert _encoded(value) == msgspec.json.encode(_safe(value))
 
 
 @given(ITEMS)
-def test_the_worst_scores_of_the_default_pack_depend_on_the_kind_of_an_item_alone(item: Item) -> None:
+def test_the_worst_scores_of_the_default_pack_depend_only_on_the_kind_of_an_item(item: Item) -> None:
     answers, unanswerable, context, choices = _kind(item)
     other = Item(
         id="other", dataset="other", question="", answers=("x",) * answers, is_unanswerable=unanswerable,
@@ -153,7 +153,7 @@ def test_the_worst_scores_of_the_default_pack_depend_on_the_kind_of_an_item_alon
 
 
 @given(st.lists(st.tuples(ITEMS, TEXTS), max_size=5), st.sampled_from(list(RULES.values())))
-def test_scores_by_column_are_those_of_answers_one_by_one(pairs: list[tuple[Item, str]], rules: Any) -> None:
+def test_scoring_by_column_equals_scoring_one_by_one(pairs: list[tuple[Item, str]], rules: Any) -> None:
     panel = Panel(load_scorers())
     given_ = [(prepare_gold(item, rules, ScoringSettings()), Response(text)) for item, text in pairs]
     plain = [tuple(scores_one_by_one(panel._measures, gold, prepare_answer(gold, each))) for gold, each in given_]
@@ -161,16 +161,14 @@ def test_scores_by_column_are_those_of_answers_one_by_one(pairs: list[tuple[Item
 
 
 @given(st.lists(st.tuples(ITEMS, TEXTS), max_size=5), st.sampled_from(["overlap", "exact"]))
-def test_many_answers_get_from_each_scorer_the_scores_of_answers_one_by_one(
-    pairs: list[tuple[Item, str]], strategy: Any
-) -> None:
+def test_each_scorer_scores_many_answers_like_single_ones(pairs: list[tuple[Item, str]], strategy: Any) -> None:
     golds = [prepare_gold(item, "custom", ScoringSettings()) for item, _ in pairs]
     answers = [(gold, prepare_answer(gold, Response(text))) for gold, (_, text) in zip(golds, pairs, strict=True)]
     for scorer in (*load_scorers().values(), Unsupported(strategy)):
         assert same(list(scorer.score_many(answers)), [scorer.score(*each) for each in answers])
 
 
-def test_a_class_below_a_scorer_that_has_a_score_of_its_own_is_asked_answer_by_answer() -> None:
+def test_a_subclass_with_its_own_score_method_scores_answer_by_answer() -> None:
     class Never(ExactMatch):
         def score(self, gold: Gold, answer: PreparedAnswer) -> float:
             del gold, answer
@@ -181,20 +179,20 @@ def test_a_class_below_a_scorer_that_has_a_score_of_its_own_is_asked_answer_by_a
 
 
 @given(st.lists(TEXTS, max_size=6), st.sampled_from([*RULES.values(), CUSTOM]))
-def test_texts_that_are_normalised_together_have_the_words_of_each(texts: list[str], rules: Any) -> None:
+def test_normalising_texts_together_equals_normalising_each(texts: list[str], rules: Any) -> None:
     assert rules.words_of_each(texts) == [rules.words(text) for text in texts]
 
 
 @given(st.lists(TEXTS, max_size=6))
 @example(["\u0391\u03a3", "\u0391", "'", "s 1,", "5"])
-def test_claims_that_are_prepared_together_are_those_prepared_one_by_one(texts: list[str]) -> None:
+def test_preparing_claims_together_equals_preparing_one_by_one(texts: list[str]) -> None:
     assert claims_of(texts) == [claim_of(text) for text in texts]
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=9), st.sampled_from([0.0, 0.2, 0.5, 0.6, 2 / 3, 1.0]))
 @example(["a", "b", "c", "d", "d"], 0.6)
 @example(["a", "c", "d"], 1 / 3)
-def test_whether_a_share_of_words_is_there_is_told_early_as_it_is_by_counting(words: list[str], least: float) -> None:
+def test_the_early_decision_on_a_share_of_words_equals_counting(words: list[str], least: float) -> None:
     share = sum(word in {"a", "b"} for word in words) / len(words) if words else 1.0
     assert Passage("b, a!").has_share(words, least) == (share >= least)
 
@@ -202,7 +200,7 @@ def test_whether_a_share_of_words_is_there_is_told_early_as_it_is_by_counting(wo
 @given(st.lists(st.tuples(TEXTS, st.none() | TEXTS, st.none() | st.just(-0.5)), max_size=5))
 @example([("=1", "plain", None)])
 @example([("a\x1b[2J", "b", None), ("\u202e", "\t\n", None)])
-def test_lines_of_csv_are_those_of_cells_that_are_looked_at_one_by_one(rows: list[tuple[Any, ...]]) -> None:
+def test_csv_lines_written_together_equal_those_written_cell_by_cell(rows: list[tuple[Any, ...]]) -> None:
     table = arrow_table(
         [("a", "text"), ("b", "text"), ("n", "float")], [(*map(_whole, row[:2]), row[2]) for row in rows]
     )
@@ -212,19 +210,19 @@ def test_lines_of_csv_are_those_of_cells_that_are_looked_at_one_by_one(rows: lis
 
 @given(TEXTS, TEXTS)
 @example("a the-b 1,5\x00x", "the b x 15 5")
-def test_a_word_is_found_in_the_parted_passage_where_it_is_one_of_the_words(text: str, other: str) -> None:
+def test_a_word_is_found_in_the_split_passage_exactly_if_it_is_one_of_its_words(text: str, other: str) -> None:
     passage = Passage(text)
     words = [*claim_words(text), *claim_words(other)]
     assert [f" {word} " in passage.parted for word in words] == [f" {word} " in passage.words for word in words]
 
 
 @given(st.lists(TEXTS | st.sampled_from(REFUSALS), max_size=6), st.sampled_from([(), ("no comment",)]))
-def test_texts_that_are_looked_through_together_refuse_where_each_does(texts: list[str], extra: Any) -> None:
+def test_checking_texts_together_finds_the_same_refusals_as_one_by_one(texts: list[str], extra: Any) -> None:
     assert are_abstentions(texts, extra) == [is_abstention(text, extra) for text in texts]
 
 
 @given(st.lists(st.tuples(ITEMS, TEXTS | st.sampled_from(REFUSALS)), max_size=5))
-def test_items_and_answers_that_are_prepared_together_are_those_prepared_one_by_one(
+def test_preparing_items_and_answers_together_equals_one_by_one(
     pairs: list[tuple[Item, str]],
 ) -> None:
     settings, rules = ScoringSettings(), [list(RULES.values())[at % 5] for at in range(len(pairs))]
@@ -240,7 +238,7 @@ SCORES = st.lists(st.floats(0, 1) | st.just(math.nan), min_size=2, max_size=2)
 @given(st.lists(st.lists(SCORES, max_size=4), max_size=5))
 @example([[[0.1, 1.0]], [], [[0.2, math.nan]]])
 @example([[], []])
-def test_replicates_of_many_items_are_summarized_as_those_of_each(items: list[list[list[float]]]) -> None:
+def test_summarizing_replicates_together_equals_summarizing_each_item(items: list[list[list[float]]]) -> None:
     columns = [[scores[place] for each in items for scores in each] for place in range(2)]
     found = summarize_columns(columns, [len(each) for each in items])
     plain = [summarize_replicates(each, 2) for each in items]
@@ -249,7 +247,7 @@ def test_replicates_of_many_items_are_summarized_as_those_of_each(items: list[li
 
 
 @given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS | st.none() | st.just(""), st.none() | st.just("500")), max_size=5))
-def test_answers_that_are_read_by_column_are_those_read_row_by_row(cells: list[tuple[Any, ...]]) -> None:
+def test_reading_answers_by_column_equals_reading_row_by_row(cells: list[tuple[Any, ...]]) -> None:
     kept = [[_whole(cell) for cell in row] for row in cells]
     rows = [(*row[:2], "control", "0.0", *row[2:]) for row in kept]
     columns: list[Column] = [(name, "text") for name in ANSWER_COLUMNS]
@@ -274,7 +272,7 @@ def test_scores_are_floats_without_a_negative_zero() -> None:
 @example("_-")
 @example("--__")
 @example("")
-def test_an_item_id_is_escaped_whole_as_it_is_character_by_character(text: str) -> None:
+def test_escaping_an_item_id_at_once_equals_escaping_by_character(text: str) -> None:
     assert ids._escape(text) == ids._SPECIAL.sub(ids._escape_one, text)
 
 
@@ -286,13 +284,13 @@ def test_an_item_id_is_escaped_whole_as_it_is_character_by_character(text: str) 
 @example([("d", "a", 0), ("d", "b\n", 1)])
 @example([("d", "", 0)])
 @example([("d", "x" * 70, 0), ("d", "y", 0)])
-def test_requests_that_are_encoded_together_have_the_ids_of_each(cells: list[tuple[str, str, int]]) -> None:
+def test_encoding_requests_together_gives_the_id_of_each(cells: list[tuple[str, str, int]]) -> None:
     requests = [RequestId(dataset, item, "control", "0.7", sample, "open") for dataset, item, sample in cells]
     assert ids.wire_encode_all(requests) == [ids.wire_encode(rid) for rid in requests]
 
 
 @given(st.lists(st.binary(min_size=1, max_size=9), max_size=9), st.randoms(use_true_random=False), st.integers(0, 40))
-def test_rows_that_are_read_together_are_those_read_one_by_one(lines: list[bytes], source: Any, largest: int) -> None:
+def test_reading_rows_together_equals_reading_one_by_one(lines: list[bytes], source: Any, largest: int) -> None:
     starts = [sum(map(len, lines[:at])) for at in range(len(lines))]
     chosen = [source.choice([None, *range(len(lines))]) for _ in range(12)]
     index = RowIndex(

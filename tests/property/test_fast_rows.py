@@ -55,7 +55,7 @@ ROWS = objects({"custom_id": st.just("q-1"), "response": RESPONSES}, {"error": E
 
 @given(st.lists(ROWS.map(msgspec.json.encode) | st.binary(max_size=9) | st.just(b'{"custom_id":"q"}'), max_size=4))
 @example([b"[" * 9_999, b'{"custom_id":"q","response":{"choices":[{"message":{"content":"\xff"}}],"usage":{}}}'])
-def test_rows_that_are_read_together_say_what_each_says(lines: list[bytes]) -> None:
+def test_parsing_rows_together_equals_parsing_each(lines: list[bytes]) -> None:
     assert same(parse_chat_rows(lines), CompletionColumns.of(parsed_row(line, parse_chat_row) for line in lines))
 
 
@@ -75,7 +75,7 @@ COMPLETIONS = st.builds(
 
 
 @given(st.lists(COMPLETIONS, max_size=6), st.sampled_from(["separate", "as_answer"]))
-def test_completions_that_are_settled_together_are_those_settled_one_by_one(given_: Any, think_tags: Any) -> None:
+def test_settling_completions_together_equals_settling_one_by_one(given_: Any, think_tags: Any) -> None:
     columns = CompletionColumns.of(given_)
     empty = settle_many(columns, think_tags)
     plain = [settle(each, think_tags) for each in given_]
@@ -88,12 +88,12 @@ def test_completions_that_are_settled_together_are_those_settled_one_by_one(give
 @example([3, 4, 5])
 @example([5, 4, 3])
 @example([2, 2, 4])
-def test_values_in_some_places_are_those_picked_one_by_one(places: list[int]) -> None:
+def test_selecting_values_together_equals_picking_one_by_one(places: list[int]) -> None:
     assert [*chosen("abcdefghij", places)] == ["abcdefghij"[place] for place in places]
 
 
 @pytest.mark.parametrize("name", sorted(registry.PROVIDERS))
-def test_an_adapter_that_reads_rows_together_reads_them_as_one_by_one(name: str) -> None:
+def test_every_adapter_reads_rows_together_as_one_by_one(name: str) -> None:
     adapter: Any = registry.load("provider", name)
     parse_row = adapter.parse_row
     message = {"message": {"content": "Rome"}, "finish_reason": "stop"}

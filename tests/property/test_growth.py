@@ -79,7 +79,7 @@ def part_files(questions: dict[str, list[Item]], trial: Trial, steps: Sequence[S
     }
 
 
-def test_a_run_that_never_grew_keeps_the_order_and_the_parts_that_it_always_had() -> None:
+def test_a_run_that_never_grew_keeps_its_order_and_parts() -> None:
     step = Step({"a": 5}, parts_per_dataset=2)
     trial, questions = make_trial(), {"a": [_item("a", n, is_open=n % 2 == 0) for n in range(9)]}
     items = prepared(questions, step)
@@ -116,7 +116,7 @@ def test_a_grown_run_asks_exactly_what_a_fresh_run_of_that_size_asks(
 
 
 @given(growing())
-def test_pieces_in_order_are_the_requests_of_a_fresh_run_in_its_order(
+def test_the_parts_in_order_contain_the_requests_of_a_fresh_run_in_its_order(
     drawn: tuple[dict[str, list[Item]], Trial, list[Step]],
 ) -> None:
     questions, trial, steps = drawn
@@ -132,7 +132,7 @@ def test_pieces_in_order_are_the_requests_of_a_fresh_run_in_its_order(
     assert asked == [(part.temp, part.condition, item) for part in order for item in items[part.start : part.stop]]
 
 
-def test_parts_that_are_smaller_than_those_of_a_fresh_run_are_its_pieces_in_order() -> None:
+def test_smaller_parts_are_consecutive_pieces_of_those_of_a_fresh_run() -> None:
     def part(number: int, start: int, stop: int) -> Part:
         return Part("t", 0.0, "control", number, start, stop, stop - start)
 
@@ -144,7 +144,7 @@ def test_parts_that_are_smaller_than_those_of_a_fresh_run_are_its_pieces_in_orde
 
 
 @given(growing())
-def test_the_arms_of_a_new_part_hold_the_same_items(drawn: tuple[dict[str, list[Item]], Trial, list[Step]]) -> None:
+def test_the_arms_of_a_new_part_have_the_same_items(drawn: tuple[dict[str, list[Item]], Trial, list[Step]]) -> None:
     questions, trial, steps = drawn
     added = items_of_steps(prepared(questions, steps[-1]), steps, SEED)
     parts = cut_steps(trial, steps, [len(found) for found in added])
@@ -158,7 +158,7 @@ def test_the_arms_of_a_new_part_hold_the_same_items(drawn: tuple[dict[str, list[
     st.lists(st.dictionaries(st.sampled_from("ab"), st.none() | st.integers(1, 6), min_size=1), min_size=2, max_size=6),
     st.lists(st.integers(1, 3), min_size=6, max_size=6),
 )
-def test_no_part_changes_when_a_sample_grows_that_was_made_smaller_by_force_before(
+def test_no_part_changes_when_a_forced_smaller_sample_grows(
     samples: list[dict[str, int | None]], cuts: list[int]
 ) -> None:
     questions = {name: [_item(name, n, is_open=n % 2 == 0) for n in range(6)] for name in "ab"}
@@ -176,7 +176,7 @@ def test_no_part_changes_when_a_sample_grows_that_was_made_smaller_by_force_befo
         last, before = step, after
 
 
-def test_a_sample_that_is_made_smaller_by_force_cuts_earlier_steps_short() -> None:
+def test_a_forced_smaller_sample_shortens_earlier_steps() -> None:
     earlier = [Step({"a": 4, "gone": 3}), Step({"a": None})]
     assert [dict(step.sizes) for step in steps_of(earlier, Step({"a": 6, "b": 2}))] == [
         {"a": 4},

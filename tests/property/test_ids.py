@@ -39,7 +39,7 @@ def test_different_requests_have_different_wire_ids(rids: list[RequestId]) -> No
 
 
 @given(st.text(max_size=70))
-def test_any_other_text_is_refused_or_decodes_to_what_encodes_to_it(text: str) -> None:
+def test_any_text_is_refused_or_decodes_to_a_request_that_encodes_to_it(text: str) -> None:
     try:
         rid = ids.wire_decode(text, arms=ARMS)
     except ValueError:
@@ -73,7 +73,7 @@ def test_without_the_arms_of_the_trial_an_arm_is_named_by_its_code() -> None:
         ids.wire_decode(wire.replace("x7gya", "x7gy0"))
 
 
-def test_two_armed_ids_are_what_they_were() -> None:
+def test_ids_of_two_arms_are_unchanged_from_earlier_versions() -> None:
     control = RequestId("squad_v2", "56ddde6b", "control", "0.7", 0, "open")
     assert ids.wire_encode(control) == "squad__v2-56ddde6b-c-07-0-o"
     assert ids.wire_encode(control._replace(condition="treatment")) == "squad__v2-56ddde6b-t-07-0-o"
@@ -86,7 +86,7 @@ def test_two_armed_ids_are_what_they_were() -> None:
     st.integers(1, 12),
     st.integers(0, 2**40),
 )
-def test_ids_and_seeds_have_the_lengths_that_they_have_one_by_one(
+def test_lengths_of_ids_and_seeds_computed_together_equal_single_ones(
     of: list[RequestId], arm: str, temp: str, replicates: int, seed: int
 ) -> None:
     requests = [each._replace(condition=arm, temp=temp, sample_index=at) for each in of for at in range(replicates)]

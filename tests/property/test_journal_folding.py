@@ -40,7 +40,7 @@ def test_folding_twice_is_folding_once(before: list[PartEvent], changes: list[Pa
 
 
 @given(events, st.integers(0, 12))
-def test_checkpoints_may_fall_anywhere(changes: list[PartEvent], checkpoint: int) -> None:
+def test_a_checkpoint_at_any_point_gives_the_same_result(changes: list[PartEvent], checkpoint: int) -> None:
     saved = folded({}, changes[:checkpoint])
     assert folded(saved, changes[checkpoint:]) == folded({}, changes)
 

@@ -78,7 +78,7 @@ def test_whole_clusters_are_resampled() -> None:
     assert naive.high - naive.low < 0.6 * (alone.high - alone.low)
 
 
-def test_what_cannot_be_estimated_says_why() -> None:
+def test_an_agreement_that_cannot_be_estimated_gives_the_reason() -> None:
     same, gap = np.ones(9), np.full(9, np.nan)
     assert "all ratings are equal" in str(cohens_kappa(same, same).reason)
     assert "no unit was rated twice" in str(cohens_kappa(same, gap).reason)
@@ -94,7 +94,7 @@ def test_what_cannot_be_estimated_says_why() -> None:
     assert krippendorffs_alpha(np.column_stack([many, many]), scale="interval", n_resamples=20).value == 1
 
 
-def test_a_seed_repeats_an_interval_and_another_one_changes_it() -> None:
+def test_the_seed_determines_the_interval() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.integers(0, 3, (2, 60)).astype(float)
     found = [cohens_kappa(first, second, seed=seed, n_resamples=300) for seed in (1, 1, 2)]
@@ -118,7 +118,7 @@ def test_exchanging_the_arms_negates_a_corrected_difference(rows: np.ndarray, ot
         assert found.estimate == pytest.approx(rows[:, 1].mean() - rows[:, 0].mean())
 
 
-def test_an_error_that_all_predictions_share_is_corrected() -> None:
+def test_a_bias_shared_by_all_predictions_is_corrected() -> None:
     rng = np.random.default_rng(2)
     truth = rng.random(500)
     labels = np.where(rng.random(500) < 0.2, truth, np.nan)
@@ -140,7 +140,7 @@ def test_a_mean_that_cannot_be_estimated_says_why_and_odd_input_is_refused() -> 
         prediction_powered_mean(labels, np.array([0.0, 1.0, np.nan, 0.0]))
 
 
-def test_judges_who_err_together_are_one_and_independent_ones_are_many() -> None:
+def test_judges_with_identical_errors_count_as_one_and_independent_ones_as_many() -> None:
     rng = np.random.default_rng(8)
     one = rng.normal(size=(4_000, 1))
     assert effective_judges(np.tile(one, (1, 5))) == pytest.approx(1.0)
@@ -149,7 +149,7 @@ def test_judges_who_err_together_are_one_and_independent_ones_are_many() -> None
     assert effective_judges(np.array([[1.0, -1.0], [0.0, 0.0], [2.0, -2.0]])) == math.inf
 
 
-def test_simulated_intervals_cover_where_those_of_the_judge_alone_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_corrected_intervals_cover_where_those_of_the_judge_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
     import calibration_labels
 

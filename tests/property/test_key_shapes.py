@@ -40,7 +40,7 @@ HEX: Final = "0123456789abcdef"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_that_people_give_a_variable_is_not_taken_for_a_key(name: str) -> None:
+def test_a_usual_variable_name_is_not_taken_for_a_key(name: str) -> None:
     assert not looks_like_key(name)
 
 
@@ -49,7 +49,7 @@ def test_a_name_that_people_give_a_variable_is_not_taken_for_a_key(name: str) ->
     st.sampled_from(["", "1", "42", "2026"]),
     st.sampled_from(["snake", "capitals", "camel", "flat"]),
 )
-def test_words_with_a_number_at_the_end_are_never_taken_for_a_key(words: list[str], number: str, form: str) -> None:
+def test_words_with_a_trailing_number_are_never_taken_for_a_key(words: list[str], number: str, form: str) -> None:
     name = {
         "snake": "_".join(words),
         "capitals": "_".join(words).upper(),
@@ -81,7 +81,7 @@ SHAPES: Final[dict[str, Callable[[random.Random], str]]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_at_most_one_key_in_fifty_of_each_shape_passes_for_a_name(shape: str) -> None:
+def test_at_most_one_in_fifty_keys_of_each_shape_is_taken_for_a_name(shape: str) -> None:
     rng = random.Random(7)  # noqa: S311 - made-up keys
     keys = [SHAPES[shape](rng) for _ in range(2_000)]
     assert sum(not looks_like_key(key) for key in keys) <= 40
@@ -91,11 +91,11 @@ def test_at_most_one_key_in_fifty_of_each_shape_passes_for_a_name(shape: str) ->
 @pytest.mark.parametrize(
     "text", ["ey" + "JhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.abc", "0B6FA3D4-5D0C-4E33-8D3C-1D5E1E9F7A10", "x" + "1a" * 10]
 )
-def test_a_text_that_is_made_by_a_machine_looks_like_a_key(text: str) -> None:
+def test_a_generated_text_looks_like_a_key(text: str) -> None:
     assert looks_like_key(text)
 
 
-def test_what_a_header_carries_is_a_key_in_any_case() -> None:
+def test_a_secret_value_is_recognised_in_upper_case_too() -> None:
     assert is_secret_value("BASIC dXNlcjpwYXNz")
     assert is_secret_value("SK-" + "abcdefghijklmno")
     assert not is_secret_value("basic")

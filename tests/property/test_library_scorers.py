@@ -45,7 +45,7 @@ def scored(scorer: Scorer, answer: str, golds: list[str]) -> float:
 
 @pytest.mark.parametrize("scorer", SCORERS, ids=repr)
 @given(answer=TEXTS, golds=st.lists(TEXTS, min_size=1, max_size=3))
-def test_a_score_is_in_the_range_and_the_order_of_the_accepted_answers_makes_no_difference(
+def test_a_score_is_in_range_and_independent_of_the_order_of_accepted_answers(
     scorer: Scorer, answer: str, golds: list[str]
 ) -> None:
     score = scored(scorer, answer, golds)
@@ -55,14 +55,14 @@ def test_a_score_is_in_the_range_and_the_order_of_the_accepted_answers_makes_no_
 
 
 @given(value=JSON)
-def test_what_is_written_as_json_is_read_back_equal(value: object) -> None:
+def test_json_reads_back_equal(value: object) -> None:
     read = read_json(json.dumps(value))
     assert equal(read, value)
     assert depth(read) <= MAX_DEPTH
 
 
 @given(one=JSON, other=JSON)
-def test_equal_values_are_those_that_are_written_alike_but_for_the_kind_of_number(one: object, other: object) -> None:
+def test_values_are_equal_if_their_json_is_equal_except_for_number_types(one: object, other: object) -> None:
     if json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True):
         assert equal(one, other)
     assert equal(one, other) == equal(other, one)
@@ -70,7 +70,7 @@ def test_equal_values_are_those_that_are_written_alike_but_for_the_kind_of_numbe
 
 
 @given(text=TEXTS)
-def test_any_text_is_json_or_is_not(text: str) -> None:
+def test_any_text_is_classified_as_json_or_not_without_an_error(text: str) -> None:
     try:
         read_json(text)
     except ValueError:

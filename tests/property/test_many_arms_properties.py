@@ -26,7 +26,7 @@ def own_p(rows: np.ndarray) -> np.ndarray:
 
 @given(rows_of_few_clusters)
 @example(np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [-1.0, 3.0]]))  # more than twice its own p: 0.375
-def test_adjusted_p_values_lie_between_the_one_alone_and_the_sum_over_contrasts(rows: np.ndarray) -> None:
+def test_adjusted_p_values_are_between_the_raw_one_and_the_sum_over_contrasts(rows: np.ndarray) -> None:
     """The sum is Bonferroni's bound: no more draws reach a statistic in any contrast than in each, added up."""
     p, flips = own_p(rows), joint_flips(rows)
     found, counted = max_t(flips, range(len(p)), p, LEVEL), counted_statistics(flips, range(len(p)), p)
@@ -50,7 +50,7 @@ def test_neither_the_order_of_contrasts_nor_the_scale_or_sign_of_one_changes_its
 
 
 @given(rows_of_few_clusters)
-def test_a_contrast_that_is_another_once_more_costs_nothing(rows: np.ndarray) -> None:
+def test_a_duplicate_contrast_does_not_change_p_values(rows: np.ndarray) -> None:
     twice = np.column_stack([rows, rows[:, 0]])
     alone = max_t(joint_flips(rows), range(rows.shape[1]), own_p(rows), LEVEL)
     found = max_t(joint_flips(twice), range(twice.shape[1]), own_p(twice), LEVEL)
@@ -59,7 +59,7 @@ def test_a_contrast_that_is_another_once_more_costs_nothing(rows: np.ndarray) ->
 
 
 @given(rows_of_few_clusters)
-def test_a_direction_needs_no_less_than_a_difference(rows: np.ndarray) -> None:
+def test_showing_a_direction_needs_at_least_as_much_as_showing_a_difference(rows: np.ndarray) -> None:
     p = own_p(rows)
     columns = range(len(p))
     flips = joint_flips(rows)
@@ -67,9 +67,7 @@ def test_a_direction_needs_no_less_than_a_difference(rows: np.ndarray) -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6), st.floats(0, 1))
-def test_ranks_hold_the_place_of_every_arm_in_any_order_that_agrees_with_what_is_shown(
-    means: list[float], apart: float
-) -> None:
+def test_ranks_contain_the_place_of_each_arm_in_every_consistent_order(means: list[float], apart: float) -> None:
     values = np.array(means)
     better = (values[:, None] - values[None, :]) > apart
     sets = rank_sets(better)

@@ -65,7 +65,7 @@ def by_arrow(block: Block, separator: str) -> list[tuple[int, list[str]]]:
 @example('a","b\n",c\n', ",")
 @example('\n"a","b\n\n""x"\n\r\nc,\n', ",")
 @settings(max_examples=1500, deadline=None)
-def test_what_is_read_by_arrow_is_what_the_csv_module_reads(text: str, separator: str) -> None:
+def test_arrow_reads_the_same_as_the_csv_module(text: str, separator: str) -> None:
     text = text.removesuffix("\n") + "\n"
     expected = by_csv(text, separator)
     for n_columns in (1, 2, 3):
@@ -79,7 +79,7 @@ CELLS: Final = st.text(st.sampled_from('ab",\n\r\u00e9 ;'), max_size=5).map(lamb
 
 @given(st.lists(st.tuples(CELLS, CELLS.filter(bool)), min_size=1, max_size=5), st.sampled_from(["\n", "\r\n"]))
 @settings(max_examples=200, deadline=None)
-def test_what_the_csv_module_writes_is_read_by_arrow(rows: list[tuple[str, str]], end: str) -> None:
+def test_arrow_reads_what_the_csv_module_writes(rows: list[tuple[str, str]], end: str) -> None:
     out = io.StringIO()
     csv.writer(out, lineterminator=end).writerows(rows)
     block = plain_block(out.getvalue().encode(), ",", 2, (0, 1))
@@ -88,13 +88,13 @@ def test_what_the_csv_module_writes_is_read_by_arrow(rows: list[tuple[str, str]]
 
 
 @pytest.mark.parametrize("text", [b"\xff,b\n", b"\xed\xa0\x80,b\n", b"\xc0\x80,b\n", b"a\0,b\n", b"a,b\nc\n", b"\n"])
-def test_a_block_that_is_no_text_or_ragged_or_without_records_is_left_to_the_general_way(text: bytes) -> None:
+def test_invalid_ragged_or_empty_blocks_use_the_general_path(text: bytes) -> None:
     assert plain_block(text, ",", 2, (0, 1)) is None
 
 
 @given(st.lists(st.text(st.sampled_from("a|[\u00e9\u200b\u3000 \t"), max_size=4), min_size=1, max_size=6))
 @settings(max_examples=200, deadline=None)
-def test_a_column_is_looked_at_as_its_texts_are(texts: list[str]) -> None:
+def test_checking_a_column_equals_checking_its_texts(texts: list[str]) -> None:
     cells = pa.array([text.encode() for text in texts], pa.binary())
     assert are_filled(cells).tolist() == [bool(text) for text in texts]
     assert are_blank(cells).tolist() == [not text.strip() for text in texts]

@@ -44,7 +44,7 @@ def test_every_item_is_in_exactly_one_part_of_each_arm_and_temperature(
 
 
 @given(cuts())
-def test_the_arms_of_a_shard_stand_side_by_side(
+def test_the_arms_of_a_shard_are_adjacent(
     cut: tuple[Trial, int, tuple[Part, ...], dict[str, int | None]],
 ) -> None:
     trial, _, parts, _ = cut
@@ -56,7 +56,7 @@ def test_the_arms_of_a_shard_stand_side_by_side(
 
 
 @given(cuts())
-def test_parts_stand_in_order_with_names_of_their_own_and_as_many_rows_as_requests(
+def test_parts_are_in_order_with_unique_names_and_as_many_rows_as_requests(
     cut: tuple[Trial, int, tuple[Part, ...], dict[str, int | None]],
 ) -> None:
     trial, _, parts, _ = cut
@@ -72,15 +72,15 @@ def key_of(part: Part) -> tuple[float, str]:
 
 
 @given(trials(), n_items, st.integers(1, 60))
-def test_a_part_never_has_more_lines_than_allowed_unless_one_item_alone_has(
-    trial: Trial, count: int, lines: int
-) -> None:
+def test_a_part_exceeds_the_line_limit_only_if_a_single_item_does(trial: Trial, count: int, lines: int) -> None:
     for part in cut_parts(trial, count, parts_per_dataset=None, lines_per_part=lines):
         assert part.rows <= lines or part.stop - part.start == 1
 
 
 @given(trials(), n_items, st.integers(1, 60))
-def test_so_many_parts_as_asked_for_of_sizes_that_differ_by_at_most_one(trial: Trial, count: int, wanted: int) -> None:
+def test_the_requested_number_of_parts_have_sizes_that_differ_by_at_most_one(
+    trial: Trial, count: int, wanted: int
+) -> None:
     parts = cut_parts(trial, count, parts_per_dataset=wanted, lines_per_part=None)
     for temp in trial.temps:
         for condition in trial.conditions:

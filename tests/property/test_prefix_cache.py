@@ -81,7 +81,7 @@ def test_an_answer_is_the_same_alone_and_after_any_other(prompts: list[Prompt]) 
 
 
 @given(conversations())
-def test_a_memory_that_cannot_be_cut_is_used_whole_and_gives_the_same_too(prompts: list[Prompt]) -> None:
+def test_a_cache_that_cannot_be_truncated_is_used_whole_with_the_same_answer(prompts: list[Prompt]) -> None:
     cache = PrefixCache(BatchSensitiveSlot(can_cut=False))
     for prompt in prompts:
         alone = PrefixCache(BatchSensitiveSlot(can_cut=False)).answer(prompt, SAMPLING)
@@ -89,7 +89,7 @@ def test_a_memory_that_cannot_be_cut_is_used_whole_and_gives_the_same_too(prompt
 
 
 @given(conversations())
-def test_what_is_kept_is_a_line_of_both_grids_within_the_common_prefix(prompts: list[Prompt]) -> None:
+def test_the_kept_prefix_ends_on_both_grids_within_the_common_prefix(prompts: list[Prompt]) -> None:
     for held in prompts:
         for prompt in prompts:
             kept = keep_length(held, prompt)
@@ -101,7 +101,7 @@ def test_what_is_kept_is_a_line_of_both_grids_within_the_common_prefix(prompts: 
                 assert (kept - prompt.stem) % BLOCK == 0
 
 
-def test_plain_caching_would_change_the_answer() -> None:
+def test_naive_caching_would_change_the_answer() -> None:
     slot = BatchSensitiveSlot()
     first, second = (tuple([2] * 20 + [0] * shared + [1]) for shared in (30, 9))
     alone = BatchSensitiveSlot().complete(second, SAMPLING, reuse=True).text
@@ -109,7 +109,7 @@ def test_plain_caching_would_change_the_answer() -> None:
     assert slot.complete(second, SAMPLING, reuse=True).text != alone
 
 
-def test_a_second_prompt_under_the_same_stem_costs_its_own_tokens_and_one() -> None:
+def test_a_second_prompt_with_the_same_prefix_evaluates_only_its_own_tokens_plus_one() -> None:
     slot, stem = BatchSensitiveSlot(), (2,) * 500
     cache = PrefixCache(slot)
     cache.answer(Prompt((*stem, 0, 0, 0), 500), SAMPLING)
@@ -118,7 +118,7 @@ def test_a_second_prompt_under_the_same_stem_costs_its_own_tokens_and_one() -> N
     assert slot.evaluated == 3 + 1
 
 
-def test_a_shared_passage_is_kept_to_the_last_whole_block() -> None:
+def test_a_shared_passage_is_cached_up_to_the_last_whole_block() -> None:
     slot, stem, passage = BatchSensitiveSlot(), (2,) * 10, (1,) * (3 * BLOCK + 4)
     cache = PrefixCache(slot)
     cache.answer(Prompt((*stem, *passage, 0, 0), 10), SAMPLING)
@@ -128,12 +128,12 @@ def test_a_shared_passage_is_kept_to_the_last_whole_block() -> None:
     assert slot.evaluated == 4 + 1 + 1
 
 
-def test_a_prompt_without_a_stem_is_evaluated_whole() -> None:
+def test_a_prompt_without_a_shared_prefix_is_evaluated_completely() -> None:
     cache = PrefixCache(BatchSensitiveSlot())
     assert [cache.answer(Prompt((1, 2, 0), 0), SAMPLING).reused for _ in range(2)] == [0, 0]
 
 
-def test_an_engine_that_keeps_something_else_is_refused() -> None:
+def test_an_engine_that_keeps_another_prefix_is_refused() -> None:
     slot = BatchSensitiveSlot()
     cache = PrefixCache(slot)
     prompt = Prompt((2, 2, 1, 0), 2)
@@ -143,7 +143,7 @@ def test_an_engine_that_keeps_something_else_is_refused() -> None:
         cache.answer(prompt, SAMPLING)
 
 
-def test_a_slot_that_others_moved_is_noticed() -> None:
+def test_a_slot_changed_by_others_is_noticed() -> None:
     slot = BatchSensitiveSlot()
     cache = PrefixCache(slot)
     cache.answer(Prompt((2, 2, 1, 0), 2), SAMPLING)

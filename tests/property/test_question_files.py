@@ -94,7 +94,7 @@ def outcome(data: bytes, name: str, reading: Reading) -> list[Item] | str:
     CONFIGURED,
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_bytes_end_in_anything_but_items_or_an_error_that_names_the_file(
+def test_any_bytes_give_items_or_an_error_that_names_the_file(
     data: bytes, start: bytes, name: str, reading: Reading
 ) -> None:
     outcome(start + data, name, reading)
@@ -108,7 +108,7 @@ def test_no_bytes_end_in_anything_but_items_or_an_error_that_names_the_file(
     CONFIGURED,
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_rows_of_json_end_in_anything_but_items_or_an_error_that_names_the_file(
+def test_any_json_rows_give_items_or_an_error_that_names_the_file(
     rows: list[dict[str, Any]], write: Callable[[list[dict[str, Any]]], bytes], reading: Reading
 ) -> None:
     outcome(write(rows), "q.json", reading)
@@ -127,7 +127,7 @@ CELLS = st.lists(st.lists(TEXT, min_size=3, max_size=3), min_size=1, max_size=5)
     st.binary(max_size=3),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_no_cells_end_in_anything_but_items_or_an_error_that_names_the_file(
+def test_any_cells_give_items_or_an_error_that_names_the_file(
     header: list[str],
     cells: list[list[str]],
     separator: str,
@@ -270,7 +270,7 @@ ROWS = st.lists(st.lists(PLAIN, min_size=4, max_size=4), min_size=1, max_size=6)
     None,
 )
 @settings(max_examples=200, deadline=None)
-def test_the_quick_way_draws_what_the_general_way_draws(
+def test_the_fast_path_draws_the_same_items_as_the_general_path(
     header: list[str], rows: list[list[str]], size: int, block: int, end: bytes, separator: str | None
 ) -> None:
     out = io.StringIO()
@@ -282,7 +282,7 @@ def test_the_quick_way_draws_what_the_general_way_draws(
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_a_row_of_spaces_is_passed_over_and_counted_however_a_file_is_read(*, quick: bool) -> None:
+def test_a_row_of_spaces_is_skipped_and_counted_however_a_file_is_read(*, quick: bool) -> None:
     data = b"question,answer,note\nQ1?,a,n\n  , ,\n , ,\t\nQ2?,b,n\n"
     found, said = drawn(data, Reading(), quick=quick, size=2)
     assert isinstance(found, list)
@@ -291,7 +291,7 @@ def test_a_row_of_spaces_is_passed_over_and_counted_however_a_file_is_read(*, qu
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
-def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_rows(
+def test_the_fast_path_is_used_for_a_plain_file_and_draws_the_same_from_many_rows(
     size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [
@@ -312,7 +312,7 @@ def test_the_quick_way_is_taken_for_a_plain_file_and_draws_the_same_from_many_ro
     assert FORMAT.quick_sample(tmp_path / "q.csv", "mine", Reading(), size, 7, lambda: None) is not None
 
 
-def test_the_quick_way_leaves_an_id_that_stands_twice_to_the_general_way() -> None:
+def test_the_fast_path_leaves_a_duplicate_id_to_the_general_path() -> None:
     rows = [{"question": f"Q{n % 400}?", "answer": n} for n in range(401)]
     found, _ = drawn(as_csv(rows), Reading(), quick=True, size=5)
     assert str(found).startswith("/q.csv:402: the same question as at /q.csv:2; its id is derived from the content")
@@ -360,7 +360,7 @@ ODD_LINES = st.sampled_from(
 @example([b'{"item": {"question": "Q1?"}}\n', b'{"row_idx": 0, "row": {"question": "Q2?"}}\n'], 1, 64, Reading())
 @example([b'{"question": "Q1?", "answers": "a"}\n', b'{"question": "Q2?", "answers": ["b"]}\n'], 2, 64, Reading())
 @settings(max_examples=300, deadline=None)
-def test_the_quick_way_draws_from_json_lines_what_the_general_way_draws(
+def test_the_fast_path_draws_the_same_items_from_json_lines_as_the_general_path(
     lines: list[bytes], size: int, block: int, reading: Reading
 ) -> None:
     data = b"".join(lines)
@@ -369,7 +369,7 @@ def test_the_quick_way_draws_from_json_lines_what_the_general_way_draws(
 
 
 @pytest.mark.parametrize("size", [1, 5, 10_000])
-def test_the_quick_way_is_taken_for_json_lines_and_draws_the_same_from_many_rows(size: int, tmp_path: Path) -> None:
+def test_the_fast_path_is_used_for_json_lines_and_draws_the_same_from_many_rows(size: int, tmp_path: Path) -> None:
     rows = [
         {"id": n, "question": f'Q"{n}"?', "answers": ["a"] * (n % 3), "context": "C " * (n % 7), "n": n, "level": None}
         for n in range(6000)

@@ -24,7 +24,7 @@ JSON = st.recursive(
 
 
 @given(TEXTS)
-def test_answer_reasoning_and_tags_together_are_the_text(text: str) -> None:
+def test_answer_reasoning_and_tags_add_up_to_the_text(text: str) -> None:
     assert "".join(stretch for _, stretch in segments(text)) == text
 
 
@@ -37,7 +37,7 @@ def test_every_visible_character_is_answer_reasoning_or_tag(text: str) -> None:
 
 
 @given(TEXTS)
-def test_the_answer_has_no_tag_left(text: str) -> None:
+def test_the_answer_contains_no_tag(text: str) -> None:
     answer, _ = split_reasoning(text)
     assert list(segments(answer)) == [("answer", answer)]
 
@@ -76,6 +76,6 @@ def test_a_row_of_any_values_is_read_or_a_value_error(message: object, usage: ob
 
 
 @pytest.mark.parametrize("text", ["<think>" * 50_000, "</think>" * 50_000, "<" * 400_000, "<think>x</think>" * 25_000])
-def test_hostile_texts_are_parted_in_no_time(text: str) -> None:
+def test_hostile_texts_are_split_quickly(text: str) -> None:
     with at_most(1):
         split_reasoning(text)

@@ -68,7 +68,7 @@ def test_a_line_of_any_text_is_one_paragraph_of_that_text(text: str) -> None:
 
 
 @given(st.lists(TEXT.filter(lambda text: bool(shown(text))), min_size=1, max_size=4))
-def test_a_list_has_one_item_a_text(texts: list[str]) -> None:
+def test_a_list_has_one_item_per_text(texts: list[str]) -> None:
     tokens = PARSER.parse(bullets(texts))
 
     assert [text_of(token) for token in tokens if token.type == "inline"] == [shown(text) for text in texts]
@@ -102,7 +102,7 @@ def test_no_cell_breaks_out_of_its_table(rows: list[tuple[str, str, str]], title
 @example("```\n````\n</pre>")
 @example("~~~\n")
 @example("")
-def test_a_fenced_text_is_one_code_block_with_its_every_line(text: str) -> None:
+def test_a_fenced_text_is_one_code_block_with_all_its_lines(text: str) -> None:
     tokens = PARSER.parse(fenced(text) + "\nafter\n")
 
     assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
@@ -111,7 +111,7 @@ def test_a_fenced_text_is_one_code_block_with_its_every_line(text: str) -> None:
 
 
 @given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=4))
-def test_a_plain_table_has_one_line_a_row_and_no_control_characters(rows: list[tuple[str, str]]) -> None:
+def test_a_plain_table_has_one_line_per_row_and_no_control_characters(rows: list[tuple[str, str]]) -> None:
     page = summary_text(Table("t", ("A", "B"), tuple(rows), (), "lr"))
 
     assert page.count("\n") == len(rows) + 4

@@ -51,7 +51,7 @@ def trials(draw: st.DrawFn) -> Trial:
 
 
 @given(trials(), st.lists(items(), min_size=1, max_size=6))
-def test_bytes_and_characters_are_those_of_the_requests(trial: Trial, held: list[Item]) -> None:
+def test_counted_bytes_and_characters_equal_those_of_the_requests(trial: Trial, held: list[Item]) -> None:
     (temp,) = trial.temps
     part = Part("t", temp, "treatment", 1, 0, len(held), len(held) * trial.samples_per_item[repr(temp)])
     requests = list(requests_of(part, held, trial))

@@ -81,7 +81,7 @@ def test_hostile_texts_have_at_most_as_many_tokens_as_bytes(engine: Engine, text
     TEXTS,
     st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), max_size=40),
 )
-def test_byte_pairs_are_only_ever_merged_into_fewer_tokens(text: str, merges: list[tuple[int, int]]) -> None:
+def test_byte_pair_merges_never_increase_the_number_of_tokens(text: str, merges: list[tuple[int, int]]) -> None:
     """A tokenizer of byte pairs begins with the bytes, whatever its merges are (Sennrich et al. 2016)."""
     tokens = list(text.encode())
     for made, pair in enumerate(merges, 256):

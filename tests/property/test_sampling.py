@@ -35,7 +35,7 @@ def test_the_order_of_the_source_does_not_matter(
 
 
 @given(item_lists, st.integers(0, 70), st.integers())
-def test_a_sample_holds_as_many_items_as_asked_for_and_none_twice(items: list[Item], size: int, seed: int) -> None:
+def test_a_sample_has_the_requested_number_of_items_and_no_duplicates(items: list[Item], size: int, seed: int) -> None:
     drawn = sample(items, size, seed)
     assert len({item.id for item in drawn}) == len(drawn) == min(size, len(items))
     assert all(item in items for item in drawn)

@@ -72,7 +72,9 @@ def test_the_text_of_the_right_choice_scores_best_and_that_of_another_worst(gold
 
 @pytest.mark.parametrize("kind", IN_GOLD)
 @given(gold=TEXTS, text=TEXTS)
-def test_what_exact_match_accepts_these_accept_and_a_start_is_an_inclusion(kind: str, gold: str, text: str) -> None:
+def test_an_exact_match_is_accepted_by_other_scorers_and_a_start_is_an_inclusion(
+    kind: str, gold: str, text: str
+) -> None:
     item = item_of(gold)
     if SQUAD_V2.normalize(gold) and score_of(scorer_of("exact_match"), item, text) == 1:  # others go as written
         assert score_of(scorer_of(kind), item, text) == 1
@@ -80,13 +82,13 @@ def test_what_exact_match_accepts_these_accept_and_a_start_is_an_inclusion(kind:
 
 
 @given(start=TEXTS, end=TEXTS, gold=st.sampled_from(["Berlin", "New York", "1806", "王伟"]))
-def test_an_accepted_answer_apart_from_other_words_is_included(start: str, end: str, gold: str) -> None:
+def test_an_accepted_answer_separated_from_other_words_is_included(start: str, end: str, gold: str) -> None:
     text = f"{start} | {gold} | {end}"
     assume(not is_abstention(text))
     assert score_of(scorer_of("includes"), item_of(gold), text) == 1
 
 
-def test_each_type_of_the_registry_says_where_it_is_defined() -> None:
+def test_each_scorer_type_names_the_module_that_defines_it() -> None:
     for kind in registry.SCORERS:
         assert re.search(r"\n *References\n *-+\n *\S", registry.load("scorer", kind).__doc__), kind
 

@@ -134,20 +134,20 @@ def test_an_ascii_text_is_an_abstention_in_every_casing_or_in_none(text: str, ca
     st.sampled_from(["Paris", "Rollo", "1066", "it is Paris"]),
     st.sampled_from([" ", ", ", ". ", ": ", "; ", "\n"]),
 )
-def test_a_refusal_with_an_answer_before_or_behind_is_an_answer(refusal: str, answer: str, joint: str) -> None:
+def test_a_refusal_with_an_answer_before_or_after_it_is_an_answer(refusal: str, answer: str, joint: str) -> None:
     assert not is_abstention(f"{refusal}{joint}{answer}")
     assert not is_abstention(f"{answer}{joint}{refusal}")
 
 
 @given(st.text(max_size=40))
-def test_the_ascii_and_the_unicode_way_to_the_normal_form_agree(text: str) -> None:
+def test_the_ascii_and_unicode_paths_to_the_normal_form_agree(text: str) -> None:
     ascii_text = text.encode("ascii", "ignore").decode()
     # A zero-width space is deleted from the form, and sends the text the Unicode way.
     assert refusal_form(ascii_text + "\u200b") == refusal_form(ascii_text)
 
 
 @given(texts, st.lists(phrases, max_size=3), st.none() | phrases, st.sampled_from(["exact", "overlap"]))
-def test_scores_are_shares_or_missing_and_missing_depends_on_the_item_alone(
+def test_scores_are_shares_or_missing_and_missing_depends_only_on_the_item(
     text: str, answers: list[str], context: str | None, strategy: str
 ) -> None:
     item = Item(id="i", dataset="d", question="q", answers=tuple(answers), context=context, is_unanswerable=not answers)
@@ -164,7 +164,7 @@ def test_scores_are_shares_or_missing_and_missing_depends_on_the_item_alone(
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=2, max_size=2), min_size=1, max_size=6))
-def test_a_mean_lies_within_its_replicates(samples: list[list[float]]) -> None:
+def test_a_mean_is_within_the_range_of_its_replicates(samples: list[list[float]]) -> None:
     summary = summarize_replicates(samples, 2)
     assert summary.n_samples == len(samples)
     for column, mean in zip(zip(*samples, strict=True), summary.means, strict=True):

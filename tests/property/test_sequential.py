@@ -78,7 +78,7 @@ def test_exchanging_the_arms_mirrors_bets_and_limits(groups: list[list[float]]) 
 
 @settings(deadline=None, max_examples=20)
 @given(clusters, st.sampled_from([0.2, 0.05, 0.001]))
-def test_the_interval_leaves_0_out_exactly_when_the_e_value_is_large_enough(
+def test_the_interval_excludes_0_exactly_if_the_e_value_is_large_enough(
     groups: list[list[float]], alpha: float
 ) -> None:
     process = process_of(groups)
@@ -89,7 +89,7 @@ def test_the_interval_leaves_0_out_exactly_when_the_e_value_is_large_enough(
 
 @settings(deadline=None, max_examples=15)
 @given(clusters)
-def test_the_means_that_are_not_rejected_are_one_interval(groups: list[list[float]]) -> None:
+def test_the_means_that_are_not_rejected_form_one_interval(groups: list[list[float]]) -> None:
     process = process_of(groups * 20)
     low, high = process.limits(0.05)
     for mean in np.linspace(-0.99, 0.99, 67):
@@ -98,7 +98,7 @@ def test_the_means_that_are_not_rejected_are_one_interval(groups: list[list[floa
 
 @settings(deadline=None, max_examples=15)
 @given(clusters)
-def test_a_scale_of_other_units_gives_the_same_evidence(groups: list[list[float]]) -> None:
+def test_other_units_give_the_same_evidence(groups: list[list[float]]) -> None:
     wide = EProcess(process_of(groups).totals, 1.0, 5)
     tenfold = EProcess(ClusterTotals(wide.totals.sums * 10, wide.totals.sizes), 10.0, 5)
     assert tenfold.log_e() == pytest.approx(wide.log_e(), abs=1e-9)
@@ -112,7 +112,7 @@ def test_a_difference_or_a_cluster_beyond_what_was_declared_is_refused() -> None
         process_of([[0.1] * 6])
 
 
-def test_the_capital_of_all_possible_trials_is_1_on_average() -> None:
+def test_the_average_capital_over_all_possible_trials_is_1() -> None:
     """Every sequence of five clusters that are +1 or -1 with the same probability."""
     capitals = [
         math.exp(EProcess(cluster_totals(np.array(signs)), 1.0, 1).log_e())
@@ -121,6 +121,6 @@ def test_the_capital_of_all_possible_trials_is_1_on_average() -> None:
     assert np.mean(capitals) == pytest.approx(1.0, abs=1e-12)
 
 
-def test_all_bets_can_be_paid() -> None:
+def test_every_bet_is_between_0_and_1() -> None:
     assert (bets() > 0).all()
     assert (bets() < 1).all()

@@ -192,7 +192,7 @@ def simulated(rng: np.random.Generator, clusters: int, size: int, shared: float)
 
 
 @pytest.mark.parametrize(("clusters", "size", "shared"), [(120, 1, 0.0), (50, 10, 0.5)], ids=["items", "clusters"])
-def test_between_identical_arms_p_is_uniform(clusters: int, size: int, shared: float) -> None:
+def test_the_p_value_between_identical_arms_is_uniform(clusters: int, size: int, shared: float) -> None:
     rng = np.random.default_rng(20240501)
     cluster = np.repeat(np.arange(clusters), size)
     of_t, of_flips, of_ranks = [], [], []
@@ -206,13 +206,13 @@ def test_between_identical_arms_p_is_uniform(clusters: int, size: int, shared: f
         assert 0.035 < np.mean(np.array(values) <= 0.05) < 0.065
 
 
-def test_between_identical_arms_the_mid_p_is_uniform_too() -> None:
+def test_the_mid_p_value_between_identical_arms_is_uniform_too() -> None:
     b = np.random.default_rng(7).binomial(4000, 0.5, size=SIMULATIONS)
     values = [mcnemar(int(count), 4000 - int(count)).midp for count in b]
     assert stats.kstest(values, "uniform").pvalue > 0.01
 
 
-def test_taking_clustered_items_as_independent_would_reject_far_too_often() -> None:
+def test_treating_clustered_items_as_independent_would_reject_far_too_often() -> None:
     draws = simulated(np.random.default_rng(3), 50, 10, 0.5)[:400]
     naive = np.mean([paired_difference(d).p <= 0.05 for d in draws])
     clustered = np.mean([paired_difference(d, np.repeat(np.arange(50), 10)).p <= 0.05 for d in draws])
@@ -231,7 +231,7 @@ def test_adjusted_p_values_are_monotone_and_never_below_the_raw_ones(p: list[flo
 
 
 @given(p_values)
-def test_step_up_adjustments_are_those_of_scipy(p: list[float]) -> None:
+def test_step_up_adjustments_equal_those_of_scipy(p: list[float]) -> None:
     assert benjamini_hochberg(p) == pytest.approx(stats.false_discovery_control(p, method="bh"), rel=1e-12)
     assert benjamini_yekutieli(p) == pytest.approx(stats.false_discovery_control(p, method="by"), rel=1e-12)
 
@@ -251,9 +251,7 @@ def test_holm_rejects_what_its_definition_rejects(p: list[float]) -> None:
     st.floats(0.01, 1),
     st.sampled_from([0.05, 0.01, 0.1]),
 )
-def test_equivalence_is_shown_exactly_when_the_interval_lies_inside_the_margin(
-    d: Any, margin: float, alpha: float
-) -> None:
+def test_equivalence_is_shown_exactly_if_the_interval_is_inside_the_margin(d: Any, margin: float, alpha: float) -> None:
     test = tost(paired_difference(d), margin, alpha)
     inside = -margin < test.ci_low and test.ci_high < margin
     assert (test.p <= alpha) == inside or math.isclose(test.p, alpha, rel_tol=1e-9)
@@ -275,7 +273,7 @@ def test_a_permutation_p_is_not_0_when_no_draw_comes_near() -> None:
 
 @given(st.integers(0, 10**7), st.integers(0, 10**7))
 @settings(deadline=None)
-def test_mcnemar_copes_with_millions_of_discordant_pairs(b: int, c: int) -> None:
+def test_mcnemar_handles_millions_of_discordant_pairs(b: int, c: int) -> None:
     test = mcnemar(b, c)
     assert 0 < test.midp <= test.exact <= 1
     assert -math.inf < test.log10_midp <= test.log10_exact <= 0
@@ -301,7 +299,7 @@ def test_the_hodges_lehmann_estimate_is_the_median_of_all_walsh_averages(d: Any)
 
 
 @given(differences)
-def test_signed_ranks_are_those_of_scipy(d: Any) -> None:
+def test_signed_ranks_equal_those_of_scipy(d: Any) -> None:
     ranks = stats.rankdata(np.abs(d))
     plus, minus = ranks[d > 0].sum(), ranks[d < 0].sum()
     assert signed_rank_sums(d) == (plus, minus)
@@ -310,13 +308,13 @@ def test_signed_ranks_are_those_of_scipy(d: Any) -> None:
 
 
 @given(differences, differences)
-def test_cliffs_delta_counts_every_couple_and_every_tie(treatment: Any, control: Any) -> None:
+def test_cliffs_delta_counts_every_pair_and_every_tie(treatment: Any, control: Any) -> None:
     dominance = np.sign(treatment[:, None] - control[None, :])
     assert cliffs_delta(treatment, control) == pytest.approx(dominance.mean(), abs=1e-12)
 
 
 @given(st.lists(st.floats(0, 10, width=16), max_size=40))
-def test_a_sum_under_random_signs_is_one_that_signs_can_give(values: list[float]) -> None:
+def test_a_random_sign_sum_is_a_possible_sign_sum(values: list[float]) -> None:
     magnitudes = np.array(values)
     positive = subset_sums(magnitudes.astype(np.complex128), 20, np.random.default_rng(1)).real
     sums = 2 * positive - magnitudes.sum()

@@ -13,7 +13,7 @@ bodies = st.lists(st.binary(max_size=12).map(lambda body: body.replace(b"\n", b"
 
 
 @given(bodies, st.data())
-def test_any_prefix_of_a_valid_file_mends_to_its_whole_lines(lines: list[bytes], data: st.DataObject) -> None:
+def test_any_prefix_of_a_valid_file_is_repaired_to_its_complete_lines(lines: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(line + b"\n" for line in lines)
     prefix = whole[: data.draw(st.integers(0, len(whole)))]
     chunk = data.draw(st.integers(1, 20))

@@ -61,9 +61,7 @@ def test_exactly_the_official_normal_forms_are_accepted(
 
 
 @given(texts, text_lists)
-def test_where_every_alias_has_its_normal_form_in_the_file_people_read_the_aliases(
-    value: str, aliases: list[str]
-) -> None:
+def test_aliases_stay_readable_if_every_alias_has_its_normal_form_in_the_file(value: str, aliases: list[str]) -> None:
     readable = [text for text in (value, *aliases) if text.strip()]
     normalized = [normalize(text) for text in readable]
     answers = accepted_answers(value, aliases, normalized, [])
@@ -72,7 +70,7 @@ def test_where_every_alias_has_its_normal_form_in_the_file_people_read_the_alias
     assert [answer for answer in answers if answer in plain][: len(plain)] == plain
 
 
-def test_every_made_up_question_has_the_ground_truths_of_its_file() -> None:
+def test_every_generated_question_has_the_ground_truths_of_its_file() -> None:
     for entry in json.loads(made_up_file("triviaqa").read_bytes())["Data"]:
         answer = entry["Answer"]
         human = answer.get("HumanAnswers", [])

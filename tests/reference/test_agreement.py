@@ -47,7 +47,7 @@ Content analysis, 4th edition (2019), p. 290: alpha .743 (nominal), .815 (ordina
 krippendorff 0.9.0 of Python computes .743421, .815388 and .849107."""
 
 
-def test_kappa_and_weighted_kappa_are_cohens() -> None:
+def test_kappa_and_weighted_kappa_equal_cohens() -> None:
     assert float(kappa_of(COHEN, 1 - np.eye(3))) == pytest.approx(0.492, abs=0.0005)
     weights = np.array([[0.0, 1, 3], [1, 0, 6], [3, 6, 0]])
     assert float(kappa_of(COHEN, weights)) == pytest.approx(0.348, abs=0.0005)
@@ -55,7 +55,7 @@ def test_kappa_and_weighted_kappa_are_cohens() -> None:
     assert float(kappa_of(COHEN, weights)) == pytest.approx(0.353, abs=0.0005)
 
 
-def test_kappa_of_two_raters_diagnoses_is_that_of_the_textbook() -> None:
+def test_kappa_of_two_raters_equals_the_textbook_example() -> None:
     cells = np.repeat(np.arange(9), FLEISS.ravel())
     first, second = (cells // 3).astype(float), (cells % 3).astype(float)
     assert confusion_table(first, second).counts.tolist() == FLEISS.tolist()
@@ -67,18 +67,18 @@ def test_kappa_of_two_raters_diagnoses_is_that_of_the_textbook() -> None:
 
 
 @pytest.mark.parametrize(("scale", "alpha"), [("nominal", 0.691358), ("ordinal", 0.806721), ("interval", 0.810845)])
-def test_alpha_of_three_coders_is_that_published(scale: AlphaScale, alpha: float) -> None:
+def test_alpha_of_three_coders_equals_the_published_value(scale: AlphaScale, alpha: float) -> None:
     assert krippendorffs_alpha(THREE_CODERS, scale=scale).value == pytest.approx(alpha, abs=5e-7)
 
 
 @pytest.mark.parametrize(("scale", "alpha"), [("nominal", 0.743421), ("ordinal", 0.815388), ("interval", 0.849107)])
-def test_alpha_of_four_observers_is_that_published(scale: AlphaScale, alpha: float) -> None:
+def test_alpha_of_four_observers_equals_the_published_value(scale: AlphaScale, alpha: float) -> None:
     found = krippendorffs_alpha(FOUR_OBSERVERS, scale=scale)
     assert found.value == pytest.approx(alpha, abs=5e-7)
     assert found.n_units == 11, "a unit that one observer rated pairs nothing"
 
 
-def test_judges_count_as_many_as_kishs_formula_says() -> None:
+def test_the_effective_number_of_judges_follows_kishs_formula() -> None:
     """Kish's n / (1 + (n - 1) rho), as Kohli (2026, arXiv:2605.29800) applies it to the errors of judges."""
     rng = np.random.default_rng(12)
     shared, own = rng.normal(size=(4_000, 1)), rng.normal(size=(4_000, 9))
@@ -90,9 +90,7 @@ def test_judges_count_as_many_as_kishs_formula_says() -> None:
 
 
 @pytest.mark.parametrize(("raters", "skews"), [(2, False), (3, True), (9, True)])
-def test_the_skewness_of_an_interval_is_that_of_three_units_or_more(
-    raters: int, skews: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_three_units_or_more_skew_an_interval(raters: int, skews: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 
     def noted(without: np.ndarray) -> float:

@@ -158,7 +158,7 @@ def assert_flips(found: Analysis, rows: Sequence[Row]) -> None:
     assert row.ci_high == pytest.approx(high, abs=0.04 * (high - low))
 
 
-def test_two_models_on_198_items_with_five_repeats_each(tmp_path: Path) -> None:
+def test_two_models_on_198_items_with_five_repeats_equal_a_direct_calculation(tmp_path: Path) -> None:
     rng = random.Random(198)  # noqa: S311 - made-up scores
     rows = [
         Row(f"q{item}", arm, float(rng.random() < ability - 0.5 * hardness), replicate=str(repeat))
@@ -175,7 +175,7 @@ def test_two_models_on_198_items_with_five_repeats_each(tmp_path: Path) -> None:
     assert students(found).figures["variance_within_control"] == pytest.approx(statistics.mean(spread), rel=1e-9)
 
 
-def test_1136_items_in_18_clusters(tmp_path: Path) -> None:
+def test_1136_items_in_18_clusters_equal_a_direct_calculation(tmp_path: Path) -> None:
     rng = random.Random(1136)  # noqa: S311
     levels = [(rng.gauss(0, 0.2), rng.gauss(0.05, 0.1)) for _ in range(18)]
     rows = [
@@ -207,7 +207,7 @@ def test_the_same_1136_items_without_clusters_have_tangos_interval(tmp_path: Pat
     assert (row.ci_low, row.ci_high) == pytest.approx(expected, abs=1e-7)
 
 
-def test_805_continuous_preferences(tmp_path: Path) -> None:
+def test_805_continuous_preferences_equal_a_direct_calculation(tmp_path: Path) -> None:
     rng = random.Random(805)  # noqa: S311
     rows = [
         Row(f"q{item}", arm, shift + 0.4 * base + 0.6 * rng.gauss(0, 1))
@@ -224,7 +224,7 @@ def test_805_continuous_preferences(tmp_path: Path) -> None:
     assert "1,610 scores" in measure.inferred
 
 
-def test_100_items_with_100_repeats(tmp_path: Path) -> None:
+def test_100_items_with_100_repeats_equal_a_direct_calculation(tmp_path: Path) -> None:
     rng = random.Random(100)  # noqa: S311
     rows = [
         Row(f"q{item}", arm, float(rng.random() < ability * easiness), replicate=str(repeat))
@@ -256,7 +256,9 @@ def as_helm(folder: Path, arm: str, scores: Sequence[float]) -> Path:
 
 
 @pytest.mark.parametrize("write", [as_lm_eval, as_inspect, as_promptfoo, as_helm])
-def test_logs_of_each_tool(tmp_path: Path, write: Callable[[Path, str, Sequence[float]], Path]) -> None:
+def test_logs_of_each_tool_equal_a_direct_calculation(
+    tmp_path: Path, write: Callable[[Path, str, Sequence[float]], Path]
+) -> None:
     rng = random.Random(90)  # noqa: S311
     scores = {arm: [float(rng.random() < share) for _ in range(90)] for arm, share in (("base", 0.5), ("new", 0.65))}
     files = tuple(str(write(tmp_path, arm, each)) for arm, each in scores.items())

@@ -80,9 +80,7 @@ def scored(scorer: Scorer, answer: str, golds: Sequence[str]) -> float:
         ("partial", fuzz.partial_ratio),
     ],
 )
-def test_fuzzy_is_rapidfuzz_over_100_the_best_over_the_accepted_answers(
-    method: str, reference: Any, normalize: bool
-) -> None:
+def test_fuzzy_is_the_best_rapidfuzz_ratio_divided_by_100(method: str, reference: Any, normalize: bool) -> None:
     scorer = typed(Fuzzy, {"method": method, "normalize": normalize})
     process = utils.default_process if normalize else None
     for answer, golds in PAIRS:
@@ -139,7 +137,7 @@ def test_rouge_l_is_the_f_measure_of_the_longest_common_subsequence_of_words() -
         {"smooth": "add-k", "max_order": 2},
     ],
 )
-def test_bleu_is_sacrebleu_of_a_sentence_with_all_references_over_100(settings: dict[str, Any]) -> None:
+def test_bleu_is_sentence_sacrebleu_with_all_references_divided_by_100(settings: dict[str, Any]) -> None:
     names = {"smooth": "smooth_method", "max_order": "max_ngram_order"}
     reference = sacrebleu.BLEU(effective_order=True, **{names.get(key, key): value for key, value in settings.items()})
     scorer = typed(Bleu, settings)

@@ -72,7 +72,7 @@ def test_the_t_test_passes_far_too_often_and_the_exact_test_does_not(
     assert chance_to_pass(exact, *cell) <= ALPHA
 
 
-def test_the_gate_of_earlier_versions_passed_in_15_of_100() -> None:
+def test_the_gate_of_earlier_versions_wrongly_passed_in_15_of_100() -> None:
     assert chance_to_pass(old_gate, 300, 0.02, 0.0, 0.02) == pytest.approx(0.149, abs=5e-4)
 
 
@@ -111,7 +111,7 @@ def test_the_exact_test_keeps_its_level_over_the_whole_nuisance_range(n: int, ma
 
 
 @pytest.mark.parametrize(("b", "c", "n", "margin"), [(95, 80, 345, 0.02), (238, 208, 500, 0.01), (122, 107, 500, 0.02)])
-def test_no_nuisance_value_gives_the_tail_more_than_p_even_where_nearly_every_pair_is_discordant(
+def test_no_nuisance_value_gives_a_larger_tail_than_p_even_if_nearly_every_pair_is_discordant(
     b: int, c: int, n: int, margin: float
 ) -> None:
     b_all, c_all = (each.ravel() for each in np.mgrid[: n + 1, : n + 1])
@@ -128,7 +128,7 @@ def test_no_nuisance_value_gives_the_tail_more_than_p_even_where_nearly_every_pa
         assert np.exp(ways + logs).sum() <= p + 1e-6
 
 
-def test_tango_alone_passes_too_often_where_all_discordant_pairs_are_losses() -> None:
+def test_tangos_test_alone_passes_too_often_if_all_discordant_pairs_are_losses() -> None:
     worst = max(chance_to_pass(tango, n, 0.01, 0.0, 0.01) for n in (268, 280, 298))
     assert worst > 0.06
     assert all(chance_to_pass(exact, n, 0.01, 0.0, 0.01) <= ALPHA for n in (268, 280, 298, 299))

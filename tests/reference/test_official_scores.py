@@ -116,7 +116,7 @@ def made_up(format_name: str, real: bool) -> list[tuple[tuple[str, ...], str]]:
 
 
 @on_every_source
-def test_made_up_answers_cover_right_wrong_and_partly_right(format_name: str, real: bool) -> None:
+def test_generated_answers_cover_right_wrong_and_partly_right(format_name: str, real: bool) -> None:
     scores = [official_scores(format_name, golds, answer) for golds, answer in made_up(format_name, real)]
     assert sum(em == 1 for em, _ in scores) >= 50
     assert sum(0 < f1 < 1 for _, f1 in scores) >= 50
@@ -124,7 +124,7 @@ def test_made_up_answers_cover_right_wrong_and_partly_right(format_name: str, re
 
 
 @on_every_source
-def test_em_and_f1_of_500_made_up_answers_equal_the_official_ones(format_name: str, real: bool) -> None:
+def test_em_and_f1_of_500_generated_answers_equal_the_official_ones(format_name: str, real: bool) -> None:
     rules = rules_for(format_name)
     for golds, answer in made_up(format_name, real):
         ours = exact_match(answer, golds, rules), token_f1(answer, golds, rules)
@@ -151,7 +151,7 @@ def test_normalisers_equal_the_official_ones_on_every_accepted_answer(
         assert rules.normalize(gold) == NORMALIZERS[format_name](gold)
 
 
-def test_every_dataset_format_with_rules_of_its_own_has_an_official_evaluation_to_compare_with() -> None:
+def test_every_dataset_format_with_its_own_rules_has_an_official_evaluation() -> None:
     assert {"custom", "squad_v1", *(name for name in DATASETS if name in RULES)} == set(NORMALIZERS)
 
 

@@ -26,7 +26,7 @@ def test_the_test_that_decides_finds_a_difference_as_often_as_the_guide_says(tab
     assert line in (ROOT / "docs" / "power.md").read_text()
 
 
-def test_a_power_that_forgets_the_passages_is_noticed(table: ModuleType) -> None:
+def test_a_power_that_ignores_the_passages_is_detected(table: ModuleType) -> None:
     cell = next(cell for cell in table.CELLS if cell.name == "scale, 12 passages of 4")
     wrong = replace(cell, design=replace(cell.design, icc=0.0))
     said = table.power_at(wrong.design, cell.items, cell.delta)
@@ -34,7 +34,7 @@ def test_a_power_that_forgets_the_passages_is_noticed(table: ModuleType) -> None
     assert said - right > 0.1
 
 
-def test_every_cell_of_the_guide_says_the_power_of_now(table: ModuleType) -> None:
+def test_every_cell_of_the_guide_equals_the_current_power(table: ModuleType) -> None:
     guide = (ROOT / "docs" / "power.md").read_text()
     for cell in table.CELLS:
         said = table.power_at(cell.design, cell.items, cell.delta)

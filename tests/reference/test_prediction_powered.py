@@ -22,7 +22,7 @@ def drawn(n_labelled: int, n_others: int, seed: int = 7) -> tuple[np.ndarray, np
     return labels, predictions
 
 
-def test_a_mean_is_that_of_the_paper() -> None:
+def test_the_corrected_mean_equals_the_formula_of_the_paper() -> None:
     """Angelopoulos et al. (2023), algorithm 1: mean of the others' predictions, less the mean error of the labelled."""
     n = 400
     labels, predictions = drawn(n, 6_000)
@@ -37,7 +37,7 @@ def test_a_mean_is_that_of_the_paper() -> None:
     assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=0.03 * half)
 
 
-def test_the_standard_error_is_the_plain_one_with_one_more_error() -> None:
+def test_the_standard_error_counts_the_largest_error_once_more() -> None:
     n = 30
     labels, predictions = drawn(n, 200)
     errors, others = labels[:n] - predictions[:n], predictions[n:]
@@ -51,7 +51,7 @@ def test_the_standard_error_is_the_plain_one_with_one_more_error() -> None:
     assert found.p == pytest.approx(2 * stats.t.sf(abs(found.estimate / found.se), df), rel=1e-8)
 
 
-def test_the_tuning_is_that_of_the_second_paper() -> None:
+def test_the_tuning_equals_the_formula_of_the_second_paper() -> None:
     """PPI++ (2023), on tuning, for a mean: the covariance over (1 + n/N) times the variance, about."""
     n = 3_000
     labels, predictions = drawn(n, 9_000)
@@ -61,7 +61,7 @@ def test_the_tuning_is_that_of_the_second_paper() -> None:
     assert found.tuning == pytest.approx(expected, rel=0.02)
 
 
-def test_estimates_are_those_of_the_authors_package() -> None:
+def test_estimates_equal_those_of_the_authors_package() -> None:
     """``ppi_mean_pointestimate`` and ``ppi_mean_ci`` of ppi-python 0.2.3, with ``lam=1``, on these numbers.
 
     Its standard error has no degrees of freedom and no further error, so that ours is the larger one.
@@ -76,14 +76,14 @@ def test_estimates_are_those_of_the_authors_package() -> None:
     assert theirs < found.se < 1.5 * theirs
 
 
-def test_a_tuning_of_0_leaves_the_labels_alone() -> None:
+def test_a_tuning_of_0_uses_only_the_labels() -> None:
     labels, predictions = drawn(2_000, 500)
     t = stats.ttest_1samp(labels[:2_000], 0).confidence_interval()
     found = prediction_powered_mean(labels, predictions, tuning=0.0)
     assert (found.low, found.high) == pytest.approx(tuple(t), rel=0.002)
 
 
-def test_clusters_add_up_as_a_plain_loop_says() -> None:
+def test_cluster_sums_equal_a_direct_loop() -> None:
     labels = np.array([1.0, 0.0, 1.0, 1.0, 0.0, np.nan, np.nan, np.nan, np.nan])
     predictions = np.array([1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0])
     cluster = np.array([4, 4, 7, 9, 9, 11, 11, 12, 13])

@@ -45,7 +45,7 @@ def test_the_published_bounds_of_obrien_and_fleming_are_crossed_in_5_of_100_tria
 
 
 @pytest.mark.parametrize("rule", SPENT_BOUNDS)
-def test_spending_bounds_are_those_that_were_published(rule: SpendingRule) -> None:
+def test_spending_bounds_equal_the_published_ones(rule: SpendingRule) -> None:
     assert bounds(rule, equal_looks(5)) == pytest.approx(SPENT_BOUNDS[rule], abs=0.0002)
 
 

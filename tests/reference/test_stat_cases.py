@@ -218,7 +218,7 @@ def test_wilson_and_clopper_pearson_agree_with_newcombe_1998_table_1() -> None:
     assert clopper_pearson(1, 29) == pytest.approx((0.0009, 0.1776), abs=5e-5)
 
 
-def test_fishers_maize_gives_fishers_numbers() -> None:
+def test_fishers_maize_data_give_fishers_numbers() -> None:
     """Fisher, The design of experiments (1935), sections 17 and 21: t = 2.148, P = 4.97%, and 1726 of 32768."""
     d = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48], dtype=np.float64)
     result = paired_difference(d)
@@ -226,7 +226,7 @@ def test_fishers_maize_gives_fishers_numbers() -> None:
     assert sign_flips(cluster_totals(d)).p_value() * 2**15 == 1726
 
 
-def test_benjamini_and_hochberg_reject_four_of_their_fifteen() -> None:
+def test_benjamini_and_hochberg_reject_four_of_their_fifteen_tests() -> None:
     """Benjamini and Hochberg 1995 (JRSS B 57:289), section 3.2; a running minimum from the wrong end rejects all 15."""
     p = [
         0.0001,
@@ -250,7 +250,7 @@ def test_benjamini_and_hochberg_reject_four_of_their_fifteen() -> None:
     assert (benjamini_yekutieli(p) <= 0.05).sum() == 3
 
 
-def test_the_acceleration_of_the_spatial_data_is_that_of_efron_and_tibshirani() -> None:
+def test_the_acceleration_of_the_spatial_data_equals_efron_and_tibshirani() -> None:
     """Efron and Tibshirani, An introduction to the bootstrap (1993), table 14.2 and equation 14.15: 171.5, 0.061."""
     a = np.array(
         [48, 36, 20, 29, 42, 42, 20, 42, 22, 41, 45, 14, 6, 0, 33, 28, 34, 4, 32, 24, 47, 41, 24, 26, 30, 41],

@@ -78,7 +78,7 @@ def holds(proof: Proof) -> None:
 
 
 @pytest.mark.parametrize(("language", "passages"), MADE_UP)
-def test_made_up_questions_of_a_language(
+def test_token_estimates_hold_for_generated_questions_of_a_language(
     emulated: TokenizedResponder, knowing: Knowing, language: str, *, passages: bool
 ) -> None:
     items = made_up(language, 100, passages=passages)

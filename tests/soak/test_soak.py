@@ -40,7 +40,7 @@ def test_rows_that_a_resume_adds_to_are_kept(part: Path, tmp_path: Path) -> None
         assert len(kept) == 2
 
 
-def test_rows_that_were_computed_again_show_although_they_have_the_same_bytes(part: Path, tmp_path: Path) -> None:
+def test_recomputed_rows_are_reported_even_with_the_same_bytes(part: Path, tmp_path: Path) -> None:
     with KeptRows(tmp_path / RUN) as kept:
         (part / "results.partial.jsonl").unlink()
         (part / "results.jsonl").write_bytes(ROWS)
@@ -48,19 +48,19 @@ def test_rows_that_were_computed_again_show_although_they_have_the_same_bytes(pa
 
 
 @pytest.mark.parametrize("rows", [b"", ROWS[19:] + ROWS[:19], ROWS.replace(b"a", b"A")])
-def test_rows_that_were_lost_moved_or_changed_show(part: Path, tmp_path: Path, rows: bytes) -> None:
+def test_lost_moved_and_changed_rows_are_reported(part: Path, tmp_path: Path, rows: bytes) -> None:
     with KeptRows(tmp_path / RUN) as kept:
         seal(part, rows)
         assert list(kept.problems()) == ["t0_control_p001: 2 whole rows were changed"]
 
 
-def test_rows_that_are_gone_show(part: Path, tmp_path: Path) -> None:
+def test_missing_rows_are_reported(part: Path, tmp_path: Path) -> None:
     with KeptRows(tmp_path / RUN) as kept:
         (part / "results.partial.jsonl").unlink()
         assert list(kept.problems()) == ["t0_control_p001: 2 rows were kept, and now there are []"]
 
 
-def test_a_row_that_is_there_twice_and_an_exit_code_that_does_not_fit_show(part: Path, tmp_path: Path) -> None:
+def test_duplicate_rows_and_wrong_exit_codes_are_reported(part: Path, tmp_path: Path) -> None:
     (part / "results.partial.jsonl").write_bytes(ROWS + ROWS)
     (tmp_path / "said-1").write_text("it broke")
     (tmp_path / RUN / "run.log").write_text('{"event": "begin"}\n')
@@ -73,14 +73,14 @@ def test_a_row_that_is_there_twice_and_an_exit_code_that_does_not_fit_show(part:
     ("code", "said"),
     [(-15, ""), (-2, "KeyboardInterrupt\n"), (1, "KeyboardInterrupt\n"), (130, "interrupted\n"), (143, "terminated\n")],
 )
-def test_a_signal_before_the_run_has_begun_may_end_the_process(tmp_path: Path, code: int, said: str) -> None:
+def test_a_signal_before_the_run_has_started_may_end_the_process(tmp_path: Path, code: int, said: str) -> None:
     (tmp_path / "said-1").write_text(said)
     early = Struck(in_time=True, at=0, begun=False, stale=False, problem="")
     assert list(after_interruption(tmp_path, "SIGINT", early, Ended(code, 1), {})) == []
     assert list(after_interruption(tmp_path, "SIGINT", replace(early, begun=True), Ended(code, 1), {})) != []
 
 
-def test_a_stop_that_takes_too_long_shows(tmp_path: Path) -> None:
+def test_a_stop_that_takes_too_long_is_reported(tmp_path: Path) -> None:
     (tmp_path / "said-1").write_text("")
     struck = Struck(in_time=True, at=0, begun=True, stale=False, problem="")
     assert list(after_interruption(tmp_path, "sentinel", struck, Ended(5, 11), {})) == ["the stop took 11.0 s"]
