@@ -288,7 +288,7 @@ def disk(folder: Path) -> dict[str, int]:
 
 
 def whole(folder: Path, flags: Iterable[str] = ()) -> Taken:
-    """Return what it takes from *parse* to *report*, done anew."""
+    """Return the cost of repeating the phases from *parse* to *report*."""
     for phase in PHASES:
         undo(folder, phase)
     run = ["-m", "promptrial", "run", *flags_of(folder), *flags]

@@ -30,7 +30,7 @@ class Cell:
     """A design, the sizes of its clusters (none: single items), and the true difference.
 
     ``tolerance`` is what the approximation may be off by, beyond the noise of the simulation: nothing where the power
-    is exact, 0.03 for Student's t in the place of sign flips, and 0.07 where few clusters of 0/1 scores differ.
+    is exact, 0.03 for Student's t in place of sign flips, and 0.07 where few clusters of 0/1 scores differ.
     """
 
     name: str

@@ -158,7 +158,7 @@ def test_every_page_fits_a_phone_in_both_colour_schemes_and_axe_finds_nothing_se
             serious = [each["id"] for each in found if each["impact"] in {"serious", "critical"}]
             assert serious == [], (path, found)
         assert colours == {"rgb(22, 22, 24)" if scheme == "dark" else "rgb(255, 255, 255)"}
-        watched.said[:] = [text for text in watched.said if "404" not in text]  # the page of a run that is not there
+        watched.said[:] = [text for text in watched.said if "404" not in text]  # the page of a missing run
 
 
 def test_a_report_works_in_its_sandbox_and_reaches_nothing(browser: Browser, seen: Viewed) -> None:

@@ -60,7 +60,7 @@ def instance(server: ScriptedServer, **changes: Any) -> Instance:
 
 @pytest.fixture
 def payload(tmp_path: Path) -> PartPayload:
-    """Two requests, of an attempt that was begun when msgbatch_0 was the newest."""
+    """Two requests of an attempt that started when msgbatch_0 was the newest batch."""
     sampling = Sampling(temperature=0.0, top_p=1.0, top_k=50, max_tokens=4, stop=(), seed=1)
     messages = (Message("system", "Be brief."), Message("user", "What?"))
     identities = [RequestId("set", f"q{number}", "control", "0.0", 0, "closed") for number in range(2)]

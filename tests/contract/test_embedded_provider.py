@@ -102,9 +102,9 @@ class TestRepeatability:
 
         other = EmbeddedProvider(engines=1)
         turned = requests[::-1]
-        begun = open_rows(other, turned)
-        backward = list(itertools.islice(begun, 3))
-        begun.close()  # type: ignore[attr-defined]
+        started = open_rows(other, turned)
+        backward = list(itertools.islice(started, 3))
+        started.close()  # type: ignore[attr-defined]
         other.close()
         resumed = EmbeddedProvider(engines=2)
         backward += rows(resumed, turned[3:])
@@ -226,9 +226,9 @@ class TestRows:
     def test_reading_rows_can_be_interrupted_and_continued(
         self, provider: EmbeddedProvider, forward: list[bytes]
     ) -> None:
-        begun = open_rows(provider, both_arms())
-        assert next(begun) == forward[0]
-        begun.close()  # type: ignore[attr-defined]
+        started = open_rows(provider, both_arms())
+        assert next(started) == forward[0]
+        started.close()  # type: ignore[attr-defined]
         assert rows(provider, both_arms()[1:2]) == forward[1:2]
 
     def test_the_engine_prints_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:

@@ -127,7 +127,7 @@ class TestUploadBySignedUrls:
     def endpoint(self, emulator: EmulatorClient, name: str, sizes: dict[str, Any]) -> httpx.Response:
         return emulator.http.post(f"datasets/{name}:getUploadEndpoint", json={"filenameToSize": sizes})
 
-    def begun(self, emulator: EmulatorClient, sizes: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    def started(self, emulator: EmulatorClient, sizes: dict[str, Any]) -> tuple[str, dict[str, str]]:
         name = emulator.new()
         emulator.post_dataset(name)
         urls: dict[str, str] = self.endpoint(emulator, name, sizes).json()["filenameToSignedUrls"]
@@ -144,7 +144,7 @@ class TestUploadBySignedUrls:
 
     def test_the_uploaded_and_validated_file_is_the_content(self, emulator: EmulatorClient) -> None:
         content = jsonl([chat_row("a")])
-        name, urls = self.begun(emulator, {"in.jsonl": str(len(content))})
+        name, urls = self.started(emulator, {"in.jsonl": str(len(content))})
         assert self.put(urls["in.jsonl"], content).status_code == 200
         assert self.validate(emulator, name).json() == {}
         assert emulator.get_dataset(name).json()["state"] == "READY"
@@ -163,31 +163,31 @@ class TestUploadBySignedUrls:
     def test_a_header_that_is_not_the_signed_one_is_refused_in_xml(
         self, emulator: EmulatorClient, headers: dict[str, str]
     ) -> None:
-        _, urls = self.begun(emulator, {"in.jsonl": 3})
+        _, urls = self.started(emulator, {"in.jsonl": 3})
         reply = self.put(urls["in.jsonl"], b"abc", **headers)
         assert reply.status_code == 403
         assert reply.headers["content-type"].startswith("application/xml")
         assert "<Code>SignatureDoesNotMatch</Code>" in reply.text
 
     def test_a_signed_url_is_valid_only_for_its_method_and_path(self, emulator: EmulatorClient) -> None:
-        _, urls = self.begun(emulator, {"a": 3, "b": 3})
+        _, urls = self.started(emulator, {"a": 3, "b": 3})
         assert self.put(urls["a"].replace("/a?", "/b?"), b"abc").status_code == 403
         assert emulator.plain.get(urls["a"]).status_code == 405
 
     def test_the_key_must_not_be_sent_to_the_storage(self, emulator: EmulatorClient) -> None:
-        _, urls = self.begun(emulator, {"a": 3})
+        _, urls = self.started(emulator, {"a": 3})
         reply = self.put(urls["a"], b"abc", Authorization="Bearer emulator-key")
         assert (reply.status_code, "InvalidArgument" in reply.text) == (400, True)
 
     @pytest.mark.parametrize(("content", "code"), [(b"ab", "EntityTooSmall"), (b"abcd", "EntityTooLarge")])
     def test_a_body_of_another_length_is_refused(self, emulator: EmulatorClient, content: bytes, code: str) -> None:
-        _, urls = self.begun(emulator, {"a": 3})
+        _, urls = self.started(emulator, {"a": 3})
         reply = self.put(urls["a"], content, **{"X-Goog-Content-Length-Range": "3,3"})
         assert reply.status_code == 400
         assert code in reply.text
 
     def test_another_call_replaces_the_set_of_files(self, emulator: EmulatorClient) -> None:
-        name, old = self.begun(emulator, {"old.jsonl": 3})
+        name, old = self.started(emulator, {"old.jsonl": 3})
         content = jsonl([chat_row("a")])
         new = self.endpoint(emulator, name, {"new.jsonl": len(content)}).json()["filenameToSignedUrls"]
         assert self.put(old["old.jsonl"], b"abc").status_code == 200, "the storage does not know of sets"
@@ -198,7 +198,7 @@ class TestUploadBySignedUrls:
 
     @pytest.mark.parametrize("put", [False, True])
     def test_a_missing_or_empty_file_is_not_validated(self, emulator: EmulatorClient, put: bool) -> None:
-        name, urls = self.begun(emulator, {"in.jsonl": 0})
+        name, urls = self.started(emulator, {"in.jsonl": 0})
         if put:
             assert self.put(urls["in.jsonl"], b"").status_code == 200
         assert refusal(self.validate(emulator, name)) == (400, 9)
@@ -211,7 +211,7 @@ class TestUploadBySignedUrls:
 
     def test_several_files_are_one_content(self, emulator: EmulatorClient) -> None:
         parts = {"a.jsonl": jsonl([chat_row("a")]), "b.jsonl": jsonl([chat_row("b")])}
-        name, urls = self.begun(emulator, {file: len(content) for file, content in parts.items()})
+        name, urls = self.started(emulator, {file: len(content) for file, content in parts.items()})
         for file, content in reversed(parts.items()):
             self.put(urls[file], content)
         self.validate(emulator, name)

@@ -68,9 +68,9 @@ class Child:
 @pytest.fixture
 def children() -> Iterator[list[Child]]:
     """Children that are killed at the end, unless they have ended."""
-    begun: list[Child] = []
-    yield begun
-    for child in begun:
+    started: list[Child] = []
+    yield started
+    for child in started:
         if child.process.poll() is None:
             child.end(signal.SIGKILL)
         child.close()

@@ -364,9 +364,9 @@ class TestAnswers:
         payload = subject.payload()
         job = subject.job(payload)
         subject.ended(job)
-        begun = subject.provider.results(job, payload)
-        first = subject.compared([next(iter(begun))])
-        begun.close()  # type: ignore[attr-defined]
+        started = subject.provider.results(job, payload)
+        first = subject.compared([next(iter(started))])
+        started.close()  # type: ignore[attr-defined]
         assert subject.compared([next(iter(subject.provider.results(job, payload)))]) == first
 
     def test_different_requests_get_different_answers(self, subject: Subject) -> None:
@@ -403,9 +403,9 @@ def test_no_message_or_representation_contains_a_key(locked: Subject) -> None:
 
 
 def _errors_of(provider: BatchProvider, case: ProviderCase, payload: PartPayload, never: JobRef) -> list[str]:
-    """Return all that can be read off the errors of calls that fail, for want of a dataset, of a job or of rights.
+    """Return the text of errors of calls that fail because a dataset, a job or a permission is missing.
 
-    A job of requests that were not uploaded is no failure where they go with the call that creates it.
+    Creating a job from requests that were not uploaded does not fail if the create call itself sends them.
     """
     said: list[str] = []
     unknown = replace(case.model, id=case.no_model)

@@ -88,19 +88,19 @@ def test_a_run_killed_anywhere_loses_at_most_the_requests_in_flight_and_ends_wit
 def test_a_run_killed_while_it_polls_jobs_beside_live_requests_ends_with_the_same_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    def begun(root: Path) -> tuple[LiveLab, list[PartWork]]:
+    def started(root: Path) -> tuple[LiveLab, list[PartWork]]:
         lab = LiveLab.simulated(root, monkeypatch, in_flight=IN_FLIGHT, takes_s=uneven)
         lab.vendor.takes_s, lab.live.beside.call_s = 4.0, 1.5
         hosted, live = lab.with_jobs_and_without(rows=6)
         lab.submit([*hosted, *live])
         return lab, [*hosted, *live]
 
-    undisturbed, parts = begun(tmp_path / "undisturbed")
+    undisturbed, parts = started(tmp_path / "undisturbed")
     undisturbed.collect(parts)
     assert undisturbed.live.beside.calls >= 2 + 2, "jobs were looked at beside live requests"
     expected = [part.folder.part_results(part.part.name).read_bytes() for part in parts]
     for number in itertools.count():
-        lab, parts = begun(tmp_path / str(number))
+        lab, parts = started(tmp_path / str(number))
         try:
             with killed_at(monkeypatch, number, moment):
                 lab.collect(parts)

@@ -37,7 +37,7 @@ def work_on(lab: Lab, work: list[PartWork], lent: list[LentPart]) -> None:
     lab.complete(work)
 
 
-def begin_anew(lab: Lab, work: list[PartWork]) -> None:
+def new_process(lab: Lab, work: list[PartWork]) -> None:
     """Let parts know what a new process knows: what is durable."""
     work[0].folder.journal.close()
     parts = work[0].manifest.parts
@@ -62,7 +62,7 @@ def test_a_run_killed_anywhere_sends_no_request_that_the_other_run_has_answered(
             with killed_at(monkeypatch, number, moment):
                 work_on(lab, work, lent)
         except Killed:
-            begin_anew(lab, work)
+            new_process(lab, work)
         else:
             break
         work_on(lab, work, lent)

@@ -1,4 +1,4 @@
-"""Every command that the README tells a user to type works as it stands there."""
+"""Every command that the README tells a user to type works as written."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_the_engine_package_serves_a_file_as_the_page_shows() -> None:
     (block,) = blocks("Start", "python", OWN_SERVER)
     weights = weights_path(ModelSpec("small", "smollm2-135m-instruct", "embedded"))
     program = block.replace("qwen3-8b.gguf", str(weights)).replace("8080", "0")
-    # A server of the engine that is ended before it has begun to serve waits for itself for ever.
+    # A server of the engine that is ended before it serves waits for itself forever.
     serves = "urllib.request.urlopen(server.listening_address + '/health'); print(server.listening_address); input("
     served = f"import urllib.request\n{program.replace('input(', serves)}"
     done = subprocess.run([sys.executable, "-c", served], input="\n", capture_output=True, text=True, check=True)

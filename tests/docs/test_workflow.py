@@ -1,4 +1,4 @@
-"""Every command of the operator's guide works as it stands there, one after the other, and ends as the guide says."""
+"""Every command of the operator's guide works as written, in order, and ends as the guide says."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PATIENCE_S = 60
 
 
 class Command(NamedTuple):
-    """A command, the exit code that stands behind it (0 if none does), and the heading that it stands under."""
+    """A command, the exit code written after it (0 if there is none), and the heading above it."""
 
     words: str
     code: int

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 DEFAULT = Path("experiments/archives/run_r.tar.zst")
 ZSTD = b"\x28\xb5\x2f\xfd"
 PAST_THE_MANIFEST = 4_000
-"""A byte of a packed archive of a small run that stands behind its manifest."""
+"""The position of a byte after the manifest in a packed archive of a small run."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A run by files of requests ends with the commands to run, and goes on with whatever they have left."""
+"""A run with request files ends with the commands to run, and a resume continues with the answers that they wrote."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def test_a_dry_run_stops_at_its_cap_and_finishes_with_a_higher_one_without_askin
     assert doctor.code == 0, doctor.out
     assert f"$ promptrial run --run_id r --resume --max_cost_usd {named[1]}" in doctor.out
     attempts = [intent for part in manifest(project).parts.values() for intent in part.intents]
-    assert not [intent.key for intent in attempts if intent.status == "pending"], "nothing is begun that does not fit"
+    assert not [intent.key for intent in attempts if intent.status == "pending"], "nothing is started that does not fit"
 
     again = project.run(*DRY, "--resume")
     assert again.code == 6, "the cap is remembered"

@@ -735,10 +735,10 @@ def test_a_stop_sentinel_lets_jobs_in_flight_finish_and_a_resume_does_the_rest(
         assert state["phases"]["submit"]["status"] == "in_progress"
         assert hosted.project.call("stop", "--run_id", "r", "--wait").code == 0
         assert run.wait(60) == StopRequested.exit_code
-    begun = len(hosted.jobs())
-    assert 6 <= begun < 24
+    submitted = len(hosted.jobs())
+    assert 6 <= submitted < 24
     parts = [part.status for manifest in hosted.manifests() for part in manifest.parts.values()]
-    assert parts.count("downloaded") == begun
+    assert parts.count("downloaded") == submitted
     outcome = hosted.run(*flags, "--resume")
     assert outcome.code == 0, outcome.err
     hosted.paid_once()

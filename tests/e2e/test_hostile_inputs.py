@@ -460,7 +460,7 @@ def test_a_link_where_an_archive_would_be_written_is_not_followed(project: Proje
 
 
 def test_locks_and_other_process_files_are_not_restored_from_an_archive(project: Project) -> None:
-    """Whoever made the archive may have written a lock into it that names a process of this machine."""
+    """The author of the archive may have written a lock into it that names a process of this machine."""
     project.given_run()
     run = RunDir(project.root / "experiments", "r")
     manifest, contents = contents_of(run, None, Completeness(complete=True, phases={}, left=()))

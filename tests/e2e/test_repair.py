@@ -1,4 +1,4 @@
-"""What is damaged or refused is said, kept aside and made anew; nothing is asked twice."""
+"""Damaged or refused files are reported, kept under another name and made again; nothing is asked twice."""
 
 from __future__ import annotations
 

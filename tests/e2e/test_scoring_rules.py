@@ -1,4 +1,4 @@
-"""Rules of evaluation as a user chooses them: recorded, reported, and no change for whoever chooses none."""
+"""Scoring rules that a user chooses are recorded and reported; a user who chooses none sees no change."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_unnamed_runs_started_in_the_same_second_get_different_names(
 
 
 def test_two_unnamed_runs_that_choose_the_same_name_both_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second has chosen the name before the first has begun: it then takes the next one."""
+    """The second run has chosen its name before the first has started: it then takes the next name."""
     from promptrial.engine import opening
 
     monkeypatch.setattr(run_command, "SystemClock", Frozen)

@@ -189,7 +189,7 @@ def test_a_signal_while_the_program_starts_ends_it_without_a_traceback(
 
 
 def wait_until_caught(pid: int, number: signal.Signals) -> None:
-    """Wait until a process catches a signal: before, it has not begun, and the system ends it."""
+    """Wait until a process handles a signal: before that the system ends the process."""
     bit, status = 1 << (number - 1), Path(f"/proc/{pid}/status")
     while not int(next(line for line in status.read_text().splitlines() if line.startswith("SigCgt:"))[7:], 16) & bit:
         time.sleep(0.01)

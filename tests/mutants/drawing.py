@@ -116,7 +116,7 @@ class _Module:
         self._tree = ast.parse(text)
 
     def places(self) -> Iterator[tuple[_Place, str, list[_Change]]]:
-        """Yield each place where an operator changes code, what stands there without its number, and the changes."""
+        """Yield each place where an operator changes code, its code without the line number, and the changes."""
         excluded = list(_excluded(self._tree))
         lines = self._text.splitlines()
         seen = Counter[str]()

@@ -1,4 +1,4 @@
-"""A kill during an append tears the last line at any byte; mending leaves exactly the whole lines."""
+"""A kill during an append tears the last line at any byte; the repair leaves exactly the complete lines."""
 
 import tempfile
 from pathlib import Path

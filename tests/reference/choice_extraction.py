@@ -1,8 +1,8 @@
-"""Choice extraction as evaluations of MMLU do it by regular expressions, written anew from its description.
+"""Choice extraction by regular expressions as in evaluations of MMLU, written from its description.
 
-After Hendrycks et al. 2021 models were asked for a letter, and evaluations of written answers have since looked for
-"answer is (X)", then for "Answer: X", then for the last capital letter that stands alone. It takes the article "A" and
-the pronoun "I" for letters, and knows no texts: what the scorer does otherwise is listed in the test.
+Hendrycks et al. 2021 asked models for a letter. Later evaluations of written answers search for "answer is (X)", then
+for "Answer: X", then for the last single capital letter. This takes the article "A" and the pronoun "I" for letters and
+does not know the texts of choices. The test lists where the scorer differs.
 """
 
 from __future__ import annotations

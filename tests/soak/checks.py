@@ -90,18 +90,19 @@ def after_interruption(folder: Path, kind: str, struck: Struck, ended: Ended, be
 
 def _code(folder: Path, struck: Struck, ended: Ended) -> int:
     """Return the exit code; Python that is interrupted in its first milliseconds ends with 1, not -2."""
-    in_python = ended.code == 1 and not struck.begun and said(folder).rstrip().endswith("KeyboardInterrupt")
+    in_python = ended.code == 1 and not struck.started and said(folder).rstrip().endswith("KeyboardInterrupt")
     return -signal.SIGINT if in_python else ended.code
 
 
 def _unguarded(run: Path, struck: Struck) -> bool:
-    """Whether a signal may have come before the process began its work or after it had ended it.
+    """Return whether a signal may have come before the process started its work or after it ended it.
 
-    It then ends at once, and Python's own first milliseconds by the signal itself: there is nothing to stop softly.
+    The process then ends immediately, in Python's first milliseconds by the signal itself: nothing can be stopped
+    softly.
     """
     log = run / "run.log"
     last = log.read_bytes().rstrip(b"\n").rpartition(b"\n")[2] if log.exists() else b""
-    return not struck.begun or b'"event": "end"' in last
+    return not struck.started or b'"event": "end"' in last
 
 
 def _fit(kind: str, code: int, before: Status) -> frozenset[str]:

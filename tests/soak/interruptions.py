@@ -56,15 +56,15 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """What was done.
+    """The result of an interruption.
 
-    ``in_time`` says whether the process was still there, ``at`` when it was asked, ``begun`` whether it had begun its
-    work, ``stale`` whether a sentinel stood there when it was started, ``problem`` what the asking itself met.
+    ``in_time`` says whether the process was still running, ``at`` when it was asked to stop, ``started`` whether it had
+    started its work, ``stale`` whether a sentinel existed when it was started, ``problem`` an error of the request.
     """
 
     in_time: bool
     at: float
-    begun: bool
+    started: bool
     stale: bool
     problem: str
 
@@ -158,22 +158,22 @@ def strike(
     ----------
     process : Popen
     run : Path
-        The run's folder; it need not be there yet.
+        The run's folder; it may not exist yet.
     interruption : Interruption
     whole : Undisturbed
     before : int
-        How many processes had begun the run when this one was started.
+        How many processes had started work on the run before this one.
     """
     stale, ready = (run / _SENTINEL).exists(), _moment(run, interruption, whole)
     while process.poll() is None and not (ready() and (interruption.kind not in BY_FILE or run.exists())):
         time.sleep(_LOOK_EVERY_S)
-    in_time, begun, at = process.poll() is None, begins(run) > before, time.monotonic()
+    in_time, started, at = process.poll() is None, begins(run) > before, time.monotonic()
     problem = KINDS[interruption.kind](process, run, interruption) if in_time else ""
-    return Struck(in_time, at, begun, stale, problem)
+    return Struck(in_time, at, started, stale, problem)
 
 
 def begins(run: Path) -> int:
-    """Return how many processes have begun the run: from then to its end each of them answers to signals."""
+    """Return how many processes have started work on the run: from then on each handles signals until it ends."""
     log = run / "run.log"
     return log.read_bytes().count(b'"event": "begin"') if log.exists() else 0
 

@@ -65,7 +65,7 @@ class _Round:
         self._outcome = outcome
 
     def interrupt(self, interruption: Interruption) -> bool:
-        """Start or resume the run, and interrupt it; return whether there is something to go on with."""
+        """Start or resume the run, and interrupt it; return whether something is left to resume."""
         kind, before = interruption.kind, interruptions.begins(self._run)
         status = checks.read_status(self._folder)[0] if self._run.exists() else {}
         with checks.KeptRows(self._run) as kept, self._start() as process:
@@ -88,7 +88,7 @@ class _Round:
         self._outcome.failures += failures
 
     def _start(self) -> subprocess.Popen[bytes]:
-        """Go on with the run: by the same command if not even its state was written."""
+        """Resume the run, or start it again by the same command if its state was not written."""
         resume = (self._run / "run_state.json").exists()
         self._outcome.resumes += resume
         return self._experiment.start(self._folder, resume=resume)

@@ -70,16 +70,16 @@ def _play_all(args: argparse.Namespace, root: Path, known: Sequence[str]) -> lis
     numbers = range(1, args.rounds + 1) if args.round is None else [args.round]
     outcomes: list[Outcome] = []
     with ThreadPoolExecutor(args.jobs) as pool:
-        begun = [
+        started = [
             pool.submit(play, experiment, whole, root / f"round-{number}", args.seed, number, known)
             for number in numbers
         ]
         try:
-            for done in as_completed(begun):
+            for done in as_completed(started):
                 outcomes.append(done.result())
                 _say(outcomes, root)
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C no new round is begun
+            pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C no new round starts
     return sorted(outcomes, key=lambda outcome: outcome.number)
 
 

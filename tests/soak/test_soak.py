@@ -64,7 +64,7 @@ def test_duplicate_rows_and_wrong_exit_codes_are_reported(part: Path, tmp_path: 
     (part / "results.partial.jsonl").write_bytes(ROWS + ROWS)
     (tmp_path / "said-1").write_text("it broke")
     (tmp_path / RUN / "run.log").write_text('{"event": "begin"}\n')
-    struck = Struck(in_time=True, at=0, begun=True, stale=False, problem="")
+    struck = Struck(in_time=True, at=0, started=True, stale=False, problem="")
     found = list(after_interruption(tmp_path, "SIGTERM", struck, Ended(-15, 1), {}))
     assert found == ["exit code -15: it broke", "t0_control_p001: a row is there twice"]
 
@@ -75,14 +75,14 @@ def test_duplicate_rows_and_wrong_exit_codes_are_reported(part: Path, tmp_path: 
 )
 def test_a_signal_before_the_run_has_started_may_end_the_process(tmp_path: Path, code: int, said: str) -> None:
     (tmp_path / "said-1").write_text(said)
-    early = Struck(in_time=True, at=0, begun=False, stale=False, problem="")
+    early = Struck(in_time=True, at=0, started=False, stale=False, problem="")
     assert list(after_interruption(tmp_path, "SIGINT", early, Ended(code, 1), {})) == []
-    assert list(after_interruption(tmp_path, "SIGINT", replace(early, begun=True), Ended(code, 1), {})) != []
+    assert list(after_interruption(tmp_path, "SIGINT", replace(early, started=True), Ended(code, 1), {})) != []
 
 
 def test_a_stop_that_takes_too_long_is_reported(tmp_path: Path) -> None:
     (tmp_path / "said-1").write_text("")
-    struck = Struck(in_time=True, at=0, begun=True, stale=False, problem="")
+    struck = Struck(in_time=True, at=0, started=True, stale=False, problem="")
     assert list(after_interruption(tmp_path, "sentinel", struck, Ended(5, 11), {})) == ["the stop took 11.0 s"]
 
 

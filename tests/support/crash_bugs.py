@@ -1,4 +1,4 @@
-"""Deliberate bugs, to show that the crash tests see them. Each function plants one in this process, for good."""
+"""Deliberate bugs, to show that the crash tests detect them. Each function plants one permanently in this process."""
 
 from __future__ import annotations
 

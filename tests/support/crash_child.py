@@ -39,14 +39,14 @@ _BLOCK: Final = 8
 
 
 class _Crash(NamedTuple):
-    """A crash that can be had: what it is called, and a function that brings it about and returns the folder."""
+    """A possible crash: its name, and a function that causes it and returns the folder."""
 
     name: str
     happen: Callable[[], Path]
 
 
 def main(surveys: list[Survey], copy: int, copies: int) -> list[Findings]:
-    """Carry out this copy's share of the surveys, each in a fork of its own: bugs are planted for good."""
+    """Carry out this copy's share of the surveys, each in its own fork, because planted bugs are permanent."""
     home = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

@@ -89,7 +89,7 @@ class CopiedRun:
 
 
 def _order(orders: IO[str]) -> tuple[int, Path]:
-    """Return the number of the next point, and where the copy goes; ends this process if nothing is wanted any more."""
+    """Return the number of the next point and the folder of its copy; end this process if no more are wanted."""
     number, _, place = orders.readline().rstrip("\n").partition(" ")
     if not number:
         os._exit(0)

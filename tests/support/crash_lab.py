@@ -245,9 +245,9 @@ class Lab:
         return Project(Path()).run(*self._scenario.flags)
 
     def _resume(self) -> Outcome:
-        """Go on with it: by the same command if not even the state was written."""
-        begun, own = (RUN / "run_state.json").exists(), self._scenario.resume
-        flags = set(self._scenario.flags if own is None or not begun else own) | ({"--resume"} if begun else set())
+        """Resume the run, or start it again by the same command if its state was not written."""
+        started, own = (RUN / "run_state.json").exists(), self._scenario.resume
+        flags = set(self._scenario.flags if own is None or not started else own) | ({"--resume"} if started else set())
         return Project(Path()).run(*sorted(flags))
 
     def require(self, ended: Ended) -> None:

@@ -1,8 +1,8 @@
-"""A provider that remembers, outside the run and beyond the death of its client, what it was asked.
+"""A provider that records what it was asked, outside the run, so that the record survives the client.
 
 ``vendor/jobs.log`` has a line for each job created, ``vendor/answers.log`` one for each answer given, and
 ``vendor/promises.log`` one for each record of the program that became durable: from then on the program may neither
-create that job nor ask for that answer again. The folder stands beside the experiments, in the current one.
+create that job nor ask for that answer again. The folder is beside the experiments, in the current folder.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Ledger(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path) -> Ledger:
-        """Read the ledger below a folder; a file that is not there has no line."""
+        """Read the ledger below a folder; a missing file has no lines."""
         paths = (folder / FOLDER / f"{name}.log" for name in cls._fields)
         return cls(*(tuple(path.read_text().splitlines()) if path.exists() else () for path in paths))
 

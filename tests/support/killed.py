@@ -16,7 +16,7 @@ OPERATIONS: Final = ("_append", "_fsync", "_replace", "_unlink", "_mkdir", "_fsy
 
 
 class Killed(BaseException):
-    """The process is gone: nothing may catch this, and nothing durable happens any more."""
+    """The process is dead: nothing may catch this, and no durable operation happens after it."""
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def llama_server(
     params.port = port
     params.ui = False
     server: Any = llama.Server(params)
-    httpx.get(f"{server.listening_address}/health")  # one that has not begun to serve never ends
+    httpx.get(f"{server.listening_address}/health")  # a server that does not serve yet never ends
     yield f"{server.listening_address}/v1"
     del server  # which ends it
 

@@ -1,4 +1,4 @@
-"""Deliberate bugs, to show that the fault matrix sees them. Each function plants one in this process, for good."""
+"""Deliberate bugs, to show that the fault matrix detects them. Each function plants one permanently in this process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from promptrial.store.part_records import PartStatus
 
 
 def no_lookup() -> None:
-    """Create a job without looking whether it is there already."""
+    """Create a job without checking whether it already exists."""
     FireworksProvider.find = lambda self, payload: None  # type: ignore[method-assign]  # noqa: ARG005
 
 
@@ -86,7 +86,7 @@ def says_the_key() -> None:
 
 
 def fences_nothing() -> None:
-    """Say that no batch can come any more of a call whose outcome is not known, leave its file, and look no longer."""
+    """Claim that a call of unknown outcome can no longer create a batch, keep its file, and stop searching."""
     submission._TIMES_AFTER_A_FENCE = 1  # type: ignore[misc]
     OpenAIProvider.fence = lambda self, payload: True  # type: ignore[method-assign]  # noqa: ARG005
 

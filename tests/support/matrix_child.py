@@ -51,7 +51,7 @@ class _Vendor(NamedTuple):
 
 
 def main(surveys: list[Matrix], copy: int, copies: int) -> list[Found]:
-    """Carry out this copy's share of the surveys, each in a fork of its own: bugs are planted for good."""
+    """Carry out this copy's share of the surveys, each in its own fork, because planted bugs are permanent."""
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         registry.PROVIDERS.update({name: f"{kind.__module__}:{kind.__name__}" for name, kind in OTHER_VENDORS.items()})  # type: ignore[attr-defined]

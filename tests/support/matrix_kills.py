@@ -1,6 +1,6 @@
-"""Inside a process that runs the matrix' experiment: its HTTP calls watched, its death arranged, its waits skipped.
+"""Changes inside a process that runs the experiment of the matrix: record HTTP calls, kill the process, skip waits.
 
-Everything here changes this process for good.
+Everything here changes this process permanently.
 """
 
 from __future__ import annotations

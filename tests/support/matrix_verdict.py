@@ -96,7 +96,7 @@ def _ledger_problems(vendor: MatrixVendor, jobs: Ledger, intents: Sequence[Inten
 
 
 def _asked_again(folder: Path, part: str) -> Iterator[str]:
-    """Yield the requests that were answered, and were asked again all the same."""
+    """Yield the requests that were answered and asked again anyway."""
     for trial in _trials(folder):
         answered: set[str] = set()
         for attempt in range(1, _MOST_ATTEMPTS + 1):
@@ -108,7 +108,7 @@ def _asked_again(folder: Path, part: str) -> Iterator[str]:
 
 
 def _ids(path: Path) -> Iterator[str]:
-    """Yield the ids that can be read in a file; none if it is not there."""
+    """Yield the readable ids in a file; none if it is missing."""
     for line in jsonl.lines(path) if path.exists() else ():
         try:
             yield row_id(line)

@@ -56,10 +56,10 @@ class OnlyHere:
 
 @dataclass(frozen=True, slots=True)
 class DyingParser(parse_parts.PartParser):
-    """Parses a part; the first worker to do so after a file of the folder ``deaths`` appeared does what it says.
+    """Parses a part; the first worker that does so after a file appeared in the folder ``deaths`` does what it says.
 
-    ``worker`` kills the worker itself; ``node`` the node that the file names by the id of its process, if it is this
-    worker's; ``wait`` says that it has begun, and waits.
+    ``worker`` kills the worker; ``node`` kills the node with the process id in the file, if it is that of this worker;
+    ``wait`` reports that it has started, and waits.
     """
 
     def __call__(self, task: Any) -> parse_parts.ParsedPart:

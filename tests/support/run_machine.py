@@ -126,7 +126,7 @@ class RunMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.records())
     @rule(data=st.data(), fault=st.sampled_from(DAMAGES), at=_ANYWHERE)
     def corrupt_record(self, data: st.DataObject, fault: Fault, at: int) -> None:
-        """Damage one of the files that say how far the run is, or hold what is not sealed yet."""
+        """Damage one of the files that record progress or hold answers that are not sealed yet."""
         self._step("corrupt")
         self.model.spoil(self._file(data, self.world.records()), fault, at)
 

@@ -1,6 +1,7 @@
-"""The program behind ``test_run_machine``: the machine at work, in a process that the lab may change for good.
+"""The program behind ``test_run_machine``: it runs the machine in a process that the lab may change permanently.
 
-Each task is a fork, since bugs are planted for good too. It prints its findings as JSON. Argument: the tasks as JSON.
+Each task is a fork, because planted bugs are permanent too. It prints its findings as JSON. Argument: the tasks as
+JSON.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the machine does to a run from outside: faults of files, and disturbances of the process that works on them.
 
-A disturbance replaces functions for good, so it belongs into a forked process; it leaves the file ``disturbed`` there
-when it has come about.
+A disturbance replaces functions permanently, so it must run in a forked process; it writes the file ``disturbed`` when
+it has happened.
 """
 
 from __future__ import annotations

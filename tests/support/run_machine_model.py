@@ -84,7 +84,7 @@ class RunModel:
         return called.code
 
     def onwards(self) -> list[str]:
-        """Return the flags that go on with the run: none before it has begun."""
+        """Return the flags that resume the run: none before it has started."""
         return [] if self.world.state() == "missing" else ["--resume"]
 
     def spoil(self, name: str, fault: Fault, at: int = 0) -> None:
@@ -108,8 +108,8 @@ class RunModel:
 
         A run of which no record says whether it kept prices may be one of an earlier version, and goes on without.
         """
-        begun = self.world.state() != "missing" and not self.world.origin_is_lost()
-        if begun and CONFIG not in self._spoilt:
+        started = self.world.state() != "missing" and not self.world.origin_is_lost()
+        if started and CONFIG not in self._spoilt:
             refused = self.world.plan_is_refused(f"{PRICES}: ")
             self.world.require(refused, "a plan was made without the prices")
             digests, ledger = self.world.digests(), self.world.ledger()

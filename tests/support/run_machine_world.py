@@ -86,7 +86,7 @@ class World:
         self.run = folder / RUN
 
     def require(self, holds: bool, otherwise: str) -> None:
-        """Fail, for good, if something does not hold."""
+        """Fail permanently if a condition does not hold."""
         if not holds:
             self.failed = True
             raise AssertionError(otherwise)
@@ -141,7 +141,7 @@ class World:
     # --- what stands on disk --------------------------------------------------------------------------------------
 
     def files(self) -> list[str]:
-        """Return the files of the run in order, but for temporary ones and those that were set aside."""
+        """Return the files of the run in order, except temporary ones and damaged ones that were renamed."""
         found = (path.relative_to(self.run).as_posix() for path in self.run.rglob("*") if path.is_file())
         return sorted(name for name in found if not name.endswith(".tmp") and not _ASIDE.search(name))
 
@@ -169,7 +169,7 @@ class World:
         return sorted(path.name for path in self.run.rglob("*.tmp"))
 
     def log(self) -> bytes:
-        """Return ``run.log``; empty if it is not there."""
+        """Return ``run.log``; empty if it is missing."""
         path = self.run / LOG
         return path.read_bytes() if path.exists() else b""
 
@@ -184,7 +184,7 @@ class World:
         return "whole"
 
     def origin_is_lost(self) -> bool:
-        """Return whether the run has begun and no record says any more what it was started with."""
+        """Return whether the run has started and no record of its configuration is left."""
         holders = [STATE, *(name for name in self.files() if name.endswith(OF_A_TRIAL))]
         return self.run.exists() and not any(_loads(self.run / name) for name in holders)
 
@@ -215,9 +215,9 @@ class World:
         }
 
     def end(self) -> dict[str, str]:
-        """Return what the run ends with: a digest of every file, times in records masked.
+        """Return the result of the run: a digest of every file, with times in records masked.
 
-        Files that were set aside and a sentinel that came too late are no part of it.
+        It does not include renamed damaged files and a sentinel that came too late.
         """
         found = portrait(self.folder)
         return {name: digest for name, digest in found.items() if name != SENTINEL and not _ASIDE.search(name)}

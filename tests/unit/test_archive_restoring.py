@@ -45,7 +45,7 @@ def test_a_run_is_restored_without_the_files_of_the_archive_itself(tmp_path: Pat
     assert without_lock(restored.run.root) == FILES
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["run_r"]
     with RunLock(restored.run.lock_path, since="now"):
-        pass  # nobody holds it any more
+        pass  # no process holds it now
 
 
 def test_an_existing_run_is_never_overwritten(tmp_path: Path, kept: PackedFile) -> None:

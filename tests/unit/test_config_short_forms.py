@@ -1,4 +1,4 @@
-"""A configuration of few lines: texts in the place of sections, and keys of question files that may be left out."""
+"""A configuration of few lines: texts in place of sections, and optional keys of question files."""
 
 from pathlib import Path
 

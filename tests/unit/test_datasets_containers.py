@@ -123,7 +123,7 @@ def test_the_head_of_a_large_file_is_its_first_rows_and_needs_no_more_than_its_f
     tmp_path: Path, name: str, text: str
 ) -> None:
     path = tmp_path / name
-    path.write_text(text[: HEAD + 100])  # what stands behind is missing: it is not looked at
+    path.write_text(text[: HEAD + 100])  # the rest is missing: it is not read
     assert read_head(path).rows == tuple(LONG[: heads.ROWS])
 
 

@@ -34,7 +34,7 @@ def is_imported(module: str) -> bool:
 
 
 def _with_constants(text: str) -> str:
-    """Return a source with the names of packages that it imports by a constant in the place of the constant."""
+    """Return a source in which constants that name imported packages are replaced by those names."""
     constants = dict(re.findall(r'^(_[A-Z_]+)(?:: Final)? = "(\w+)"$', text, re.MULTILINE))
     return re.sub(
         r"import_module\((_[A-Z_]+)\)", lambda found: f'import_module("{constants.get(found[1], found[1])}")', text

@@ -1,4 +1,4 @@
-"""What is read is a regular file, and opening anything else ends at once with an error that says what it is."""
+"""Only regular files are read; opening anything else fails immediately with an error that says what it is."""
 
 import ast
 import os

@@ -1,4 +1,4 @@
-"""A phase is made from what other files hold, and not merely from which files there are."""
+"""A phase depends on the content of other files, not only on which files exist."""
 
 from __future__ import annotations
 

@@ -150,8 +150,8 @@ def test_after_a_soft_stop_only_billed_requests_count(lab: LiveLab) -> None:
         lab.complete(work)
     sent = len(lab.live.calls)
     assert 0 < sent < 2 * ROWS
-    begun = [each for each in work if each.live]
-    assert all(intent.in_flight == 0 for each in begun for intent in each.live)
+    started = [each for each in work if each.live]
+    assert all(intent.in_flight == 0 for each in started for intent in each.live)
     lab.new_process()
     lab.complete(work)
     assert unsure(work[0]) is None
@@ -164,9 +164,9 @@ def test_a_part_that_had_nothing_in_flight_at_a_soft_stop_says_so(lab: LiveLab) 
     lab.new_process(lambda: len(lab.live.calls) >= 2)
     with pytest.raises(StopRequested):
         lab.complete(work)
-    begun = [intent for each in work for intent in each.live]
-    assert len(begun) == 2
-    assert [intent.in_flight for intent in begun] == [0, 0]
+    started = [intent for each in work for intent in each.live]
+    assert len(started) == 2
+    assert [intent.in_flight for intent in started] == [0, 0]
 
 
 def test_a_call_that_was_refused_was_not_billed(lab: LiveLab) -> None:

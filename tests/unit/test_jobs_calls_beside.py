@@ -143,18 +143,18 @@ def test_a_call_that_delays_nothing_is_made_in_the_main_thread(beside: Beside) -
 def test_a_queued_call_of_an_abandoned_task_is_not_started_and_a_running_one_is_waited_for(
     beside: Beside,
 ) -> None:
-    begun, may_end, made = threading.Event(), threading.Event(), list[str]()
+    started, may_end, made = threading.Event(), threading.Event(), list[str]()
 
     def under_way() -> None:
-        begun.set()
+        started.set()
         may_end.wait(PATIENCE_S)
         made.append("under way")
 
     def stops() -> None:
-        begun.wait(PATIENCE_S)
+        started.wait(PATIENCE_S)
         beside.stop.set("asked")
 
-    first, second = beside.asks(under_way), beside.asks(lambda: made.append("not begun"))
+    first, second = beside.asks(under_way), beside.asks(lambda: made.append("not started"))
     first.in_flight = second.in_flight = False
     beside.run(first, second, beside.asks(stops, provider="another"))
     assert (first.outcomes, second.outcomes, made) == (["left off"], ["left off"], [])

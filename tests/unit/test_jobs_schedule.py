@@ -182,7 +182,7 @@ def test_no_new_task_is_requested_after_a_stop() -> None:
 
     schedule(diary, limit=1, when=lambda: "b begins" in diary.texts).run(tasks())
     assert diary.texts == ["a begins", "a goes on", "a ends", "b begins", "b is left"]
-    assert asked == ["a", "b", "c"], "one is looked at ahead, and not begun"
+    assert asked == ["a", "b", "c"], "one is looked at ahead, and not started"
 
 
 def test_lanes_are_worked_on_at_the_same_time_each_with_its_own_limit() -> None:

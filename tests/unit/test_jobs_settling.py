@@ -1,4 +1,4 @@
-"""How long something may be unseen before it counts as not there. On a fake clock."""
+"""How long something may be hidden before it counts as missing. On a fake clock."""
 
 from __future__ import annotations
 

@@ -34,20 +34,20 @@ def test_calls_are_made_at_the_same_time_each_in_a_thread(workers: Workers) -> N
     together = threading.Barrier(9)
     for _ in range(8):
         workers.begin(lambda: _wait(together))
-    together.wait(LONG_S)  # all eight have begun, or this would break
+    together.wait(LONG_S)  # all eight have started, or this would fail
     assert not together.broken
 
 
 def test_closing_waits_for_no_call_and_ends_each_thread_after_its_own() -> None:
-    workers, begun, release, ended = Workers(NAME), threading.Event(), threading.Event(), threading.Event()
+    workers, running, release, ended = Workers(NAME), threading.Event(), threading.Event(), threading.Event()
 
     def call() -> None:
-        begun.set()
+        running.set()
         release.wait(LONG_S)
         ended.set()
 
     workers.begin(call)
-    assert begun.wait(LONG_S)
+    assert running.wait(LONG_S)
     at_work = threads()
     workers.close()
     assert not ended.is_set()
@@ -98,13 +98,13 @@ def _no_room(_thread: threading.Thread) -> None:
 
 
 def test_worker_threads_do_not_keep_the_process_alive(workers: Workers) -> None:
-    begun, release = threading.Event(), threading.Event()
+    running, release = threading.Event(), threading.Event()
 
     def call() -> None:
-        begun.set()
+        running.set()
         release.wait(LONG_S)
 
     workers.begin(call)
-    assert begun.wait(LONG_S)
+    assert running.wait(LONG_S)
     assert all(each.daemon for each in threads())
     release.set()

@@ -1,4 +1,4 @@
-"""What judges said stands beside the answer that they judged, both orders of a pair apart."""
+"""Verdicts and reasons of judges are beside the answer that they judged, with the two orders of a pair separate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items side by side: each answer and score stands beside its item, and what changed is what the statistics count."""
+"""Items side by side: each answer and score is beside its item, and the changes are those that the statistics count."""
 
 import csv
 import json

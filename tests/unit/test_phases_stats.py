@@ -51,7 +51,7 @@ def plain(path: Path, scorers: dict[str, Declaration], run: RunDir) -> dict[str,
 
 
 def columns_of(table: ScoreTable) -> dict[str, Any]:
-    """Return the columns of a table with names in the place of codes."""
+    """Return the columns of a table with names in place of codes."""
     assert table.unanswerable is not None
     return {
         "item_keys": list(table.item_keys),

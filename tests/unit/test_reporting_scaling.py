@@ -134,7 +134,7 @@ TINY = Declaration(
 
 
 def of_costs(**changes: Any) -> Significance:
-    """Return a document of answers that cost 0.00003 USD at the most, as shares of the range."""
+    """Return a document of answers that cost at most 0.00003 USD, as shares of the range."""
     values = {"control": 0.0300, "treatment": 0.0270, "ci_low": -0.0032, "ci_high": -0.0028}
     settings = StatsSettings(primary=("cost",), wanted={"cost": "lower"}, ranges={"cost": (0.0, 0.001)})
     return made_up(endpoint("cost", **values | changes), settings=settings)

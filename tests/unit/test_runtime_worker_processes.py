@@ -165,15 +165,15 @@ def test_the_reason_for_working_in_one_process_is_reported(answered: Project, mo
 
 
 def test_at_most_one_task_more_than_workers_is_ahead_of_the_results() -> None:
-    begun: list[int] = []
+    started: list[int] = []
 
     def tasks() -> Iterator[int]:
         for number in range(9):
-            begun.append(number)
+            started.append(number)
             yield number
 
     ahead = [
-        len(begun) - done
+        len(started) - done
         for done, _ in enumerate(in_order(partial(partial, abs), tasks(), Workers(2), nothing, no_warning), 1)
     ]
     assert max(ahead) <= 2

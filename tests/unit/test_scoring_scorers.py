@@ -275,7 +275,7 @@ def test_exact_support_is_containment_at_token_boundaries(text: str, unsupported
         ("Rollo Normandy leader", 0),
         ("Rollo Normandy leader fjord viking", 0),  # 3 of 5 is the 0.6 that suffices
         ("Rollo Normandy fjord viking", 1),  # 2 of 4 is not
-        ("Rollo Rollo Rollo fjord viking", 0),  # an answer's token counts as often as it stands there
+        ("Rollo Rollo Rollo fjord viking", 0),  # an answer's token counts as often as it occurs
         ("Norm", 1),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_passage_is_prepared_once_for_all_questions_about_it_until_longer_ones
     first = passages.of("abcd")
     assert passages.of("efgh") is passages.of("efgh")
     assert passages.of("abcd") is first  # and was asked for last
-    passages.of("ijkl")  # in the place of the other one
+    passages.of("ijkl")  # replaces the other one
     assert passages.of("abcd") is first
     assert passages.of("x" * 11).words == f" {'x' * 11} "  # longer than all may be together
     assert passages.of("abcd") is not first

@@ -210,7 +210,7 @@ def test_every_load_of_a_manifest_includes_the_journal(tmp_path: Path) -> None:
 # --- reading while another process writes -----------------------------------------------------------------------------
 
 
-def begun(tmp_path: Path) -> TrialDir:
+def started(tmp_path: Path) -> TrialDir:
     """Return the folder of a trial of which a part is submitted, as its journal alone says."""
     folder = RunDir(tmp_path, "r").trial("m1-main")
     save(
@@ -234,7 +234,7 @@ def checkpoint(folder: TrialDir, *events: PartEvent) -> None:
 def test_a_checkpoint_between_the_two_reads_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, salvage: bool
 ) -> None:
-    folder, other = begun(tmp_path), RunDir(tmp_path, "r").trial("m1-main")
+    folder, other = started(tmp_path), RunDir(tmp_path, "r").trial("m1-main")
     plain, left = folder.journal._whole_lines, [DOWNLOADED, None]
 
     def folding() -> Iterator[tuple[int, bytes]]:
@@ -264,7 +264,7 @@ def is_seen_by_doctor(run: RunDir) -> bool:
 def test_readers_without_the_lock_see_a_job_that_a_checkpoint_has_just_moved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: Callable[[RunDir], bool]
 ) -> None:
-    folder, plain = begun(tmp_path), Journal._whole_lines
+    folder, plain = started(tmp_path), Journal._whole_lines
     left = [msgspec.structs.replace(SUBMITTED, key="k-a1")]
 
     def folding(journal: Journal) -> Iterator[tuple[int, bytes]]:
@@ -293,7 +293,7 @@ def test_a_journal_that_a_checkpoint_removes_while_it_is_opened_has_no_changes(
 def test_records_that_change_at_every_read_are_finally_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, other, reads = begun(tmp_path), RunDir(tmp_path, "r").trial("m1-main"), list[int]()
+    folder, other, reads = started(tmp_path), RunDir(tmp_path, "r").trial("m1-main"), list[int]()
     plain = folder.journal.read
 
     def folding() -> list[PartEvent]:
@@ -309,7 +309,7 @@ def test_records_that_change_at_every_read_are_finally_an_error(
 
 
 def test_a_reader_beside_a_running_process_never_sees_an_older_state(tmp_path: Path) -> None:
-    folder = begun(tmp_path)
+    folder = started(tmp_path)
     child = [sys.executable, "-m", "tests.support.checkpointing_child", str(tmp_path)]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as writer:
         try:

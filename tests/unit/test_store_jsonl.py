@@ -1,4 +1,4 @@
-"""JSON lines on disk: reading, counting, mending a torn tail, digests."""
+"""JSON lines on disk: reading, counting, repairing a torn tail, digests."""
 
 import hashlib
 from pathlib import Path

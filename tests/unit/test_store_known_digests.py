@@ -57,7 +57,7 @@ def kept(run: RunDir, monkeypatch: pytest.MonkeyPatch, settled_s: float = -3600.
 
 
 def replaced(path: Path) -> None:
-    """Put another file of the same size and times in the place of one."""
+    """Replace a file by another of the same size and times."""
     times = path.stat()
     path.with_name("new").write_bytes(b"jello")
     os.utime(path.with_name("new"), ns=(times.st_atime_ns, times.st_mtime_ns))
