@@ -347,8 +347,6 @@ class TestLists:
         "query",
         [{"limit": 0}, {"limit": 1001}, {"limit": "x"}, {"after_id": "none"}, {"after_id": "a", "before_id": "b"}],
     )
-    def test_what_cannot_be_read_is_refused(
-        self, five: tuple[AnthropicClient, list[str]], query: dict[str, Any]
-    ) -> None:
+    def test_an_invalid_query_is_refused(self, five: tuple[AnthropicClient, list[str]], query: dict[str, Any]) -> None:
         reply = five[0].http.get("messages/batches", params=query)
         assert refusal(reply) == (400, "invalid_request_error")

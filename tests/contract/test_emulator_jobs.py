@@ -50,7 +50,7 @@ class TestCreating:
             assert name.startswith("bij-")
             assert len(name) == len("bij-xxxxxxxx")
 
-    def test_a_vendor_that_names_its_jobs_ignores_the_ids_that_are_asked_for(self, start: Start) -> None:
+    def test_a_vendor_that_names_its_jobs_ignores_requested_ids(self, start: Start) -> None:
         emulator = start(job_names="vendor")
         dataset, name = emulator.dataset(), emulator.new()
         made = [emulator.post_job(name, dataset, outputDatasetId=f"o-{name}", displayName=name) for _ in range(2)]
@@ -392,7 +392,7 @@ class TestContinuing:
         second = emulator.job(dataset, continuedFromJobName=shown["name"])
         assert [row["custom_id"] for row in emulator.results(second)] == ["r0", "r1", "r2"]
 
-    def test_what_cannot_be_continued_is_refused(self, emulator: EmulatorClient) -> None:
+    def test_a_job_that_cannot_be_continued_is_refused(self, emulator: EmulatorClient) -> None:
         running = emulator.job()
         name = f"accounts/emulator/batchInferenceJobs/{running}"
         dataset = emulator.dataset()

@@ -215,7 +215,7 @@ class TestCreating:
         assert ok(openai.post_batch(openai.file(), metadata=metadata))["metadata"] == metadata
 
     @pytest.mark.parametrize("body", [b"{", b"[]", b"[" * 5000])
-    def test_a_body_that_is_no_object_is_refused(self, openai: OpenAiClient, body: bytes) -> None:
+    def test_a_body_that_is_not_an_object_is_refused(self, openai: OpenAiClient, body: bytes) -> None:
         assert error_of(openai.http.post("batches", content=body))[0] == 400
 
     def test_a_file_that_is_still_processed_is_refused_until_it_is_ready(self, start_openai: Start) -> None:

@@ -129,7 +129,7 @@ def test_all_modules_of_a_kind_are_beside_the_named_one(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", HOLDS)
-def test_what_a_named_place_defines_is_defined_only_there(place: str) -> None:
+def test_the_definition_at_a_named_place_is_the_only_one(place: str) -> None:
     found = [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / place.partition("/")[0]).rglob(f"*{Path(place).suffix}"))

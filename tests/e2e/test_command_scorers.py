@@ -250,7 +250,7 @@ def test_only_the_program_itself_must_exist_and_not_the_files_it_writes(own: Pro
     ["env", "LANG=C", "python3", "-u", "-m", "measure"],
 ])  # fmt: skip
 @pytest.mark.parametrize("file", ["measure.py", "measure/__init__.py", "measure/sub/part.py"])
-def test_the_module_that_python_runs_is_part_of_the_program_if_it_lies_beside_the_configuration(
+def test_the_module_that_python_runs_is_part_of_the_program_if_it_is_beside_the_configuration(
     tmp_path: Path, words: Sequence[str], file: str
 ) -> None:
     without = command_digest(tmp_path, words, (), os.environ)

@@ -127,7 +127,7 @@ def test_questions_whose_requests_would_change_are_kept_unchanged(asked: Project
     assert {path for path, digest in asked.snapshot().items() if before.get(path) != digest} == {"run.log"}
 
 
-def test_a_column_that_is_added_may_be_a_subgroup_at_once(asked: Project) -> None:
+def test_an_added_column_can_be_a_subgroup_immediately(asked: Project) -> None:
     before = sent(asked)
     questions(asked, [row | {"colour": "ab"[n % 2]} for n, row in enumerate(ROWS)])
     configure(asked, subgroups=["colour"])

@@ -96,7 +96,7 @@ def test_editing_a_function_sends_nothing_to_a_vendor(hosted: HostedProject) -> 
     assert (own.trial_folder() / "results/significance.json").read_bytes() != before
 
 
-def test_what_a_function_needs_is_read_from_its_parameters_and_its_scale_from_its_annotation(own: Project) -> None:
+def test_the_inputs_of_a_function_come_from_its_parameters_and_its_scale_from_its_annotation(own: Project) -> None:
     configure(own, {"file": "measures.py:overlap", "label": "Letters"})
     done(own)
     declared = recorded(own)["declared"]

@@ -103,7 +103,7 @@ def test_a_run_whose_state_is_lost_is_rebuilt_without_its_questions(minimal: Pro
     assert json.loads((minimal.run_root() / "run_state.json").read_text())["decided"] == decided
 
 
-def test_stating_the_format_afterwards_is_no_change(minimal: Project) -> None:
+def test_stating_the_format_afterwards_is_not_a_change(minimal: Project) -> None:
     assert minimal.run().code == 0
     minimal.config.write_text(MINIMAL.replace("questions.csv}", "{path: questions.csv, format: custom}}"))
     assert is_finished(minimal.run("--resume"))

@@ -385,7 +385,7 @@ def test_flags_win_over_the_file_also_where_the_file_has_nothing(tmp_path: Path)
     assert experiment.sweep.models == ("m1",)
 
 
-def test_a_flag_below_a_value_that_is_no_section_is_an_error(tmp_path: Path) -> None:
+def test_a_flag_below_a_value_that_is_not_a_section_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path, base() | {"sweep": [1]})
     with pytest.raises(ConfigError, match=r"eval\.yaml:\d+: sweep: expected keys and values"):
         load_config(path, {}, {("sweep", "models"): ["m1"]})

@@ -183,7 +183,7 @@ def test_a_configured_column_wins_over_a_well_known_name_and_is_found_in_any_cas
     assert found.given == {"question": "Text", "answers": ("answer", "alias")}
 
 
-def test_what_was_matched_can_be_written_as_a_configuration_that_matches_the_same() -> None:
+def test_recognised_columns_can_be_written_as_a_configuration_that_matches_the_same() -> None:
     names = ["Query", "A", "B", "correct", "QID", "Passage", "extra"]
     found = match_columns(HERE, names, {})
     assert found.choices == ("A", "B")

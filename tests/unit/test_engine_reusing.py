@@ -66,7 +66,7 @@ def test_two_runs_with_the_same_name_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packed", ["archives/run_old.tar.zst", "archives/run_old"])
-def test_an_archive_has_to_be_unpacked_first(tmp_path: Path, packed: str) -> None:
+def test_an_archive_must_be_unpacked_first(tmp_path: Path, packed: str) -> None:
     path = tmp_path / packed
     path.parent.mkdir()
     if packed.endswith(".zst"):
@@ -116,7 +116,7 @@ def test_a_run_lends_nothing_to_itself_and_an_emulator_leaves_its_mark(tmp_path:
         check_lender(old, RunDir(tmp_path, "new"), dry_run=False)
 
 
-def test_a_folder_without_a_state_is_no_run_and_damaged_records_are_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_state_is_not_a_run_and_damaged_records_are_named(tmp_path: Path) -> None:
     old, new = run_of(tmp_path, "old"), RunDir(tmp_path, "new")
     manifest = old.batch_inputs / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"parts": []', '"parts": [{"part": "t0_control_p001"}]'))

@@ -140,7 +140,7 @@ def test_no_module_outside_scoring_names_exact_match() -> None:
     assert found == []
 
 
-def test_what_make_installs_for_use_and_for_tests_has_every_extra_that_a_user_may_meet() -> None:
+def test_make_installs_every_extra_that_a_user_may_need() -> None:
     project = ROOT.parents[1]
     extras = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     installed = re.findall(r"--editable '\.\[([a-z0-9,]+)\]'", (project / "Makefile").read_text(encoding="utf-8"))

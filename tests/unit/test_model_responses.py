@@ -45,7 +45,7 @@ def code(completion: Completion) -> str:
         ("<think>why</think>", "", "why"),
     ],
 )
-def test_reasoning_stands_between_think_tags(text: str, answer: str, reasoning: str) -> None:
+def test_reasoning_is_the_text_between_think_tags(text: str, answer: str, reasoning: str) -> None:
     assert split_reasoning(text) == (answer, reasoning)
 
 

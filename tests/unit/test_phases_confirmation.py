@@ -257,7 +257,7 @@ def test_the_question_quotes_what_the_plan_quotes(project: Project, monkeypatch:
     assert "the price of m1 comes from the configuration" in person.heard[0]
 
 
-def test_what_was_spent_on_trials_that_are_gone_counts_against_what_was_agreed_to(
+def test_spending_on_removed_trials_counts_against_the_agreed_amount(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person = sit(monkeypatch, True, False)

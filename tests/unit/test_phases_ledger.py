@@ -205,7 +205,7 @@ def test_an_amount_is_rounded_to_a_billionth() -> None:
 # --- what a run has spent --------------------------------------------------------------------------------------------
 
 
-def test_what_a_run_has_spent_counts_every_attempt_and_shared_answers_once() -> None:
+def test_the_spending_of_a_run_counts_every_attempt_and_shared_answers_once() -> None:
     trials = {
         "one": manifest(t0_control_p001=part(intent(asked="before", **ANSWERED), intent(2, **ANSWERED))),
         "two": manifest(t0_control_p001=part()),

@@ -77,7 +77,7 @@ def test_a_remote_model_is_not_opened_for_counting() -> None:
     assert tokenized_requests(services(AssertionError("nobody is asked")), elsewhere, items(3)) is None
 
 
-def test_where_the_engine_is_not_installed_there_is_no_count() -> None:
+def test_without_the_engine_there_is_no_count() -> None:
     assert tokenized_requests(services(MissingDependencyError("it is not installed")), ARM, items(3)) is None
 
 

@@ -93,7 +93,7 @@ def test_a_refusal_is_the_text_if_the_content_is_empty(content: str | None) -> N
 
 
 @pytest.mark.parametrize("refusal", [None, "", 7, {"reason": "policy"}, ["no"]])
-def test_a_refusal_without_text_is_no_text(refusal: object) -> None:
+def test_a_refusal_without_text_gives_no_text(refusal: object) -> None:
     assert answered({"content": None, "refusal": refusal}).text == ""
 
 

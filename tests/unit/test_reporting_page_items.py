@@ -144,7 +144,7 @@ def test_the_script_shows_reasons_only_where_judges_were_asked() -> None:
         assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in page.split("</head>")[0]
 
 
-def test_what_a_dry_run_shows_has_no_colour_of_better_or_worse() -> None:
+def test_a_page_of_a_dry_run_has_no_colour_of_better_or_worse() -> None:
     whole = facts()
     dry = replace(whole, run=replace(whole.run, dry_run=True))
     pages = [report_page(each.run, [TrialPage(TrialResult(each, document(), costs()), {})]) for each in (whole, dry)]

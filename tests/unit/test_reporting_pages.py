@@ -640,7 +640,7 @@ def test_more_than_a_hundredth_of_empty_or_truncated_answers_is_a_warning_before
     )
 
 
-def test_a_hundredth_and_less_is_no_warning() -> None:
+def test_a_hundredth_or_less_causes_no_warning() -> None:
     counts = arm_attrition(100, 99, {"length": 1}, empty=1, truncated=0)
     whole = arm_attrition(100, 100, {}, empty=0, truncated=1)
     assert not [

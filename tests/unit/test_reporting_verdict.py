@@ -75,7 +75,7 @@ def test_an_inconclusive_result_states_the_detectable_difference_and_the_questio
     )
 
 
-def test_the_detectable_difference_is_said_to_be_that_of_one_test_if_several_are_corrected() -> None:
+def test_the_detectable_difference_is_described_as_that_of_one_test_if_several_are_corrected() -> None:
     figures = {"detectable_at_80_percent_power": 0.06}
     found = document(
         endpoint(control=0.3, treatment=0.312, **DULL),

@@ -197,7 +197,7 @@ def test_a_lock_without_a_name_is_waited_for_and_taken_over_once_it_is_silent(fi
     assert list(file_lock.parent.iterdir()) == []
 
 
-def test_a_silent_holder_is_taken_over_at_once_and_leaves_no_file(file_lock: Path) -> None:
+def test_a_silent_holder_is_taken_over_immediately_and_leaves_no_file(file_lock: Path) -> None:
     write_holder(file_lock, DEAD, silent_s=61)
     clock = Now()
     with RunLock(file_lock, since="now", clock=clock):

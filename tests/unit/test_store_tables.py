@@ -66,7 +66,7 @@ def test_csv_has_the_same_values_as_text(tmp_path: Path) -> None:
         assert (float(row[3]) if row[3] else None) == score
 
 
-def test_lines_of_the_csv_end_in_a_newline_alone(tmp_path: Path) -> None:
+def test_lines_of_the_csv_end_in_a_single_newline(tmp_path: Path) -> None:
     write(tmp_path, ROWS[:1])
     data = (tmp_path / "table.csv").read_bytes()
     assert data.startswith(b"id,arm,n,score\n")
@@ -132,7 +132,7 @@ def test_many_row_groups_are_one_table(tmp_path: Path, monkeypatch: pytest.Monke
     assert all(batch.num_rows <= 5 for batch in read_batches(tmp_path / "table.parquet"))
 
 
-def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
+def test_only_the_requested_columns_are_read(tmp_path: Path) -> None:
     write(tmp_path, ROWS)
     (batch,) = read_batches(tmp_path / "table.parquet", ["n"])
     assert batch.schema.names == ["n"]
