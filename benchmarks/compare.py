@@ -1,6 +1,6 @@
 """Parse to report by two versions of the program on the same answers: ``compare.py BASE`` (a branch, tag or commit).
 
-The other version stands in a worktree beside the checkout while this runs. Each version makes its own run from the same
+The other version is in a worktree beside the checkout while this runs. Each version makes its own run from the same
 seed; then the two take turns, so that what else the machine does falls on both. Figures are medians.
 """
 

@@ -1,4 +1,4 @@
-"""Writes ``benchmarks/slopes.json`` from what two benchmarks measured: what the page ``docs/scaling.md`` reckons with.
+"""Writes ``benchmarks/slopes.json`` from what two benchmarks measured: the input of the tables on ``docs/scaling.md``.
 
     python benchmarks/bench_pipeline.py 250000 1000000 --json pipeline.json
     python benchmarks/bench_parts.py 100 --asked 2 100 10000 --json parts.json

@@ -1,4 +1,4 @@
-"""Write the documentation that is said elsewhere: ``--help`` texts, the configuration, JSON Schemas, examples.
+"""Write the generated parts of the documentation: ``--help`` texts, the configuration, JSON Schemas, examples.
 
 ``python docs/generate.py`` rewrites what stands between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
 with ``--check`` it changes nothing and ends with 1 if something is out of date.
@@ -138,7 +138,7 @@ def _type(annotation: object) -> str:
 
 
 def example(path: Path) -> str:
-    """Return a file of ``docs/examples`` as it stands."""
+    """Return a file of ``docs/examples`` unchanged."""
     language = {".py": "python", ".yaml": "yaml", ".jsonl": "json"}.get(path.suffix, "text")
     return f"```{language}\n{path.read_text().rstrip()}\n```\n"
 

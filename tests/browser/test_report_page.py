@@ -268,7 +268,7 @@ def test_an_item_has_its_passage_gold_answers_scores_and_the_words_that_differ(s
 
 
 def without(box: Locator, kind: str) -> str:
-    """Return the text of an element without what stands in some of those in it."""
+    """Return the text of an element without the text of some of its children."""
     text: str = box.evaluate(
         "(box, kind) => { const kept = box.cloneNode(true); kept.querySelectorAll(kind).forEach(each => each.remove());"
         " return kept.textContent }",

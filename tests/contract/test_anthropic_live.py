@@ -1,4 +1,4 @@
-"""Anthropic's live endpoint against a server that is told each answer: rows, refusals, and what is left for later."""
+"""Anthropic's live endpoint against a server with scripted answers: rows, refusals, and transient errors."""
 
 from __future__ import annotations
 

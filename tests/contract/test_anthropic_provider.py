@@ -1,4 +1,4 @@
-"""The Anthropic adapter against a server that is told each answer: what it makes of outcomes, lists and results."""
+"""The Anthropic adapter against a server with scripted answers: how it reads outcomes, lists and results."""
 
 from __future__ import annotations
 

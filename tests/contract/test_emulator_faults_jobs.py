@@ -1,4 +1,4 @@
-"""Faults of the emulator that befall jobs and their files: F9 to F12 and F15, over HTTP."""
+"""Faults of the emulator that affect jobs and their files: F9 to F12 and F15, over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults of the emulator that a client meets on the wire: F1 to F8, F13, F14 and F16 to F18, over real sockets."""
+"""Faults of the emulator that affect calls and transfers: F1 to F8, F13, F14 and F16 to F18, over real sockets."""
 
 from __future__ import annotations
 

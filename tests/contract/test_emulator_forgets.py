@@ -1,4 +1,4 @@
-"""An emulator that is told to forget everything is as one on an empty folder, and stays so when it is restarted."""
+"""An emulator told to forget everything is like one on an empty folder, also after a restart."""
 
 from __future__ import annotations
 

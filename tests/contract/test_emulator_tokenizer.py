@@ -1,4 +1,4 @@
-"""The emulator counts tokens by the tokenizer of SmolLM2 where it is told to, and words where it is not."""
+"""The emulator counts words by default, and tokens with the tokenizer of SmolLM2 on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each outcome of an HTTP call means, against a real server that has the accidents; and where the key goes."""
+"""What each outcome of an HTTP call means, against a real server that fails in every way; and where the key is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Fireworks adapter: against the emulator for what it stands in for, and a scripted server for what it does not."""
+"""The Fireworks adapter: against the emulator where it supports a case, and a scripted server where it does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that Fireworks has lost after they were uploaded are brought again, by the process that uploaded them."""
+"""Requests that Fireworks lost after the upload are uploaded again, by the process that uploaded them."""
 
 from __future__ import annotations
 

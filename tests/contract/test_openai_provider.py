@@ -1,4 +1,4 @@
-"""The OpenAI adapter against a server that says exactly what it is told: requests, odd answers, and what follows."""
+"""The OpenAI adapter against a server with scripted answers: requests, malformed answers, and their consequences."""
 
 from __future__ import annotations
 

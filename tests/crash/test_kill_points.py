@@ -1,4 +1,4 @@
-"""A run killed before, amid and after every durable operation, and resumed: the same bytes, nothing done twice.
+"""A run killed before, during and after every durable operation, and resumed: the same bytes, nothing done twice.
 
 A child process runs a small two-trial experiment and sends itself SIGKILL. What it leaves must load; then the same
 experiment is resumed and must end as an undisturbed one does: exit code 0, every artifact, record and receipt the same

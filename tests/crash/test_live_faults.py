@@ -43,7 +43,7 @@ MET = [
     for variant, trait in kind.variants.items()
     if OPENAI.meets(OPERATION, trait)
 ]
-"""What a live call can meet."""
+"""The faults that can affect a live call."""
 ODD_ANSWERS = [(fault, variant) for fault, variant in MET if fault == "F11"]
 FAILURES = [(fault, variant) for fault, variant in MET if fault not in {"F11", "F17"}]
 

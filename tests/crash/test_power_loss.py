@@ -34,7 +34,7 @@ SURVEYS: Final = {
     "a run that was killed before": Survey(crash="power", scenario="second crash", stride=1 if ALL else 331),
     "a run with damaged files": Survey(crash="power", scenario="repair", stride=1 if ALL else 331),
 }
-# Each bug: which states to look at (so that it takes a moment), and what is said of them and of the run itself.
+# Each bug: which states to examine (so that it is quick), and what is reported about them and about the run.
 BUGS: Final = {
     "no_folder_fsync": (
         "all lost after append .*results.partial",

@@ -30,7 +30,7 @@ _LATE: Final = {
     "no_lock": "(ended with 0 instead of 4|beside the writer ended with 0)",
 }
 """Bugs that the machine comes to after many steps."""
-# Each bug, and what is said of it.
+# Each bug, and the problem that must be reported.
 BUGS: Final = {
     "existing_files_are_done": "differs",
     "kept_sentinel": "(ended with 5 instead of 0|a stale sentinel was left)",

@@ -1,4 +1,4 @@
-"""The guide for contributors works as it stands: its first change is made in a copy of the checkout, step by step."""
+"""The guide for contributors works as written: its first change is made in a copy of the checkout, step by step."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(command: str, checkout: Path) -> subprocess.CompletedProcess[str]:
 
 
 def edit(block: str, checkout: Path) -> None:
-    """Add the lines marked with ``+`` after the line before them, which must stand in the file once."""
+    """Add the lines marked with ``+`` after the line before them, which must occur in the file once."""
     first, *lines = block.splitlines()
     path = checkout / first.removeprefix("# ")
     text = path.read_text(encoding="utf-8")

@@ -43,7 +43,7 @@ UNWANTED: Final = {
 
 
 def prose(text: str) -> str:
-    """Return a text without what stands in backticks, where names of keys and files are."""
+    """Return a text without the parts in backticks, which are names of keys and files."""
     return re.sub(r"`[^`]*`", "", text)
 
 

@@ -27,7 +27,7 @@ def test_every_package_that_has_messages_is_on_a_page() -> None:
 
 
 def test_the_catalogue_has_at_least_the_expected_number_of_messages() -> None:
-    """So many errors stand in the code; if far fewer are found, the collector has lost a way of making them."""
+    """The code has this many errors; if far fewer are found, the collector misses a way of making them."""
     assert len(messages()) > 600
     assert sum(each.exit_code is None for each in messages()) > 30
 

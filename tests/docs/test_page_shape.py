@@ -1,4 +1,4 @@
-"""Every page says at once which question it answers, has a length that can be read, and links to what exists."""
+"""Every page begins with the question that it answers, is short enough, and links to things that exist."""
 
 from __future__ import annotations
 

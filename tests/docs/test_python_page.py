@@ -1,4 +1,4 @@
-"""The page about Python: its code runs as it stands, and its table names what a run has."""
+"""The page about Python: its code runs as written, and its table names the attributes of a run."""
 
 import re
 from pathlib import Path

@@ -29,7 +29,7 @@ def hints() -> Iterator[tuple[str, str]]:
 
 
 def text_of(node: ast.expr, names: dict[str, object]) -> str:
-    """Return a text as it stands in the source, with the values of the constants of its module."""
+    """Return a text of the source with the values of the constants of its module filled in."""
     if isinstance(node, ast.JoinedStr):
         return "".join(text_of(part, names) for part in node.values)
     if isinstance(node, ast.FormattedValue):

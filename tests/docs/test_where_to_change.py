@@ -101,7 +101,7 @@ HOLDS: Final = {
     "docs/generate.py": r"^def _type\(annotation",
     "src/promptrial_emulator/faults/rules.py": r"^FAULTS: Final",
 }
-"""What is changed there, and stands in no other file of the program."""
+"""What is changed there, and is in no other file of the program."""
 
 
 def places(cell: str) -> list[str]:

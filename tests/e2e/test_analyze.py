@@ -1,4 +1,4 @@
-"""``promptrial analyze`` as a command: what it prints and writes, its exit codes, and what it says of slips."""
+"""``promptrial analyze`` as a command: what it prints and writes, its exit codes, and how it answers typos."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class World:
         return (self.project.root / "stderr.txt").read_text()
 
     def signs_of_life(self) -> int:
-        """Return how much stands in the log and in the answers of the local server: it grows while the run works."""
+        """Return the size of the log and of the answers of the local server: it grows while the run works."""
         files = [self.run.log_path, *self.run.root.glob("*/results/*/*.jsonl")]
         return sum(path.read_bytes().count(b"\n") for path in files if path.exists())
 

@@ -1,4 +1,4 @@
-"""A finished run is archived, verified, damaged, found out, and made a run again: here, packed, and at an address."""
+"""A finished run is archived, verified, damaged, checked and restored: as a folder, packed, and at an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TruthfulQA's choices are mixed in new runs; a run that was prepared in the order of the file goes on so."""
+"""TruthfulQA's choices are shuffled in new runs; a run that was prepared in file order keeps that order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A cap on what a run may spend, through the command line: it holds, it is said, and a higher one goes on."""
+"""A cap on what a run may spend, through the command line: it holds, it is reported, and a higher one continues."""
 
 from __future__ import annotations
 

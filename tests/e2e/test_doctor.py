@@ -395,7 +395,7 @@ def test_a_phase_completed_only_according_to_the_state_is_found(project: Project
     assert findings(project) == []
 
 
-# --- what a resume would meet ----------------------------------------------------------------------------------------
+# --- problems that a resume would have -------------------------------------------------------------------------------
 
 
 def test_a_changed_prompt_of_an_unfinished_run_is_drift_and_the_command_finishes_it_with_the_old_prompt(

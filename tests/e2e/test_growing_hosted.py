@@ -25,7 +25,7 @@ def grow(hosted: HostedProject, *flags: str) -> Outcome:
 
 
 def asked(run: RunDir) -> list[str]:
-    """Return the wire id of every request that was written for a job, twins apart."""
+    """Return the wire id of every request that was written for a job, including duplicates."""
     return [row_id(line) for path in sorted(run.batch_inputs.glob("*/*.jsonl")) for line in jsonl.lines(path)]
 
 

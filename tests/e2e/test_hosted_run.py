@@ -300,7 +300,7 @@ def test_a_run_with_a_full_quota_says_so_once_shows_as_waiting_and_continues_lat
     assert json.loads(hosted.project.call("status", "--run_id", "r", "--json").out)["status"] == "incomplete"
 
 
-# --- what cannot work is said before anything is sent ----------------------------------------------------------------
+# --- errors that are reported before anything is sent ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

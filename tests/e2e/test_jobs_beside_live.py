@@ -1,4 +1,4 @@
-"""One run with jobs at one vendor and live requests to another at once: killed, resumed, and each job paid for once."""
+"""One run with jobs at one vendor beside live requests to another: killed, resumed, and each job paid for once."""
 
 from __future__ import annotations
 

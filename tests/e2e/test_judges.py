@@ -62,7 +62,7 @@ def done(outcome: Outcome) -> Outcome:
 
 
 def requests_in(project: Project) -> list[dict[str, Any]]:
-    """Return the requests to judges, as they stand in their files."""
+    """Return the requests to judges, as written in their files."""
     files = sorted(project.trial_folder().glob("judge/*.jsonl"))
     return [json.loads(line) for path in files for line in jsonl.lines(path)]
 

@@ -1,4 +1,4 @@
-"""The live panel at real pseudo-terminals, and what stands in its place elsewhere."""
+"""The live panel at real pseudo-terminals, and what replaces it elsewhere."""
 
 from __future__ import annotations
 

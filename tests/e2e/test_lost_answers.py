@@ -197,7 +197,7 @@ WRECKS: Final[dict[str, Callable[[HostedProject], None]]] = {
 
 @pytest.mark.parametrize("name", WRECKS)
 def test_following_the_doctor_ends_with_a_healthy_run(hosted: HostedProject, name: str) -> None:
-    hosted.project.write_config(configuration({"execution": {**QUICK, "outage_s": 0.5}}))  # some last for ever
+    hosted.project.write_config(configuration({"execution": {**QUICK, "outage_s": 0.5}}))  # some last forever
     WRECKS[name](hosted)
     hosted.run("--to_step", "report")
     follow_the_doctor(hosted)

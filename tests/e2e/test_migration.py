@@ -1,4 +1,4 @@
-"""Runs that an older tool left are brought into our own form, whatever of them is damaged, and go on from there."""
+"""Runs of the predecessor are migrated, even with damaged files, and continue from there."""
 
 from __future__ import annotations
 

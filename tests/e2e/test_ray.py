@@ -337,7 +337,7 @@ def test_killing_one_of_two_nodes_loses_nothing(answered: Project, monkeypatch: 
 
 
 def of_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Set what Ray reads to meet a cluster of a test."""
+    """Set the variables by which Ray finds the cluster of a test."""
     for name, value in {"RAY_AUTH_MODE": "disabled", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}.items():
         monkeypatch.setenv(name, value)
 

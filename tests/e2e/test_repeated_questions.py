@@ -1,4 +1,4 @@
-"""Questions that stand in a file more than once, under several ids, are told of before anything is asked."""
+"""Questions that occur in a file more than once, under several ids, are reported before anything is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A hundred slips of a user: each ends with exit code 2, and at most two lines on stderr that name the fix."""
+"""A hundred typos of a user: each ends with exit code 2, and at most two lines on stderr that name the fix."""
 
 from __future__ import annotations
 

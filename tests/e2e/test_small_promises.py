@@ -155,7 +155,7 @@ def test_a_given_name_is_never_changed(project: Project) -> None:
     assert (outcome.code, "run r already exists" in outcome.err) == (2, True)
 
 
-# --- what is said ---------------------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------------------------
 
 
 def test_only_a_finished_run_says_that_nothing_was_left_to_do(project: Project) -> None:

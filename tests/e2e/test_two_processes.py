@@ -51,7 +51,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server that answers one request at once, and the others when the gate is open."""
+    """A server that answers the first request immediately, and the others when the gate is open."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RESPONDERS, "hesitant", "tests.support.emulator_responders:HesitantResponder")
         patch.setenv("SERVER_KEY", KEY)

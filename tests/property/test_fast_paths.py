@@ -1,4 +1,4 @@
-"""Each fast path gives what its plain twin gives, value by value, whatever the text."""
+"""Each fast path gives the same values as its plain counterpart, whatever the text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of results that are read together say what each says by itself, whatever stands in them."""
+"""Rows of results that are read together give the same as rows read one by one, whatever they contain."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """However a run grows, through the program: no part changes, nothing is asked twice, and a fresh run has its files.
 
-Whether reports are the same too is told by ``tests/e2e/test_growing.py``.
+``tests/e2e/test_growing.py`` compares the reports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""However a trial is cut into parts, nothing is lost, repeated, split or set apart from its other arm."""
+"""However a trial is split into parts, no item is lost, repeated, split or separated from its other arm."""
 
 from collections import Counter
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""Any text with any tags is parted into answer, reasoning and tags, and nothing is lost."""
+"""Any text with any tags is split into answer, reasoning and tags, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ MADE_UP = [("English", False), ("English", True), ("German", True), ("Russian", 
 
 
 class Knowing:
-    """A responder that answers as it is told to, request by request."""
+    """A responder with scripted answers, request by request."""
 
     def __init__(self) -> None:
         self.answers: dict[str, str] = {}

@@ -76,7 +76,7 @@ def s3_server(log: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as out, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
         assert server.stderr is not None
-        rest = Thread(target=shutil.copyfileobj, args=(server.stderr, out))  # it waits for ever if its stderr is full
+        rest = Thread(target=shutil.copyfileobj, args=(server.stderr, out))  # it waits forever if its stderr is full
         try:
             url = None
             while url is None:

@@ -119,7 +119,7 @@ def main(root: Path) -> None:
         return made
 
     os.chdir(folder("warm"))
-    _run()  # imports everything, so that each fork begins at once
+    _run()  # imports everything, so that each fork starts quickly
     whole = folder("whole")
     points = _listed(whole)
     asked = _requests(whole)

@@ -56,7 +56,7 @@ class Watched:
         return self.page.locator(selector).all_inner_texts()
 
     def wait(self, selector: str, text: str, seconds: float = 30.0) -> None:
-        """Wait until a text stands in the only element of a selector."""
+        """Wait until the only element of a selector has a text."""
         from playwright.sync_api import expect
 
         expect(self.page.locator(selector)).to_contain_text(text, timeout=1000 * seconds)

@@ -21,7 +21,7 @@ from tests.support.crash_points import Moment
 __all__ = ["CopiedRun"]
 
 _WRITTEN: Final = ("experiments", "vendor")
-"""What stands below the folder of a run and changes."""
+"""The changing files below the folder of a run."""
 
 
 class CopiedRun:
@@ -98,7 +98,7 @@ def _order(orders: IO[str]) -> tuple[int, Path]:
 
 @contextmanager
 def _half_written(moment: Moment, arguments: tuple[Any, ...]) -> Iterator[None]:
-    """Within the block, amid an append, half of what is appended is there."""
+    """Within the block, during an append, half of the appended bytes are written."""
     if moment != "amid":
         yield
         return

@@ -251,7 +251,7 @@ class Lab:
         return Project(Path()).run(*sorted(flags))
 
     def require(self, ended: Ended) -> None:
-        """Refuse to go on if a run that nothing disturbed did not end well."""
+        """Raise an error if an undisturbed run did not succeed."""
         if ended.code != self._scenario.code:
             raise RuntimeError(f"an undisturbed run ended with {ended.code}: {ended.said}")
 

@@ -1,4 +1,4 @@
-"""The points at which a run can be killed: before, amid and after every operation of ``promptrial.store.atomic``.
+"""The points at which a run can be killed: before, during and after every operation of ``promptrial.store.atomic``.
 
 The operations are that module's private functions, whatever they are called, so a new one is a new kill point. One that
 is called by another is part of it. An append can also be stopped in the middle of its line.

@@ -53,7 +53,7 @@ class Ledger(NamedTuple):
 
 
 class Vendor(FakeProvider):
-    """Answers at once, knows its jobs, and puts the job's name into each row.
+    """Answers immediately, knows its jobs, and puts the job's name into each row.
 
     Unless our key is the name (``lookup``), it gives its jobs names that show nothing of it.
     """

@@ -34,7 +34,7 @@ class GatedResponder:
 
 
 class HesitantResponder(GatedResponder):
-    """Echo that answers its first row at once, and the others behind the gate."""
+    """Echo that answers its first row immediately, and the others when the gate is open."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         super().__init__(settings)

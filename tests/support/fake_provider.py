@@ -34,7 +34,7 @@ class _Row(msgspec.Struct, omit_defaults=True):
 
 
 class FakeProvider:
-    """Answers at once."""
+    """Answers immediately."""
 
     name: ClassVar[str] = "fake"
     local: ClassVar[bool] = True

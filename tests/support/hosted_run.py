@@ -1,4 +1,4 @@
-"""Hosted runs for tests: the small project set up for Fireworks, and an emulator of its own process to meet it."""
+"""Hosted runs for tests: the small project set up for Fireworks, and an emulator in its own process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def emulator_process(folder: Path, *flags: str) -> Iterator[EmulatorClient]:
 
 @dataclass(frozen=True)
 class HostedProject:
-    """A project on the emulator; runs end after ``parse`` unless they are told otherwise."""
+    """A project on the emulator; runs end after ``parse`` by default."""
 
     project: Project
     emulator: EmulatorClient

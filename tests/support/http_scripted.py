@@ -1,4 +1,4 @@
-"""A server of raw bytes: answers each path as it is told, with the resets, stalls and cuts of real accidents."""
+"""A server of raw bytes: it gives scripted answers to each path, with resets, stalls and truncation."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def asks_everything_again() -> None:
 
 
 def new_key_each_time() -> None:
-    """Take a job whose creation got no answer for one that was not created, and go on under another key."""
+    """Treat a job with an unanswered create as not created, and continue under another key."""
 
     def attempt(self: Submission, rows: int) -> int:  # noqa: ARG001
         return 1 + max((intent.attempt for intent in self.work.intents), default=0)

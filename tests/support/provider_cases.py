@@ -164,7 +164,7 @@ def _anthropic_live(folder: Path) -> Iterator[ProviderCase]:
 
 
 def _sha256_of_batch(payload: PartPayload) -> str:
-    """Return what the ledger keeps of a batch: no key is told, but the ids in the body hold a nonce of it."""
+    """Return what the ledger keeps of a batch: no key, but the ids in the body contain its nonce."""
     body = io.BytesIO()
     nonce = Nonce(payload.key, lambda: (row.custom_id for row in payload.requests()))
     write_requests(body, payload.requests(), payload.model, nonce)

@@ -184,7 +184,7 @@ class RunModel:
         self.world.require(called.code in expected, f"ended with {called.code} instead of {wanted}: {called.said}")
 
     def _check_records(self) -> None:
-        """State, manifests and lines are whole, but for what was spoilt and that nobody has repaired yet."""
+        """State, manifests and lines are whole, except files that were damaged and not repaired yet."""
         for name, left in list(self._spoilt.items()):
             path = self.world.run / name
             if (path.read_bytes() if path.exists() else None) != left:

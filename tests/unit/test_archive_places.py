@@ -109,7 +109,7 @@ def test_a_tree_of_objects_without_a_manifest_is_not_an_archive_and_can_be_conti
     run, place = make_run(tmp_path), place_to_write("memory://unfinished/x", {})
     manifest, (head, *rest) = contents(run)
     paths = [content.path for content in (head, *rest)]
-    place.write("run_r", [rest[1], rest[0]])  # as if the manifest had not come to be written
+    place.write("run_r", [rest[1], rest[0]])  # as if the manifest had not been written
     with pytest.raises(CorruptRecordError, match="not an archive"):
         verify(place)
     assert not place.occupied(paths)

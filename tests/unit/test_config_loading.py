@@ -1,4 +1,4 @@
-"""Reading a configuration: where each value comes from, and what is said of what is wrong."""
+"""Reading a configuration: where each value comes from, and how errors are reported."""
 
 import hashlib
 import json

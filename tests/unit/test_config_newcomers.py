@@ -1,4 +1,4 @@
-"""What is said of a configuration that somebody new to it wrote."""
+"""Messages about mistakes of new users in a configuration."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is wrong with a question file is said with file and line."""
+"""Errors in a question file are reported with file and line."""
 
 import json
 import re

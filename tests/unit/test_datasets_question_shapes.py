@@ -31,7 +31,7 @@ REFUSED: Final = {
     "headerless_mmlu.csv": "the first line looks like a question: add a line with the names of the columns above it",
     "excel_export.csv": "if it is in 'Frage', write `columns: {question: Frage, answers: Antwort}` in the section",
 }
-"""What is said of the files that need something written."""
+"""The messages for files that need an entry in the configuration."""
 
 
 def load(path: Path, columns: dict[str, Any] | None = None) -> tuple[list[Item], list[str]]:

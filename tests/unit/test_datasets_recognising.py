@@ -1,4 +1,4 @@
-"""The format of a question file is recognised from its first rows, and what was recognised is said."""
+"""The format of a question file is recognised from its first rows, and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that fail and may work later: when they are made again, for how long, and what is said of an outage."""
+"""Calls with transient errors: when they are retried, for how long, and how an outage is reported."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def lab() -> Lab:
 
 
 def script(*outcomes: str | Exception) -> Callable[[], str]:
-    """Return a call with these outcomes, one after the other; the last goes on for ever."""
+    """Return a call with these outcomes in order; the last one repeats forever."""
     left = list(outcomes)
 
     def call() -> str:

@@ -1,4 +1,4 @@
-"""Calls that one task waits for while others go on: in threads, in order, one at a time for each provider."""
+"""Calls that one task waits for while others continue: in threads, in order, one at a time for each provider."""
 
 from __future__ import annotations
 

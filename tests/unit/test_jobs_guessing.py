@@ -109,7 +109,7 @@ class TestAnotherProcess:
 
     @pytest.mark.parametrize("in_flight", [False, True])
     def test_a_doubtful_part_gets_a_slot_before_the_parts_that_wait_for_it(self, lab: Lab, in_flight: bool) -> None:
-        """With one place: a part that needs a job, its first or another, would keep it and wait for ever."""
+        """With one slot: a part that needs a job, its first or another, would keep it and wait forever."""
         work = lab.work()
         if in_flight:
             lab.vendor.endings.append((JobState.READY, 0.5))

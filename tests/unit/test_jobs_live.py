@@ -1,4 +1,4 @@
-"""Parts that are answered request by request: how many at once, what failures and stops do, and what is kept."""
+"""Live parts: how many requests are in flight, what failures and stops do, and what is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many requests a server is sent at once, and when: cut and recovered, held and tried again. On a fake clock."""
+"""How many requests are in flight at a server, and when: reduced, raised, paused and retried. On a fake clock."""
 
 from __future__ import annotations
 

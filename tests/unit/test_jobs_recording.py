@@ -1,4 +1,4 @@
-"""What is put on record of a part: whichever way that is done, no secret stands in its reason."""
+"""What is recorded about a part: its reason contains no secret, whichever way it is recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many tasks in one thread: how many at a time, who goes on when, what a stop and an error do. On a fake clock."""
+"""Many tasks in one thread: how many run at a time, in which order, what a stop and an error do. On a fake clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What adapters without jobs have in common, and what a vendor that asks for fewer requests is told apart by."""
+"""What live adapters have in common, and how a request for fewer requests is recognised."""
 
 from __future__ import annotations
 

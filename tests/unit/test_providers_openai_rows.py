@@ -1,4 +1,4 @@
-"""Requests are written as OpenAI's batch files have them, and rows without an answer are told from refusals."""
+"""Requests are written as in OpenAI's batch files, and rows without an answer are distinguished from refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of unknown shape: an odd one is the same as none."""
+"""Values of unknown shape: an invalid one counts as missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every figure of a table stands in the column of its arm: the two arms are as different here as they can be."""
+"""Every figure of a table is in the column of its arm: the two arms are as different here as possible."""
 
 from __future__ import annotations
 

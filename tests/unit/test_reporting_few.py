@@ -1,4 +1,4 @@
-"""What few clusters or questions do to intervals and p-values is said beside the verdict, in words that hold."""
+"""The effect of few clusters or questions on intervals and p-values is stated beside the verdict, correctly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The items of a page: packed once, within the bytes that a page has, and what is left out is said."""
+"""The items of a page: packed once, within the size limit of a page, and omissions are reported."""
 
 from __future__ import annotations
 

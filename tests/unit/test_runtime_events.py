@@ -1,4 +1,4 @@
-"""The log and what is said: structured, in order, and without a secret."""
+"""The log and the messages: structured, in order, and without a secret."""
 
 import io
 import json

@@ -152,7 +152,7 @@ def test_a_node_that_cannot_run_the_program_is_named_and_a_killed_task_is_not_bl
 
 
 def said_of(monkeypatch: pytest.MonkeyPatch, driver: str, address: str | None = None) -> str:
-    """Return what is said if the process that speaks to Ray runs this code."""
+    """Return the message if the driver process of Ray runs this code."""
     monkeypatch.setattr(ray_workers, "_DRIVER", driver)
     with pytest.raises(PhaseFailedError) as raised:
         list(in_order(partial(partial, abs), [1, 2], Workers(2, "ray", address), nothing, no_warning))

@@ -1,4 +1,4 @@
-"""Accepted answers that read as refusals, or stand in scripts without spaces, are told before anything is asked."""
+"""Accepted answers that read as refusals, or in scripts without spaces, are reported before anything is asked."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Right choices that nearly all have one letter are told of."""
+"""A data set is reported if nearly all its right choices have the same letter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from promptrial.scoring.letters import LetterCheck
 
 
 def said(*answers: str) -> list[str]:
-    """Return what is said of questions with the choices a to d, whose right ones are these; none for no choices."""
+    """Return the messages for questions with the choices a to d and these right ones; none for no choices."""
     check = LetterCheck()
     for number, answer in enumerate(answers):
         choices = ("a", "b", "c", "d") if answer else ()

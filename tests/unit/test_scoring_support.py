@@ -1,4 +1,4 @@
-"""Spans that stand in a passage are supported, in every script; what does not stand there is not."""
+"""Spans that occur in a passage are supported, in every script; others are not."""
 
 # ruff: noqa: RUF001 - scripts and quotes of every kind
 

@@ -1,4 +1,4 @@
-"""What is odd about a data set as a whole: questions that stand there more than once."""
+"""Problems of a data set as a whole: repeated questions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole analysis: which tests stand together, what decides, and what is written down."""
+"""The whole analysis: which tests form a family, what decides, and what is recorded."""
 
 from __future__ import annotations
 

@@ -458,7 +458,7 @@ print(holder(Path(sys.argv[1])).works)
 """
 
 
-# --- what stands in the lock's place -------------------------------------------------------------------------------
+# --- other files in place of the lock ------------------------------------------------------------------------------
 
 
 def test_a_linked_lock_is_refused_and_what_it_points_to_is_left_alone(path: Path, tmp_path: Path) -> None:

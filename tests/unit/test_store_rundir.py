@@ -1,4 +1,4 @@
-"""The folder of a run: names that are allowed, where things stand, and whether a phase is done."""
+"""The folder of a run: names that are allowed, where files are, and whether a phase is done."""
 
 import hashlib
 import os

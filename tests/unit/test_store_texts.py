@@ -1,4 +1,4 @@
-"""Texts in one Arrow array, which are a sequence as a list of them is."""
+"""Texts in one Arrow array, which behave like a list."""
 
 import numpy as np
 import pyarrow as pa
