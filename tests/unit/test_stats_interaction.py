@@ -180,7 +180,7 @@ def test_the_interval_is_cut_at_the_possible_differences_of_effects() -> None:
 
 
 def rejections(sizes: tuple[list[int], list[int]], effect: float, trials: int = 400) -> int:
-    """Return in how many trials the effects of two subsets differ significantly; items of a cluster correlate by 0.2."""
+    """Return in how many trials the effects of two subsets differ significantly; items of a cluster correlate (0.2)."""
     rng = np.random.default_rng(7)
     cluster = np.repeat(np.arange(len(sizes[0]) + len(sizes[1])), [*sizes[0], *sizes[1]])
     first = sum(sizes[0])
