@@ -27,7 +27,7 @@ def test_arms_with_missing_answers_are_named(project: Project) -> None:
     assert lines[-1] == RESUME
 
 
-def test_a_damaged_file_is_named(project: Project) -> None:
+def test_a_damaged_file_is_named_in_the_error(project: Project) -> None:
     project.given_run()
     (project.trial_folder() / "results/per_item_scores.csv").write_text("x")
     slug = project.trial_folder().name

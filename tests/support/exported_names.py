@@ -1,8 +1,8 @@
 """Which names of an ``__all__`` nothing uses but the module itself.
 
 A name is used where a file imports it, where a file that has imported the module reads it from there, and where a text
-names it with its module, as the registry and ``monkeypatch`` do: ``module:name``, ``module.name``. A type that stands
-in the signature of another name in the ``__all__`` is used too: whoever calls that gets one.
+names it with its module, as the registry and ``monkeypatch`` do: ``module:name``, ``module.name``. A type that occurs
+in the signature of another name in the ``__all__`` is used too: its callers get one.
 """
 
 from __future__ import annotations

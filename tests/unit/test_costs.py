@@ -212,7 +212,7 @@ def test_another_version_is_refused() -> None:
         document.decode(json.dumps(row).encode())
 
 
-def test_the_published_schema_is_the_one_of_the_code() -> None:
+def test_the_published_schema_equals_that_of_the_code() -> None:
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == document.json_schema()
 
 

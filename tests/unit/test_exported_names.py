@@ -78,7 +78,7 @@ def test_a_type_in_the_signature_of_another_exported_name_is_used(other: str) ->
     "user",
     ["", "def f(): ...\n", "from promptrial.b import f\n", "from promptrial.a import g  # f\n", "from a import f\n"],
 )
-def test_a_name_that_only_stands_elsewhere_is_not_used(user: str) -> None:
+def test_a_name_that_only_occurs_elsewhere_is_not_used(user: str) -> None:
     modules = {"promptrial.a": '__all__ = [\n    "f",\n]\nf()\n', "promptrial.b": ""}
     assert exported(modules["promptrial.a"]) == ["f"]
     assert unused(modules, [user]) == ["promptrial.a.f"]

@@ -235,7 +235,7 @@ def test_the_document_is_json_without_nan_and_fits_the_published_schema(document
     assert significance.decode(data) == document
 
 
-def test_the_published_schema_is_the_one_of_the_code() -> None:
+def test_the_published_schema_equals_that_of_the_code() -> None:
     assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json.loads(json.dumps(significance.json_schema()))
 
 
