@@ -2,7 +2,7 @@
 
 The answers are made from a seed: half of the items open-book with passages of about 120 words, four questions each,
 half closed-book; words are drawn by Zipf's law from 20,000. Answers are right, partly right or wrong, and 8% decline.
-Of the rows 0.1% stand there twice, and as many lines are cut off. The yardstick decodes the same raw rows into typed
+Of the rows 0.1% occur twice, and as many lines are cut off. The yardstick decodes the same raw rows into typed
 structs and does nothing else; it and the whole work take turns, and each figure is a median.
 
 ``bench_pipeline.py 10000 250000`` takes other sizes, ``--rounds 5`` more rounds, and ``--total`` leaves out the single
@@ -65,7 +65,7 @@ _SETTLED_S: Final = 2.5
 VOCABULARY: Final = 20_000
 DECLINE: Final = 0.08
 ODD: Final = 0.001
-"""The share of rows that stand there twice, and that of lines that are cut off."""
+"""The share of rows that occur twice, and that of truncated lines."""
 DECLINING: Final = (
     "I don't know.",
     "I don't know.",
@@ -180,7 +180,7 @@ def answer_text(accepted: list[str], texts: Texts) -> str:
 def answer_rows(
     requests: Path, gold: dict[str, list[str]], texts: Texts, more: Callable[[], str] = str
 ) -> Iterator[bytes]:
-    """Yield a raw result row for each request of a part, and a few that stand there twice or are cut off.
+    """Yield a raw result row for each request of a part, and a few that occur twice or are truncated.
 
     ``more`` gives what each answer says besides: nothing, if it is not given.
     """

@@ -1,7 +1,7 @@
 """Exact rates of tests of independent 0/1 pairs: every outcome is weighed by its probability, nothing is simulated.
 
 An outcome is the number of gains (pairs that only the treatment has right) and of losses (only the control). Whether an
-outcome passes is asked of the program's own exact test; the t test and Tango's score test stand beside it.
+outcome passes is asked of the program's own exact test; the t test and Tango's score test are shown beside it.
 """
 
 from __future__ import annotations

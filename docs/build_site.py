@@ -1,6 +1,6 @@
 """Make a site of the documentation: ``python docs/build_site.py`` builds it into build/site.
 
-README, the operator's guide, the changelog, the guide for contributors and the map of tests do not stand in ``docs``:
+README, the operator's guide, the changelog, the guide for contributors and the map of tests are not in ``docs``:
 people and other tools look for them elsewhere. On the site they are pages too. So everything is copied to one folder,
 links are turned to where things are there, and every page gets a place in the navigation. Zensical makes the site.
 """

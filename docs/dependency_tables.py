@@ -41,7 +41,7 @@ def licence(known: PackageMetadata) -> str:
 
 
 def licences() -> str:
-    """Return one row for each pinned package; of one that is not installed here, the row that stands on the page."""
+    """Return one row for each pinned package; of one that is not installed here, the row of the page."""
     return "\n".join(["| package | version | licence |", "|---|---|---|", *_licence_rows()]) + "\n"
 
 

@@ -1,6 +1,6 @@
 """Write the generated parts of the documentation: ``--help`` texts, the configuration, JSON Schemas, examples.
 
-``python docs/generate.py`` rewrites what stands between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
+``python docs/generate.py`` rewrites the text between the markers ``<!-- generated: NAME -->`` and ``<!-- end -->``;
 with ``--check`` it changes nothing and ends with 1 if something is out of date.
 """
 

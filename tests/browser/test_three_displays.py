@@ -68,7 +68,7 @@ class Watchers:
         return [on_terminal(self.terminal, self.run_id), on_page(self.page)]
 
     def agree(self, standing: str, *, run: Terminal | None = None, answers: str = "", phase: str = "") -> None:
-        """Wait until all show a run that stands so, and say the same of it in all else."""
+        """Wait until all show the run in this status and agree in everything else."""
         end = time.monotonic() + WAIT_S
         while True:
             told = self._told()

@@ -41,7 +41,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def damaged(data: bytes, folder: Path) -> bytes:
-    """Return an archive with one byte of it changed: packed, a byte of a file, and not of what stands between them."""
+    """Return an archive with one byte changed: in a packed one a byte of a file, and not one between files."""
     if not data.startswith(ZSTD):
         return bytes([data[0] ^ 1]) + data[1:]
     for at in range(PAST_THE_MANIFEST, len(data)):

@@ -161,7 +161,7 @@ def test_the_answers_of_a_deleted_job_are_fetched_from_its_output(hosted: Hosted
 # --- whatever is wrong, the doctor's commands settle it ---------------------------------------------------------------
 
 
-def _for_ever(fault: str, operation: str, **options: Any) -> Callable[[HostedProject], None]:
+def _always(fault: str, operation: str, **options: Any) -> Callable[[HostedProject], None]:
     return lambda hosted: hosted.emulator.fault(fault, operation, count=-1, **options)
 
 
@@ -170,28 +170,28 @@ def _once(fault: str, operation: str, **options: Any) -> Callable[[HostedProject
 
 
 WRECKS: Final[dict[str, Callable[[HostedProject], None]]] = {
-    "no rows": _for_ever("F12", "create_job", variant="no_rows"),
-    "a row left out": _for_ever("F12", "create_job", variant="skipped_row"),
+    "no rows": _always("F12", "create_job", variant="no_rows"),
+    "a row left out": _always("F12", "create_job", variant="skipped_row"),
     "no rows once": _once("F12", "create_job", variant="no_rows"),
-    "torn": _for_ever("F12", "create_job", variant="torn_last_line"),
-    "foreign rows": _for_ever("F12", "create_job", variant="foreign_rows", rows=3000),
-    "expired with nothing": _for_ever("F10", "create_job", variant="expired", share=0.0),
-    "expired with half": _for_ever("F10", "create_job", variant="expired", share=0.5),
-    "stopped early": _for_ever("F10", "create_job", variant="early_stopped", share=0.3),
-    "cancelled": _for_ever("F10", "create_job", variant="cancelled"),
-    "failed": _for_ever("F10", "create_job", variant="failed"),
+    "torn": _always("F12", "create_job", variant="torn_last_line"),
+    "foreign rows": _always("F12", "create_job", variant="foreign_rows", rows=3000),
+    "expired with nothing": _always("F10", "create_job", variant="expired", share=0.0),
+    "expired with half": _always("F10", "create_job", variant="expired", share=0.5),
+    "stopped early": _always("F10", "create_job", variant="early_stopped", share=0.3),
+    "cancelled": _always("F10", "create_job", variant="cancelled"),
+    "failed": _always("F10", "create_job", variant="failed"),
     "failed once": _once("F10", "create_job", variant="failed"),
     "output gone": _once("F17", "get_download_endpoint", variant="vanished"),
     "file gone": _once("F17", "download", variant="vanished"),
     "job gone": _once("F17", "get_job", variant="vanished", nth=6),
-    "packed twice": _for_ever("F13", "download", variant="nested_gzip"),
-    "a bomb": _for_ever("F13", "download", variant="gzip_bomb"),
-    "garbage": _for_ever("F11", "create_job", variant="garbage", share=0.5),
-    "truncated": _for_ever("F13", "download", variant="short_length"),
-    "led elsewhere": _for_ever("F13", "download", variant="redirect", location="http://example.org/rows"),
-    "refused": _for_ever("F2", "get_download_endpoint", status=400),
-    "gone for good": _for_ever("F2", "download", status=410),
-    "ended without a length": _for_ever("F13", "download", variant="close_delimited", at=1.0),
+    "packed twice": _always("F13", "download", variant="nested_gzip"),
+    "a bomb": _always("F13", "download", variant="gzip_bomb"),
+    "garbage": _always("F11", "create_job", variant="garbage", share=0.5),
+    "truncated": _always("F13", "download", variant="short_length"),
+    "led elsewhere": _always("F13", "download", variant="redirect", location="http://example.org/rows"),
+    "refused": _always("F2", "get_download_endpoint", status=400),
+    "gone for good": _always("F2", "download", status=410),
+    "ended without a length": _always("F13", "download", variant="close_delimited", at=1.0),
 }
 
 

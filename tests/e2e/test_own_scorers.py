@@ -323,7 +323,7 @@ def another_machine(own: Project, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def mark(own: Project) -> Path:
-    """Return the file that hostile code would leave; the code stands in ``hostile.py``, outside of the project."""
+    """Return the file that hostile code would write; the code is in ``hostile.py``, outside the project."""
     left = own.root / "it-ran"
     (own.root / "hostile.py").write_text(f"open({str(left)!r}, 'a').close()\n{BRIEF}")
     return left

@@ -1,4 +1,4 @@
-"""Keys and headers of servers: their values stand nowhere, a new value is no change, and another host is refused."""
+"""Keys and headers of servers: their values are never written, a new value is not a change, another host is refused."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def after_resume(folder: Path, code: int, whole: Undisturbed) -> tuple[list[str]
 
 
 class KeptRows:
-    """The rows that an interrupted run left whole, and the open files that they stand in; use it in a ``with`` block.
+    """The rows that an interrupted run left complete, and their open files; use it in a ``with`` block.
 
     An answer that is computed again has the same bytes. So that it shows, a file must be the very one that it was: as
     long as it is open, no other can have its inode.

@@ -52,7 +52,7 @@ def killed(command: list[str], number: int) -> int:
 
 
 def look(target: Path, what: str) -> str:
-    """Return what stands under the final name: nothing, something whole, or something else."""
+    """Return what exists under the final name: nothing, a complete archive, or something else."""
     if not target.exists():
         return "nothing"
     if what == "restore":

@@ -360,7 +360,7 @@ def _last_work(folder: Path) -> tuple[str, str | None] | None:
 def _masked(name: str, data: bytes) -> bytes:
     """Take out of a record what may differ.
 
-    Those are times, the folder that a copy of the run stands in, and which work came last, for not every process does
+    Those are times, the folder of a copy of the run, and which work came last, because not every process does
     the same.
     """
     if name.endswith(("manifest.json", "run_state.json", "journal.jsonl", "looks.jsonl")) or "/reused.a" in name:

@@ -34,7 +34,7 @@ def _exported(tree: ast.Module) -> list[str]:
 
 
 def unused(modules: Mapping[str, str], others: Iterable[str]) -> list[str]:
-    """Return each ``module.name`` that stands in an ``__all__`` and that no other text uses, sorted.
+    """Return each ``module.name`` that is in an ``__all__`` and that no other text uses, sorted.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def json_reply(value: object, status: int = 200, **headers: Any) -> Reply:
 
 @dataclass
 class ScriptedServer:
-    """What is answered to each ``METHOD path`` (the last entry for ever), and what was asked."""
+    """What is answered to each ``METHOD path`` (the last entry repeats), and what was asked."""
 
     port: int
     replies: dict[str, list[Reply]] = field(default_factory=dict)

@@ -31,7 +31,7 @@ _OF_JOBS: Final = frozenset({"F7", "F9", "F10", "F11", "F12", "F15"})
 """Set when a job is created, and felt later."""
 _NEVER_FOR_EVER: Final = _OF_JOBS | {"F8", "F18"}
 _TRUE_IF_FOR_EVER: Final = {"vanished", "row_boundary"}
-"""For ever, that is what a vendor does that has lost an object, or leaves rows out."""
+"""Faults that last forever: a vendor that has lost an object, or that omits rows."""
 _MORE: Final[Sequence[tuple[str, str, Mapping[str, Any]]]] = (
     ("F2", "json", {"status": 529}),
     ("F7", "hidden", {"delay_s": 250.0}),
@@ -184,7 +184,7 @@ def _faults_at(vendor: MatrixVendor, step: Step, steps: Sequence[Step]) -> Itera
 
 
 def _around(case: Case, steps: Sequence[Step]) -> Iterator[Case]:
-    """Yield a fault without a kill, with a kill at each moment around it, for ever, and with kills where it is felt."""
+    """Yield a fault without a kill, with a kill at each moment around it, lasting forever, and with later kills."""
     kills: list[Kill | None] = [None, *(Kill(moment, case.step) for moment in MOMENTS)]
     if case.fault in _OF_JOBS and case.step.operation == case.vendor.create:
         later = steps[steps.index(case.step) + 1 :]

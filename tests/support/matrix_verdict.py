@@ -51,7 +51,7 @@ def problems_of_wreck(vendor: MatrixVendor, folder: Path, ledger: Ledger) -> Ite
 def final_problems(case: Case, folder: Path, ledger: Ledger, *, may_park: bool, parked: bool) -> Iterator[str]:
     """Yield what is wrong with what the last process left.
 
-    With ``may_park``, an attempt that was parked and then given up with leave to pay again may have no job; with
+    With ``may_park``, an attempt that was parked and then given up with permission to pay again may have no job; with
     ``parked``, a part may have stayed without one.
     """
     yield from _record_problems(folder, finished=True)

@@ -45,7 +45,7 @@ class ProviderCase:
     needed : tuple of str
         The variables without any one of which it cannot.
     secrets : tuple of str
-        What must stand in no text.
+        What no text may contain.
     locked_out : mapping
         What to change in the environment so that the vendor lets nobody in; empty if nothing can.
     model : ModelSpec

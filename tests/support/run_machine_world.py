@@ -138,7 +138,7 @@ class World:
         out = self.folder / "out"
         return Outcome(ended.code, "", ended.said.strip()[-800:]), out.read_text() if out.exists() else ""
 
-    # --- what stands on disk --------------------------------------------------------------------------------------
+    # --- the files on disk ----------------------------------------------------------------------------------------
 
     def files(self) -> list[str]:
         """Return the files of the run in order, except temporary ones and damaged ones that were renamed."""

@@ -126,7 +126,7 @@ class Terminal:
         self.wait_until(lambda: text in self.shown, text)
 
     def wait_until_on_screen(self, text: str) -> None:
-        """Wait until a text stands on the screen."""
+        """Wait until a text is on the screen."""
         self.wait_until(lambda: any(text in line for line in self.screen.lines), text)
 
     def wait_until(self, holds: Callable[[], bool], what: str) -> None:
@@ -140,7 +140,7 @@ class Terminal:
         os.write(self.fd, keys.encode())
 
     def resize(self, columns: int) -> None:
-        """Give the window another width; what stands on it stays."""
+        """Give the window another width; its content stays."""
         _set_size(self.fd, columns)
         self.screen.columns = columns
 

@@ -288,7 +288,7 @@ class TestARefusal:
     def test_a_foreign_job_adopted_after_a_transient_error_is_released_and_ours_is_created(
         self, lab: Lab, refusal: Exception, *, restarts: bool
     ) -> None:
-        """That nothing was created is known: the part is not in doubt, and needs no leave to pay again."""
+        """That nothing was created is known: the part is not in doubt, and needs no permission to pay again."""
         work = lab.work()[:1]
         lab.vendor.script("submit", refusal)
         lab.vendor.script("find", lambda: lab.vendor.add_stranger("batch_theirs", rows=4))
