@@ -39,7 +39,7 @@ def test_every_message_says_what_to_do_and_has_a_documented_exit_code() -> None:
         assert each.exit_code is None or str(each.exit_code) in documented, each
 
 
-def test_a_message_asks_to_fix_only_what_there_is_to_fix_where_it_is() -> None:
+def test_the_default_remedy_appears_only_where_there_is_a_cause_to_fix() -> None:
     usual = TABLES["WHAT_TO_DO"]
     done = {each.what_to_do for each in messages() if each.exit_code == 0}
     assert done == {usual["ReaderGoneError"]}
@@ -48,7 +48,7 @@ def test_a_message_asks_to_fix_only_what_there_is_to_fix_where_it_is() -> None:
     assert hub == [], "no provider gives the cause of what is wrong with a data set"
 
 
-def test_no_message_has_lost_a_space_beside_a_value() -> None:
+def test_no_message_lacks_a_space_beside_a_value() -> None:
     stuck = [
         each.text for each in messages() if re.search(r"\}[a-z]{2,} |[a-z]{3,}\{(?!\w*\}[-_./'\w])\w+\} ", each.text)
     ]

@@ -5,23 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.docs.test_plain_english import phrases
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("tests", "benchmarks", "scripts")
-
-EXCEPTIONS = {
-    ("tests/e2e/test_buying_again.py", "anew"): "a name to be replaced: again",
-    ("tests/e2e/test_buying_again.py", "begun"): "a name to be replaced: started",
-    ("tests/e2e/test_recovery.py", "any more"): "a name to be replaced: lost",
-    ("tests/e2e/test_recovery.py", "not on record"): "a name to be replaced: not recorded",
-}
-"""File and phrase of what still has a phrase of the list, and why."""
 
 
 def files() -> list[Path]:
@@ -57,23 +47,8 @@ def found() -> list[tuple[str, int, str]]:
     return hits
 
 
-@pytest.fixture(scope="module")
-def hits() -> list[tuple[str, int, str]]:
-    return found()
-
-
-def unexpected(hits: Iterable[tuple[str, int, str]]) -> list[str]:
-    return [f"{file}:{line}: {phrase!r}" for file, line, phrase in hits if (file, phrase.lower()) not in EXCEPTIONS]
-
-
-def test_no_name_docstring_or_comment_of_a_test_has_a_phrase_that_a_native_reader_stops_at(
-    hits: list[tuple[str, int, str]],
-) -> None:
-    assert unexpected(hits) == []
-
-
-def test_every_exception_for_tests_is_needed(hits: list[tuple[str, int, str]]) -> None:
-    assert EXCEPTIONS.keys() <= {(file, phrase.lower()) for file, _, phrase in hits}
+def test_no_name_docstring_or_comment_of_a_test_has_a_phrase_that_a_native_reader_stops_at() -> None:
+    assert [f"{file}:{line}: {phrase!r}" for file, line, phrase in found()] == []
 
 
 def test_a_phrase_of_the_list_is_found_in_names_docstrings_and_comments() -> None:

@@ -88,7 +88,7 @@ def test_with_leave_it_buys_them(hosted: HostedProject) -> None:
     assert len(hosted.jobs()) == 4
 
 
-def test_a_run_that_was_begun_without_sharing_is_resumed_without_leave(hosted: HostedProject) -> None:
+def test_a_run_that_was_started_without_sharing_resumes_without_leave(hosted: HostedProject) -> None:
     hosted.emulator.fault("F18", "create_job", count=1, nth=4)
     hosted.emulator.fault("F2", "create_job", status=500, nth=4, count=-1)
     outcome = hosted.run(*TRIALS, "--no_sharing")
@@ -99,7 +99,7 @@ def test_a_run_that_was_begun_without_sharing_is_resumed_without_leave(hosted: H
 
 
 @pytest.mark.parametrize("flags", [("--parts_per_dataset", "2"), ("--limit_items", "5")])
-def test_requests_that_are_cut_or_chosen_anew_by_force_need_leave_when_their_prompts_are_the_same(
+def test_requests_that_are_cut_or_selected_differently_by_force_need_leave_when_their_prompts_are_the_same(
     hosted: HostedProject, flags: tuple[str, str]
 ) -> None:
     assert hosted.run("--parts_per_dataset", "1").code == 0

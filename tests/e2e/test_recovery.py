@@ -85,7 +85,7 @@ def test_a_plan_promises_no_answers_again_where_only_the_record_of_the_requests_
     assert not fake_provider.CALLS
 
 
-def test_no_report_is_written_while_it_is_not_on_record_who_answered(project: Project) -> None:
+def test_no_report_is_written_until_the_engine_is_recorded(project: Project) -> None:
     project.given_run()
     report = project.run_root() / "aggregate_report.md"
     before = report.read_bytes()
@@ -250,7 +250,7 @@ def test_earlier_answers_that_were_lost_with_their_record_are_fetched_again_and_
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_earlier_answers_that_are_nowhere_any_more_are_bought_again_only_if_told(hosted: HostedProject) -> None:
+def test_earlier_answers_that_are_gone_everywhere_are_bought_again_only_if_told(hosted: HostedProject) -> None:
     folder = asked_twice(hosted)
     lose(folder, "results.a1.jsonl")
     hosted.emulator.plain.delete(f"{hosted.emulator.url}/__emu/state").raise_for_status()

@@ -144,9 +144,7 @@ def test_a_misspelt_variable_is_refused_because_it_would_have_no_effect(
 
 
 @pytest.mark.parametrize("variable", ["PROMPTRIAL_CACHE", "PROMPTRIAL_TEMP", "PROMPTRIAL_OURS", "LIMT_ITEMS"])
-def test_variables_of_other_commands_and_programs_are_ignored(
-    monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_variables_of_other_commands_and_programs_are_ignored(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     without = parse()
     monkeypatch.setenv(variable, "1")
     assert parse() == without

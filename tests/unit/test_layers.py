@@ -73,7 +73,7 @@ def test_every_package_says_what_it_is_for_in_one_line() -> None:
 BELOW_DOCUMENTS = {"documents", "errors", "model", "registry"}
 
 
-def test_a_document_is_elsewhere_only_where_its_types_are_made_of_others_above_documents() -> None:
+def test_a_document_type_is_outside_documents_only_if_it_is_built_from_types_of_higher_layers() -> None:
     schemas = [path for path in ROOT.rglob("*.py") if "schemas.json_schema(" in path.read_text(encoding="utf-8")]
     elsewhere = [path for path in schemas if path.parent != ROOT / "documents"]
     assert elsewhere
@@ -82,7 +82,7 @@ def test_a_document_is_elsewhere_only_where_its_types_are_made_of_others_above_d
         assert packages - BELOW_DOCUMENTS, f"{path}: can be in documents"
 
 
-def test_nothing_but_its_adapter_knows_fireworks() -> None:
+def test_only_its_adapter_mentions_fireworks() -> None:
     """Outside it, data on vendors and what reads older runs, only file names of ``config/`` hold the word."""
     found = [
         f"{path}:{line}"

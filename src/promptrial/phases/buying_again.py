@@ -1,6 +1,6 @@
 """Leave to buy again: a setting of a resume, or a loss, that would ask what the run has asked, and paid for, already.
 
-What another process of this run has decided on is no such setting: a run that was started without sharing asks identical
+A decision of an earlier process of this run is no such setting: a run that was started without sharing asks identical
 parts once for each trial, as it was told to.
 """
 
