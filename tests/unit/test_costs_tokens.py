@@ -95,6 +95,13 @@ def test_the_quantile_is_that_of_students_t(degrees: int) -> None:
     assert _t_quantile(degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=3e-3)
 
 
+def test_the_quantile_lacks_only_the_fourth_term_of_its_expansion() -> None:
+    z, degrees = float(stats.norm.ppf(0.975)), 30
+    fourth = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160  # Abramowitz and Stegun, 26.7.5
+    lacking = float(stats.t.ppf(0.975, degrees)) - _t_quantile(degrees)
+    assert lacking * degrees**4 == pytest.approx(fourth, abs=0.05)
+
+
 def test_characters_are_counted_by_kind() -> None:
     text = "Grüße 12, Мир Αθήνα שלום नमस्ते 東京タワー 서울 😀"
     assert characters_of(text) == Characters(

@@ -136,6 +136,16 @@ def test_whole_run_work_touches_every_trial() -> None:
     assert actions["report"].units == (Unit("a"), Unit("b"), RUN)
 
 
+@pytest.mark.parametrize(("lacks", "waits"), [("a", True), ("b", False)])
+def test_of_the_trials_selected_the_whole_run_waits_for_those_that_are_not_and_lack_something(
+    lacks: str, waits: bool
+) -> None:
+    found = facts({("report", lacks): "gone", ("report", None): "gone"}, ("a", "b"))
+    only_b = Selection(ALL.phases, explicit=False, trials=frozenset({"b"}))
+    (action,) = [each for each in decide(PHASES, only_b, found) if each.phase == "report"]
+    assert action.units == (() if waits else (Unit("b"), RUN))
+
+
 def test_the_whole_run_is_not_counted_as_a_trial() -> None:
     assert plan({"report": "not done yet"})["report"] == "to do"
     assert plan({("report", None): "aggregate_report.md missing"}, trials=("a", "b"))["report"] == (

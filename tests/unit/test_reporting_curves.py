@@ -16,6 +16,12 @@ def test_a_curve_in_a_terminal_begins_at_its_first_point_and_ends_at_its_last() 
     assert bottom == "0% |".rjust(7) + "*" * (_COLUMNS - 1)
 
 
+@pytest.mark.parametrize(("first", "last"), [(0.03, 0.3), (0.0, 1.0)])
+def test_a_curve_ends_at_its_last_point_also_where_rounding_goes_beyond_it(first: float, last: float) -> None:
+    curve = Curve("power", "", "", ((first, 0.1), (0.2, 0.5), (last, 0.9)), 0.8, ("", ""))
+    assert (curve.at(0.0), curve.at(1.0)) == pytest.approx((0.1, 0.9))
+
+
 @pytest.mark.parametrize(
     ("low", "high", "said"),
     [

@@ -11,11 +11,12 @@ from promptrial.documents.many_arms import PooledEffect, Simultaneous, Trend
 from promptrial.documents.missing import AttritionTest, MissingSensitivity
 from promptrial.documents.significance import Family, HypothesisTest, Significance, StatsSettings
 from promptrial.reporting.details import reading_sentences
-from promptrial.reporting.facts import GrowthFacts, SealFacts, TrialFacts, TrialResult
+from promptrial.reporting.facts import GrowthFacts, SealFacts, TrialFacts, TrialResult, UnfinishedFacts
 from promptrial.reporting.short import effects_in_short
 from promptrial.reporting.summary import trial_sentences
 from promptrial.reporting.tables import primary_table
 from promptrial.reporting.verdict import Verdict, all_arms, comparison_verdict, scores_verdict, trial_verdict
+from promptrial.reporting.warned import unfinished_warning
 from promptrial.stats.effective import density
 from tests.unit.test_reporting_pages import attrition, costs, document, endpoint, estimate, facts, looked_at, untested
 from tests.unit.test_reporting_ranks import ranking
@@ -462,6 +463,24 @@ def test_a_ranking_with_an_arm_that_lost_too_many_answers_is_unreliable() -> Non
 def test_few_or_balanced_lost_answers_are_only_a_warning() -> None:
     assert sentence(_lost(0, 20)).startswith("No difference shown")
     assert sentence(_lost(98, 98, differs=False)).startswith("No difference shown")
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (
+            UnfinishedFacts(1_150, 1_200),
+            "1,150 of 1,200 answers; the run has changed since these results were computed.",
+        ),
+        (UnfinishedFacts(0, 6, grown=True), "0 of 6 answers; these results are from before the sample grew."),
+        (UnfinishedFacts(None, 6), "the run has changed since these results were computed."),
+        (UnfinishedFacts(6, None, grown=True), "these results are from before the sample grew."),
+    ],
+)
+def test_unfinished_results_say_how_many_answers_there_are_where_that_is_known(
+    found: UnfinishedFacts, text: str
+) -> None:
+    assert str(unfinished_warning(found)) == f"Unfinished: {text}"
 
 
 def test_warnings_have_a_fixed_order_and_numbers() -> None:
