@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from promptrial.errors import CorruptRecordError, NewerVersionError
+from promptrial.errors import CorruptRecordError, NewerVersionError, PromptrialError
 from promptrial.phases import accounts
 from promptrial.phases.month import FolderMonth
 from promptrial.runtime.clock import FakeClock
@@ -203,6 +203,21 @@ def test_only_one_process_decides_at_a_time(tmp_path: Path) -> None:
     first = _Held(tmp_path)
     with folder_lock(tmp_path, Waiting()):
         assert len(waits) == 3, "it waited until the other had decided"
+
+
+def test_a_process_that_holds_the_lock_of_a_folder_is_waited_for_a_minute(tmp_path: Path) -> None:
+    waits: list[float] = []
+
+    class Counting(FakeClock):
+        def wait(self, _event: threading.Event, seconds: float) -> bool:
+            waits.append(seconds)
+            return False
+
+    first = _Held(tmp_path)
+    with pytest.raises(PromptrialError, match="has held this lock for a minute"), folder_lock(tmp_path, Counting()):
+        pass
+    first.close()
+    assert sum(waits) == pytest.approx(60)
 
 
 class _Held:

@@ -112,6 +112,13 @@ def test_an_accepted_answer_without_the_field_is_an_error_that_names_the_item() 
             scored({"fields": {"city": wanted}}, '{"city": "Split"}', item)
 
 
+@pytest.mark.parametrize("answer", [json.dumps("x" * 60), "x" * 60])
+def test_a_long_accepted_answer_is_named_by_its_first_forty_characters(answer: str) -> None:
+    item = Item(id="x", dataset="d", question="q", answers=(answer,))
+    with pytest.raises(ScoreError, match=f"the accepted answer '{answer[:40]}' "):
+        scored({"fields": {"city": "gold.city"}}, '{"city": "Split"}', item)
+
+
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
@@ -154,12 +161,15 @@ def test_the_draft_that_a_schema_names_is_used(draft: str) -> None:
     assert scored({"schema": new | {"$ref": "#/$defs/a", "minimum": 5}}, "3") == 0
 
 
-def test_a_deep_schema_is_refused() -> None:
+@pytest.mark.parametrize("levels", [101, 500])
+def test_a_schema_that_is_deeper_than_an_answer_needs_is_refused_and_told_how_deep_it_may_be(levels: int) -> None:
     schema: dict[str, Any] = {}
-    for _ in range(500):
+    for _ in range(levels - 1):
         schema = {"not": schema}
-    with pytest.raises(SettingsError, match="nested deeper than"):
+    with pytest.raises(SettingsError, match="the schema is nested deeper than 100 levels"):
         typed(JsonSchema, {"schema": schema})
+    if levels == 101:
+        assert scored({"schema": schema["not"]}, "1") in {0, 1}
 
 
 def test_a_property_named_like_a_reference_is_not_fetched() -> None:

@@ -480,6 +480,13 @@ def test_a_fifo_in_place_of_a_lock_is_refused_and_not_waited_for(path: Path) -> 
         pass
 
 
+def test_a_folder_in_the_place_of_a_lock_is_refused_and_left_alone(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(PromptrialError, match="a lock must be a regular file"), RunLock(path, since="", clock=Now()):
+        pass
+    assert path.is_dir()
+
+
 # --- the heartbeat -------------------------------------------------------------------------------------------------
 
 

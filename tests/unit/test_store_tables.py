@@ -217,6 +217,15 @@ def test_rows_with_long_texts_make_smaller_row_groups(tmp_path: Path, monkeypatc
     assert table.rows == 9
 
 
+def test_rows_without_long_texts_make_row_groups_by_their_number_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_BATCH_CHARACTERS", 3)
+    monkeypatch.setattr(tables, "BATCH_ROWS", 5)
+    write(tmp_path, [("a", "control", n, 0.5) for n in range(9)])
+    assert pq.ParquetFile(tmp_path / "table.parquet").num_row_groups == 2
+
+
 @pytest.mark.parametrize("most_characters", [90, 100_000])
 def test_alternating_rows_and_tables_give_the_same_bytes_as_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_characters: int
