@@ -136,4 +136,58 @@ ARGUED: Final = (
         "if isinstance(said, dict) or isinstance(known, dict):",
         "both are of one file that was read by its types: where one is an object, so is the other",
     ),
+    Argued(
+        "costs/catalogue.py",
+        "_FIRST_TIER: Final = -1",
+        "_FIRST_TIER: Final = - 2",
+        "no tier of the list starts below 0 tokens: the first one starts at 32,000",
+    ),
+    Argued(
+        "design/parts.py",
+        "for at in range(len(sizes[0])):",
+        "for at in range(len(sizes[ -1])):",
+        "each list has a size for each item, so that all are as long as the first",
+    ),
+    Argued(
+        "jobs/schedule.py",
+        "wait_number: int = -1",
+        "wait_number: int = 1",
+        "a task has a wait only once it has got the number of that wait",
+    ),
+    Argued(
+        "jobs/fetching.py",
+        "return over or (looks > 1 and (short is None or isinstance(short, ResultsTornError)))",
+        "return over or (looks != 1 and (short is None or isinstance(short, ResultsTornError)))",
+        "the first look is number 1",
+    ),
+    Argued(
+        "scoring/letters.py",
+        "for letter, n in self._letters.most_common(1):",
+        "for letter, n in self._letters.most_common( 2):",
+        "of two letters only one can be that of 95% of the questions",
+    ),
+    Argued(
+        "scoring/python_function.py",
+        "any(each.kind == kinds.VAR_KEYWORD for each in every),",
+        "any(each.kind >= kinds.VAR_KEYWORD for each in every),",
+        "no kind of a parameter of Python comes after it",
+    ),
+    Argued(
+        "stats/pairing.py",
+        "return all(int(each.max(initial=1)) == 1 for each in planned)",
+        "return all(int(each.max(initial=1)) <= 1 for each in planned)",
+        "the largest of some numbers and 1 is not below 1",
+    ),
+    Argued(
+        "stats/several.py",
+        "shown = p_adjusted <= (1 - settings.confidence) * _ROUNDING and each.test.estimate != 0",
+        "shown = p_adjusted < (1 - settings.confidence) * _ROUNDING and each.test.estimate != 0",
+        "the limit is the level and what rounding may add: a p-value that equals it may be on either side",
+    ),
+    Argued(
+        "store/downloads.py",
+        "return stat.S_IFREG if info.isreg() and not info.issparse() else 0",
+        "return stat.S_IFREG if info.isreg() and not info.issparse() else 1",
+        "neither is the number of a file or of a folder, and whatever else it is is refused",
+    ),
 )

@@ -12,7 +12,7 @@ import pytest
 from promptrial.costs.committed import Committed, committed_usd, rounded_up
 from promptrial.documents.cost_report import Price
 from promptrial.errors import CostCapReached, Detached, PermanentError, PhaseFailedError
-from promptrial.jobs.budget import Budget
+from promptrial.jobs.budget import Budget, dearest_usd
 from promptrial.jobs.work import PartWork
 from promptrial.model import Completion
 from promptrial.providers.base import JobState
@@ -70,6 +70,15 @@ def test_answers_without_usage_keep_their_share_of_the_reserve() -> None:
 
 def test_without_a_price_the_whole_reserve_counts() -> None:
     assert committed_usd(0.5, BilledTokens(rows=4, prompt=1000), None) == Committed(0.0, 0.5)
+
+
+def test_requests_that_are_not_told_apart_may_have_been_the_longest_ones(lab: Lab) -> None:
+    work = replace(lab.work(shards=1)[0], reserve_usd=lambda rows, size: 100.0 * rows + size)
+    path = work.folder.requests(work.part.name)
+    path.write_bytes(b"1\n4444\n333\n")
+    assert [dearest_usd(work, rows) for rows in (1, 2, 3)] == [105.0, 209.0, 311.0]
+    path.unlink()
+    assert dearest_usd(work, 1) == 100.0, "without a file of requests nothing is known of their length"
 
 
 @pytest.mark.parametrize("amount", [1e-9, 0.00012345678, 0.1, 0.99999, 1.0, 123456.0])

@@ -399,13 +399,16 @@ def test_parts_that_cover_all_items_in_each_step_are_valid_with_and_without_a_di
         (cut((0, {"index": 2})), "part 't0_control_p001' is not named by what it holds"),
         (cut((0, {"temp": 0.5})), "part 't0_control_p001' is not named by what it holds"),
         (cut((0, {"rows": 3})), "part 't0_control_p001' does not have as many rows as its request file"),
+        (cut((0, {"rows": 1})), "part 't0_control_p001' does not have as many rows as its request file"),
         (cut(requests=11), "do not have as many requests as the run"),
+        (cut(requests=9), "do not have as many requests as the run"),
         (cut((0, {"stop": 1})), "do not hold the same items in each arm"),
         (cut((4, {"step": 2})), "do not hold the same items in each arm"),
         (cut((0, {"stop": 3}), (1, {"stop": 3})), "leave out items, or hold some twice"),
         (cut((2, {"start": 3}), (3, {"start": 3})), "leave out items, or hold some twice"),
         (cut((2, {"stop": 5}), (3, {"stop": 5})), "do not hold as many items as the run"),
         (cut(items=6), "do not hold as many items as the run"),
+        (cut(items=4), "do not hold as many items as the run"),
     ],
 )
 def test_parts_that_contradict_each_other_or_the_receipt_are_damage(
@@ -516,6 +519,21 @@ def test_a_record_written_by_this_program_has_no_unknown_keys(tmp_path: Path) ->
     for record in (full_state(), full_manifest(), Manifest(receipt=Receipt({"a": FILE}, {}), facts={"x": {"y": 1}})):
         save(tmp_path / "r", record)
         assert "unknown" not in load(tmp_path / "r", type(record)).__dict__
+
+
+def test_what_is_not_known_of_answers_is_not_written(tmp_path: Path) -> None:
+    taken = {"run_id": "other", "trial": "t", "part": "p", "rows": 3, "requests_sha256": "a", "results_sha256": "b"}
+    intent = {"key": "k-a1", "attempt": 1, "status": "completed", "billed": {"rows": 3}}
+    manifest = full_manifest()
+    manifest.parts = {
+        "t0_control_p001": msgspec.convert(
+            {"resume_key": "t0", "intents": [intent | {"reused": {"at": "t1", "sources": [taken]}}]}, PartRecord
+        )
+    }
+    save(tmp_path / "m", manifest)
+    [written] = json.loads((tmp_path / "m").read_text())["parts"]["t0_control_p001"]["intents"]
+    assert (written["billed"], written["reused"]) == ({"rows": 3}, {"at": "t1", "sources": [taken]})
+    assert {*written} & {"asked_at", "refused", "reserved_usd", "began", "in_flight"} == set()
 
 
 def test_every_part_status_reads_back(tmp_path: Path) -> None:
