@@ -114,6 +114,12 @@ def test_without_discordant_pairs_p_is_1_and_the_odds_ratio_is_not_estimable() -
     assert rows["odds_ratio"].reason == "no discordant pair"
 
 
+@pytest.mark.parametrize(("b", "c", "said"), [(0, 0, True), (1, 0, False), (0, 1, False), (1, 1, False)])
+def test_a_difference_without_a_discordant_pair_has_a_note_that_says_so(b: int, c: int, *, said: bool) -> None:
+    row = rows_of(mcnemar.STATISTIC, binary_sample(b, c))["risk_difference"]
+    assert ("no discordant pair" in row.notes) is said
+
+
 def test_an_infinite_odds_ratio_is_null_with_a_reason_and_keeps_its_lower_limit() -> None:
     row = rows_of(mcnemar.STATISTIC, binary_sample(treatment_only=5, control_only=0))["odds_ratio"]
     assert (row.estimate, row.ci_high) == (None, None)
