@@ -10,8 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from promptrial.documents.judges import ArmJudged, JudgeSummary, PairBias
 from promptrial.documents.labels import Agreement
+from promptrial.documents.looks import LookRow, Looks
 from promptrial.documents.significance import StatsSettings
 from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.reporting.details import trial_details
@@ -30,12 +33,16 @@ from promptrial.reporting.plots.bars import Changed
 from promptrial.reporting.tables import primary_p_values
 from promptrial.stats.analysis import analyse
 from promptrial.stats.score_table import ScoreTable
+from promptrial.stats.under_looks import under_looks
 from tests.support.score_tables import trial_table
+from tests.unit.test_reporting_aa import result as checked
 from tests.unit.test_reporting_labels import EFFECT, judges, report
 from tests.unit.test_reporting_pages import attrition, costs, facts
 from tests.unit.test_reporting_plots import power_curve
 from tests.unit.test_reporting_ranks import ARMS
 from tests.unit.test_reporting_ranks import SETTINGS as RANKED
+from tests.unit.test_reporting_second_ask import DRIFT
+from tests.unit.test_stats_under_looks import seen
 
 __all__ = ["KEPT", "written"]
 
@@ -51,19 +58,19 @@ _SETTINGS: Final = StatsSettings(
 
 def written() -> dict[str, list[str]]:
     """Return each report as lines."""
-    found = _two_arms() | _several_arms()
+    found = _two_arms() | _several_arms() | _looked_at()
     return {name: text.splitlines() for name, text in found.items()}
 
 
 def _two_arms() -> dict[str, str]:
     """Return the reports of a trial of two arms at two temperatures, of which there is everything to say."""
     lost = {"control": attrition(103, {"timeout": 1}), "treatment": attrition(90, {"content_filter": 14}, 2, 20)}
-    significance = analyse(_with(trial_table(104, temps=(0.0, 0.7)), "em", "f1"), _SETTINGS, lost)
+    significance = analyse(_with(trial_table(104, effect=1.4, temps=(0.0, 0.7)), "em", "f1"), _SETTINGS, lost)
     agreement = Agreement(labels=(report(n_empty=3, effects=(EFFECT,)),), judges=(judges("em", "f1"),))
     result = TrialResult(_facts(), significance, costs(), agreement)
     item = ChangedItem("Why?", ("because",), (("no",), ("because",)))
     changed = WhatChanged(DEFAULT_CONTRAST, Changed(14, 6, 40, 20, 5, "em", 2), (item,), (item,))
-    adjusted = dict.fromkeys(primary_p_values([result]), 0.04)
+    adjusted = {key: None if p is None else min(1.0, 2 * p) for key, p in primary_p_values([result]).items()}
     return {
         "two arms, details": trial_details(result.facts, significance, result.costs, [power_curve()], agreement),
         "two arms, report": trial_report(result, [changed]),
@@ -111,6 +118,30 @@ def _several_arms() -> dict[str, str]:
     table = _with(trial_table(240, effect=0.6, arms=ARMS[:3]), "em")
     significance = analyse(table, RANKED, trend=ARMS[:3], pooled=True)
     return {"several arms, details": trial_details(facts(), significance, costs())}
+
+
+def _looked_at() -> dict[str, str]:
+    """Return the reports of a trial that a rule ended early, whose control was compared with older answers and itself.
+
+    Its first look shows a difference, which the second takes back.
+    """
+    wide = {"level": 0.03, "n_pairs": 40, "n_clusters": 20, "reason": "efficacy"}
+    narrow = {"level": 0.03, "n_pairs": 90, "n_clusters": 50, "reason": "futility"}
+    rows = (seen(0.02, 0.3, 0.02, **wide), seen(-0.02, 0.19, 0.1, **narrow))
+    taken = tuple(LookRow(wave=at, items=52 * at, endpoints=(row,)) for at, row in enumerate(rows, 1))
+    looks = Looks(
+        rule="obrien_fleming", metric="em", alpha=0.05, efficacy=True, futility=0.25, waves_planned=3,
+        items_planned=156, items=104, decision="stop", taken=taken,
+        deviations=("small: its results were shown after look 1, before the rule had ended it",),
+    )  # fmt: skip
+    fixed = analyse(_with(trial_table(104), "em", "f1"), replace(_SETTINGS, primary=("em", "f1")), looked_at="em")
+    asked_twice = checked(source="second_ask", other="control_again")
+    significance = msgspec.structs.replace(under_looks(fixed, looks), aa=(asked_twice,), drift=(DRIFT,))
+    result = TrialResult(facts(), significance, costs(price=None, unknown=3))
+    return {
+        "looked at, details": trial_details(result.facts, significance, result.costs),
+        "looked at, report": trial_report(result, []),
+    }
 
 
 if __name__ == "__main__":

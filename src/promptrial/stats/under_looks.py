@@ -75,7 +75,7 @@ def _rows(row: Endpoint | HypothesisTest, looks: Looks) -> list[EndpointLookRow]
 
 
 def _p(rows: Sequence[EndpointLookRow], looks: Looks) -> float:
-    return min(1.0, *(each.p * looks.alpha / each.level for each in rows))
+    return min(1.0, *(each.p / each.level * looks.alpha for each in rows))  # at the level it is alpha exactly
 
 
 def _interval(rows: Sequence[EndpointLookRow]) -> tuple[float, float]:
