@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Final
 
+from promptrial.reporting.curves import Curve, as_svg, as_text
 from promptrial.reporting.plots.arms import arms_plots
 from promptrial.reporting.plots.bars import Changed, attrition_plot, changed_plot, costs_plot
 from promptrial.reporting.plots.forest import ForestRow, forest
@@ -40,6 +41,10 @@ def drawn() -> dict[str, list[str]]:
     shares = {"control": [0.1, 0.2, 0.7], "treatment": [0.5, 0.3, 0.2]}
     plots["distribution"] = distribution_plot("Words", shares, 0.0, 30.0)
     plots["selective"] = selective_plot([ArmPoint("control", 0.4, 0.9), ArmPoint("treatment", 0.8, 0.7)])
+    curve = Curve(
+        "Power of the test", "questions", "power", ((25.0, 0.1), (50.0, 0.45), (100.0, 0.9)), 0.8, ("25", "100")
+    )
+    plots |= {"curve": as_svg(curve), "curve, text": as_text(curve)}
     ranked = analyse(trial_table(240, effect=0.6, arms=ARMS), SETTINGS)
     plots |= {f"arms, {name}": arms_plots(ranked, NAMES, narrow=name == "narrow")[0] for name in ("wide", "narrow")}
     return {name: svg.replace("><", ">\n<").splitlines() for name, svg in plots.items()}
