@@ -677,3 +677,37 @@ def test_rows_that_cannot_be_written_free_their_slot_and_the_other_parts_continu
     lab.new_process()
     lab.complete(lab.parts(rows=5))
     assert lab.live.asked().total() == 11
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_comes_back_after_its_part_has_ended_keeps_no_place_and_ends_no_other_part(
+    lab: LiveLab, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    lab.live.in_flight = 4
+    lab.live.takes_s = lambda _request, call: 1.0 if call == 1 else 2.0
+    work = lab.parts(rows=20)
+    append, errors = atomic.Appender.append_lines, [OSError(28, "No space left on device")]
+
+    def once_full(self: atomic.Appender, lines: Iterable[bytes]) -> None:
+        rows = [*lines]
+        if errors and b'"text"' in rows[0]:
+            (ended,) = (each for each in work if msgspec.json.decode(rows[0])["custom_id"] in asked_ids(each))
+            lab.live.meets = refused_to(ended) if fails else lab.live.meets
+            raise errors.pop()
+        append(self, rows)
+
+    monkeypatch.setattr(atomic.Appender, "append_lines", once_full)
+    with pytest.raises(PhaseFailedError, match="No space left"):
+        lab.complete(work)
+    assert sorted(statuses(work)) == ["downloaded", "failed"]
+    assert lab.clock.monotonic() == pytest.approx(2 * 20 / 4, abs=2), "the other part had all places"
+
+
+def refused_to(part: PartWork) -> Callable[[RequestRow, int], None]:
+    """Return what refuses the requests of a part."""
+
+    def meets(request: RequestRow, _call: int) -> None:
+        if request.custom_id in asked_ids(part):
+            raise PermanentError("HTTP 400")
+
+    return meets
