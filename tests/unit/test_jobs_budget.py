@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -172,6 +173,47 @@ def test_answers_that_another_run_has_paid_for_count_nothing(lab: Lab) -> None:
     recorder.record(work, "completed", reused={"run": "other"}, **fields)
     budget.note(work)
     assert budget.committed == Committed(0.0, 0.0)
+
+
+class January:
+    """A month in which other runs of the folder have spent 7 of 10 USD."""
+
+    cap_usd, name = 10.0, "2026-01"
+
+    def others_usd(self) -> float:
+        return 7.0
+
+    def deciding(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+@pytest.mark.parametrize("month", [None, January()])
+def test_a_run_that_ends_at_its_own_cap_says_so_whatever_is_left_of_the_month(month: January | None) -> None:
+    budget = Budget(2.0, lambda _model: PRICE, month)
+    budget.set("a", [("2026-01-31T23:59:59Z", Committed(0.5, 0.75))])
+    assert not budget.admits("large", 4, 1.5)
+    assert not budget.admits("small", 1, 1.0)
+    reached = budget.reached(4.0)
+    assert str(reached).startswith(
+        "the cap of 2 USD is reached: 0.5 USD are spent, 0.75 USD are reserved for requests that may have been "
+        "billed, and the next job (1 request of small) could cost 1 USD; it needs a cap of 2.25 USD, and everything "
+        "that is left needs a cap of 5.25 USD"
+    )
+    assert reached.flags == " --max_cost_usd 5.25"
+
+
+def test_a_run_that_ends_at_the_cap_of_the_month_says_who_has_spent_what_of_it() -> None:
+    budget = Budget(20.0, lambda _model: PRICE, January())
+    budget.set("a", [("2026-01-31T23:59:59Z", Committed(1.0, 0.5)), ("2025-12-31T23:59:59Z", Committed(4.0, 0.0))])
+    assert budget.admits("fits", 4, 1.5)
+    budget.release("fits")
+    assert not budget.admits("more", 4, 2.0)
+    reached = budget.reached(4.0)
+    assert str(reached).startswith(
+        "the cap of 10 USD for all runs of this folder in 2026-01 is reached: this run has spent or reserved 1.5 "
+        "USD, the others 7 USD, and the next job (4 requests of more) could cost 2 USD"
+    )
+    assert "or set spending.month_max_usd to 10.5 or more" in "\n".join(reached.steps)
 
 
 def test_a_claim_counts_until_it_is_recorded_or_released() -> None:
