@@ -12,6 +12,7 @@ import pytest
 
 from promptrial.errors import (
     OutcomeUnknownError,
+    NotAskedError,
     PhaseFailedError,
     ResultsEmptyError,
     ResultsGoneError,
@@ -317,6 +318,22 @@ def test_an_outage_of_everything_is_never_taken_for_answers_that_are_lost(lab: L
         with pytest.raises(PhaseFailedError, match="truncated"):
             lab.collect(work)
         assert lost(work) == [msgspec.UNSET]
+
+
+def test_a_download_that_was_not_tried_because_its_provider_was_given_up_counts_for_nothing(lab: Lab) -> None:
+    work = lab.work()[:1]
+    lab.submit(work)
+    lab.vendor.script("results", *[NotAskedError("given up a moment ago")] * 100)
+    for _ in range(3):
+        lab.clock.advance(HOUR_S)
+        lab.new_process()
+        with pytest.raises(PhaseFailedError, match="given up a moment ago") as error:
+            lab.collect(work)
+        assert "--rebuy" not in str(error.value)
+        assert lost(work) == [msgspec.UNSET]
+    lab.vendor.scripts["results"].clear()
+    lab.complete(work)
+    assert len(lab.vendor.jobs) == 1
 
 
 def test_permission_to_pay_again_does_not_apply_to_a_first_failed_or_untried_download(lab: Lab) -> None:
