@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from promptrial.errors import (
-    OutcomeUnknownError,
     NotAskedError,
+    OutcomeUnknownError,
     PhaseFailedError,
     ResultsEmptyError,
     ResultsGoneError,

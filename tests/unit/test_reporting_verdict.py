@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from promptrial.documents.judges import ArmJudged, JudgeSummary
 from promptrial.documents.many_arms import PooledEffect, Simultaneous, Trend
 from promptrial.documents.missing import AttritionTest, MissingSensitivity
 from promptrial.documents.significance import Family, HypothesisTest, Significance, StatsSettings
@@ -481,6 +482,49 @@ def test_unfinished_results_say_how_many_answers_there_are_where_that_is_known(
     found: UnfinishedFacts, text: str
 ) -> None:
     assert str(unfinished_warning(found)) == f"Unfinished: {text}"
+
+
+@pytest.mark.parametrize(("tests", "is_said"), [(5, False), (6, True)])
+def test_more_than_five_primary_tests_are_called_many(tests: int, *, is_said: bool) -> None:
+    found = document(*(endpoint(temp=at / 10) for at in range(tests)))
+    said = [str(each) for each in verdict(found).warnings if each.kind == "comparisons"]
+    text = f"Many tests: {tests} primary tests were corrected together; each needs a smaller p-value."
+    assert said == ([text] if is_said else [])
+
+
+@pytest.mark.parametrize(("flagged", "missing", "said"), [
+    (3, 0, ["Exact match"]), (0, 2, ["no verdict"]), (0, 0, []), (3, 2, ["no verdict", "Exact match"]),
+])  # fmt: skip
+def test_a_judge_without_verdicts_and_answers_that_speak_to_it_are_told_arm_by_arm(
+    flagged: int, missing: int, said: list[str]
+) -> None:
+    arms = {
+        "treatment": ArmJudged(answers=100, scored=100 - missing, missing=missing),
+        "control": ArmJudged(answers=50, scored=50, flagged=flagged),
+    }
+    judge = JudgeSummary(scorer="em", type="judge", model="m", provider="p", digest="d", arms=arms)
+    texts = [str(each) for each in verdict(document(), replace(facts(), judged=(judge,))).warnings]
+    wanted = {
+        "no verdict": (
+            f"Judge: Exact match has no verdict on 0 of 50 (0.0%) for control and {missing} of 100 ({missing}.0%) for "
+            "treatment; these answers have no score."
+        ),
+        "Exact match": (
+            f"Judge: {flagged} of 50 ({2 * flagged}.0%) for control and 0 of 100 (0.0%) for treatment seem to give "
+            "instructions to the judge of Exact match; read them."
+        ),
+    }
+    assert [text for text in texts if text.startswith("Judge")] == [wanted[each] for each in said]
+
+
+def test_arms_that_send_the_same_requests_are_named_with_how_many() -> None:
+    trial = facts().trial
+    alike = tuple(replace(arm, prompt=trial.arms[0].prompt) for arm in trial.arms)
+    again = replace(facts(), trial=replace(trial, arms=alike))
+    said = [str(each) for each in verdict(document(), again).warnings if each.kind == "same_requests"]
+    assert said == [
+        "Same requests: treatment sent the same 104 requests as control; any difference between them is due to chance."
+    ]
 
 
 def test_warnings_have_a_fixed_order_and_numbers() -> None:

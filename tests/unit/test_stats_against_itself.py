@@ -22,6 +22,7 @@ from promptrial.stats.against_itself import (
     as_asked,
     endpoint_of,
     split_pairings,
+    splits_for,
     splits_of,
     verdict_alarms,
 )
@@ -217,3 +218,24 @@ def test_a_stop_ends_the_splits() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         splits_of(asked(right_or_wrong(10, 2)), SETTINGS, 5, stop)
+
+
+@pytest.mark.parametrize(("items", "splits"), [(0, 1000), (1, 1000), (300, 1000), (20_000, 200), (1_000_000, 100)])
+def test_large_trials_are_split_less_often_and_never_less_than_a_hundred_times(items: int, splits: int) -> None:
+    assert splits_for(items) == splits
+
+
+def test_answers_of_which_no_item_has_two_show_nothing_and_say_why() -> None:
+    found = splits_of(asked(np.full((20, 2), np.nan)), SETTINGS, 5)
+    assert found.reason == "no item has an answer on both sides"
+    assert np.isnan(found.p).all()
+    assert not found.all_equal
+    endpoint = endpoint_of(asked(np.full((20, 2), np.nan)), found, SETTINGS, 2)
+    assert (endpoint.noise_floor, endpoint.p_too_small, endpoint.p_uniform, endpoint.commonest) == (None,) * 4
+    assert endpoint.alarms == alarms((), 0.95)
+    assert verdict_alarms((), SETTINGS).of == 0
+
+
+def test_no_split_is_no_check() -> None:
+    with pytest.raises(ValueError, match="no split was asked for"):
+        splits_of(asked(np.zeros((20, 2))), SETTINGS, 0)
