@@ -16,6 +16,7 @@ from promptrial.reporting.money import cost_lines, cost_sentence
 from promptrial.reporting.page.html import _money
 from promptrial.reporting.tables import costs_table
 from promptrial.reporting.verdict import trial_verdict
+from tests.unit.test_reporting_pages import costs as page_costs
 from tests.unit.test_reporting_pages import document, facts, looked_at
 
 CHEAP = Price(input_per_million=1.0, output_per_million=2.0, batch_discount=0.0)
@@ -105,6 +106,73 @@ def test_responses_without_usage_are_counted_against_requests_and_never_against_
         "The usage of 10 of 10 requests of the control arm was not reported: its tokens and USD are unknown, not 0."
     ) in said
     assert "lower bound" not in said
+
+
+CACHING = Price(
+    input_per_million=1.5, output_per_million=6.0, batch_discount=0.5, cached_input_per_million=0.15,
+    cache_write_per_million=1.875, source="prices 1.2", dated="2026-01-31", notes=("its rates in batches", "a tier"),
+)  # fmt: skip
+
+
+def test_a_price_is_told_with_its_rates_its_discount_and_where_it_is_from() -> None:
+    told = costs_table(msgspec.structs.replace(page_costs(), price=CACHING)).notes
+    assert told[0] == (
+        "Price per million tokens: 1.5 USD for prompts, 6 USD for answers, 0.15 USD for prompt tokens read from a "
+        "cache, 1.875 USD for those written to one, less 50% for batches. Source: prices 1.2, latest price dated "
+        "2026-01-31; batch rates; a tier."
+    )
+    plain = Price(input_per_million=1.0, output_per_million=2.0, batch_discount=0.0)
+    told = costs_table(msgspec.structs.replace(page_costs(), price=plain)).notes
+    assert told[0] == "Price per million tokens: 1 USD for prompts, 2 USD for answers."
+
+
+def test_arms_with_models_of_their_own_have_their_prices_and_the_trials_own_only_where_an_arm_has_it() -> None:
+    one = msgspec.structs.replace(page_costs(), arm_prices={"treatment": None})
+    assert costs_table(one).notes[1] == (
+        "The model of the treatment arm has no price in the configuration: its cost in USD is unknown, not 0."
+    )
+    both = msgspec.structs.replace(page_costs(), arm_prices={"control": None, "treatment": None})
+    assert [note.partition(" arm")[0] for note in costs_table(both).notes] == [
+        "The model of the control",
+        "The model of the treatment",
+    ]
+
+
+def test_tokens_of_a_cache_are_told_with_what_they_cost_where_that_is_known() -> None:
+    base = page_costs()
+    arms = {
+        "treatment": msgspec.structs.replace(base.conditions["treatment"], cache_read_usd=0.75),
+        "control": msgspec.structs.replace(base.conditions["control"], cache_read_usd=0.25, cache_write_usd=0.5),
+    }
+    found = msgspec.structs.replace(
+        base, conditions=arms, cached_tokens=12_000, cache_write_tokens=3_000, cache_read_usd=1.0, cache_write_usd=0.5
+    )
+    assert costs_table(found).notes[1:] == (
+        (
+            "12,000 prompt tokens came from a cache; they account for 1.00 USD of the cost (0.25 in the control arm, "
+            "0.75 in the treatment arm)."
+        ),
+        "3,000 prompt tokens were written to a cache; they account for 0.50 USD of the cost (0.50 in the control arm).",
+    )
+    unrated = msgspec.structs.replace(base, cached_tokens=12_000, cache_write_tokens=3_000)
+    assert costs_table(unrated).notes[1:] == (
+        "12,000 prompt tokens came from a cache; they are priced like the others.",
+        "3,000 prompt tokens were written to a cache; they are priced like the others.",
+    )
+    unpriced = msgspec.structs.replace(unrated, price=None)
+    assert len(costs_table(unpriced).notes) == 1, "of what has no price nothing is priced like the others"
+
+
+def test_what_a_good_answer_is_heads_its_column_and_stands_below() -> None:
+    table = costs_table(msgspec.structs.replace(page_costs(), criterion="Politeness of at least 7"), is_mixed=True)
+    assert table.headers[3] == "Good answers"
+    assert table.headers[-1] == "USD per good answer"
+    assert table.notes[0] == "A good answer has a score of at least 7 (Politeness)."
+    none = costs_table(msgspec.structs.replace(page_costs(), criterion=None))
+    assert none.notes[0] == (
+        "The number of good answers is not available: no scorer says whether an answer is correct, and "
+        "`costs.criterion` is not set."
+    )
 
 
 def test_only_a_partly_known_amount_is_a_lower_bound() -> None:
