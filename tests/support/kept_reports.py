@@ -22,6 +22,7 @@ from promptrial.reporting.facts import (
     GrowthFacts,
     LatencyFacts,
     OlderFigure,
+    OneControl,
     ReuseFacts,
     SealFacts,
     TrialFacts,
@@ -117,7 +118,14 @@ def _several_arms() -> dict[str, str]:
     """Return the details of a trial of several arms, with their ranking, trend and data sets."""
     table = _with(trial_table(240, effect=0.6, arms=ARMS[:3]), "em")
     significance = analyse(table, RANKED, trend=ARMS[:3], pooled=True)
-    return {"several arms, details": trial_details(facts(), significance, costs())}
+    result = TrialResult(facts(), significance, costs())
+    together = OneControl(("first", "second"), significance, {name: f"{name}.txt" for name in ARMS[:3]}, {})
+    run = replace(result.facts.run, seal=SealFacts("a" * 64))
+    adjusted = primary_p_values([result])
+    return {
+        "several arms, details": trial_details(result.facts, significance, result.costs),
+        "several arms, run": aggregate_report(run, [result], adjusted, [together], by_max_t=True),
+    }
 
 
 def _looked_at() -> dict[str, str]:
