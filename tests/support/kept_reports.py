@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -133,8 +133,8 @@ def _looked_at() -> dict[str, str]:
 
     Its first look shows a difference, which the second takes back.
     """
-    wide = {"level": 0.03, "n_pairs": 40, "n_clusters": 20, "reason": "efficacy"}
-    narrow = {"level": 0.03, "n_pairs": 90, "n_clusters": 50, "reason": "futility"}
+    wide: dict[str, Any] = {"level": 0.03, "n_pairs": 40, "n_clusters": 20, "reason": "efficacy"}
+    narrow: dict[str, Any] = {"level": 0.03, "n_pairs": 90, "n_clusters": 50, "reason": "futility"}
     rows = (seen(0.02, 0.3, 0.02, **wide), seen(-0.02, 0.19, 0.1, **narrow))
     taken = tuple(LookRow(wave=at, items=52 * at, endpoints=(row,)) for at, row in enumerate(rows, 1))
     looks = Looks(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -30,7 +30,8 @@ class Program:
         self.lines = lines
         self.asked: list[list[dict[str, Any]]] = []
 
-    def __call__(self, lines: Sequence[bytes], count: int) -> bytes:
+    def __call__(self, given: Iterable[bytes], count: int) -> bytes:
+        lines = [*given]
         assert count == len(lines)
         assert all(line.endswith(b"\n") for line in lines)
         self.asked.append([json.loads(line) for line in lines])
@@ -115,9 +116,9 @@ def test_a_wrong_line_is_named_with_its_item_and_what_to_do(lines: list[bytes], 
 
 def test_settings_say_what_is_run_and_for_how_long() -> None:
     assert typed(Command, {"command": ["./x"], "time_limit_s": 0.5}).time_limit_s == 0.5
-    for wrong in ({"command": []}, {"command": [""]}):
+    for command in ([], [""]):
         with pytest.raises(SettingsError, match="must name a program"):
-            typed(Command, wrong)
+            typed(Command, {"command": command})
     for seconds in (0, -1, 86_401):
         with pytest.raises(SettingsError, match="`time_limit_s` must be above 0 and at most 86,400 seconds"):
             typed(Command, {"command": ["./x"], "time_limit_s": seconds})

@@ -24,7 +24,7 @@ def settings(**changes: Any) -> dict[str, Any]:
     "changes", [{"max_tokens": 1}, {"max_tokens": 100_000}, {"temperature": 0.0}, {"temperature": 2.0}]
 )
 def test_what_is_allowed_is_taken_to_both_ends(kind: type, changes: dict[str, Any]) -> None:
-    found = typed(kind, settings(**changes))
+    found: Any = typed(kind, settings(**changes))
     assert {name: getattr(found, name) for name in changes} == changes
 
 
@@ -89,5 +89,6 @@ def test_two_scores_are_a_binary_scale_and_more_a_continuous_one(scale: list[int
 
 
 def test_settings_alone_judge_nothing() -> None:
+    alone: Any = typed(Judge, settings())
     with pytest.raises(ScoreError, match=r"the judge m is asked by the phase \*score\* alone"):
-        typed(Judge, settings()).score(None, None)
+        alone.score(None, None)
