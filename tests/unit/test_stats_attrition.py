@@ -16,7 +16,7 @@ from promptrial.documents.significance import Endpoint, StatsSettings, Wanted
 from promptrial.model.arms import DEFAULT_CONTRAST
 from promptrial.stats.analysis import analyse, pairing_of
 from promptrial.stats.attrition import missing_bounds
-from promptrial.stats.missing import count_as_failures
+from promptrial.stats.missing import answered_shares, count_as_failures
 from promptrial.stats.pairing import ScoreTable, pair_scores
 from tests.support.score_tables import table_of
 
@@ -43,6 +43,19 @@ def test_missing_replicates_count_in_the_worst_case_bounds() -> None:
     mean = float((control.score * control.n_samples).sum()) / 675
     assert bounds.low == pytest.approx(sample.whole_arms[1].score.mean() - mean - 337 / 675)
     assert bounds.high == pytest.approx(sample.whole_arms[1].score.mean() - mean)
+
+
+@pytest.mark.parametrize("planned", [3, 4])
+def test_the_share_that_an_item_has_answered_is_of_the_answers_that_were_planned_for_it(planned: int) -> None:
+    table = replicated(338, 675, planned=planned)
+    shares = answered_shares(pair_scores(table, "em", 0.0, DEFAULT_CONTRAST))
+    for arm, counts in zip(shares.arms, table.n_samples.reshape(2, -1), strict=True):
+        assert arm.score == pytest.approx(counts / planned)
+    assert not shares.binary
+    test = analyse(table, QUICK).endpoints[0].attrition
+    assert test is not None
+    assert test.difference == pytest.approx(-float(shares.sample().totals.mean)), "what the test is of"
+    assert test.differs
 
 
 @pytest.mark.parametrize("missing", ["exclude", "failure"])

@@ -134,6 +134,14 @@ def test_a_document_of_control_and_treatment_names_no_contrast() -> None:
     assert {row.compared for row in document.endpoints} == {DEFAULT_CONTRAST}
 
 
+@pytest.mark.parametrize("arms", [("control", "a"), ("control", "zeta")])
+def test_a_contrast_of_any_other_arm_with_the_control_is_named_in_every_row(arms: tuple[str, str]) -> None:
+    found = analyse(trial_table(40, arms=arms), replace(QUICK, bootstrap_samples=20))
+    named = f"{arms[1]} vs {arms[0]}"
+    for rows in (found.endpoints, found.tests, found.estimates, found.selective):
+        assert {row.contrast for row in rows} == {named}
+
+
 def test_a_document_with_several_contrasts_names_each() -> None:
     named = replace(three_armed(), arm_names=("control", "treatment", "long"))
     document = analyse(named, QUICK)
