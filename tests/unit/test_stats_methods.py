@@ -19,7 +19,7 @@ from promptrial.stats.clusters import cluster_totals
 from promptrial.stats.difference import DifferenceTest, difference_test
 from promptrial.stats.hodges_lehmann import hodges_lehmann
 from promptrial.stats.intervals import clopper_pearson, wilson
-from promptrial.stats.paired import paired_difference, variance_split
+from promptrial.stats.paired import clustered_se, paired_difference, variance_split
 from promptrial.stats.pairing import Arm, PairedSample
 from promptrial.stats.power import (
     connor_sample_size,
@@ -112,6 +112,14 @@ def test_without_discordant_pairs_p_is_1_and_the_odds_ratio_is_not_estimable() -
     assert rows["risk_difference"].p == 1
     assert rows["odds_ratio"].estimate is None
     assert rows["odds_ratio"].reason == "no discordant pair"
+
+
+def test_two_clusters_have_a_standard_error_and_one_has_none() -> None:
+    values = np.array([0.0, 1.0])
+    assert clustered_se(cluster_totals(values, np.array([0, 1]))) == pytest.approx(values.std(ddof=1) / math.sqrt(2))
+    doubled = clustered_se(cluster_totals(np.repeat(values, 2), np.array([0, 0, 1, 1])))
+    assert doubled == pytest.approx(0.5), "items of one cluster that are alike count as one"
+    assert math.isnan(clustered_se(cluster_totals(values, np.array([0, 0]))))
 
 
 @pytest.mark.parametrize(("b", "c", "said"), [(0, 0, True), (1, 0, False), (0, 1, False), (1, 1, False)])
