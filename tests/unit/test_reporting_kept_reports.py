@@ -22,4 +22,4 @@ def test_every_report_is_kept(reports: dict[str, list[str]]) -> None:
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_a_report_reads_as_it_was_kept(reports: dict[str, list[str]], name: str) -> None:
-    assert reports[name] == REPORTS[name]
+    assert reports[name] == REPORTS[name], "read what differs; to keep it: python -m tests.support.kept_reports"
