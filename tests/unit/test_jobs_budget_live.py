@@ -24,7 +24,7 @@ from promptrial.jobs.work import PartWork
 from promptrial.providers.http_outcomes import UnusableBodyError
 from promptrial.providers.request_rows import RequestRow
 from promptrial.store.part_records import Intent
-from tests.support.hosted_provider import statuses
+from tests.support.hosted_provider import asked_ids, statuses
 from tests.support.live_provider import LiveLab
 
 PRICE = Price(input_per_million=1.0, output_per_million=2.0, batch_discount=0.0)
@@ -223,6 +223,24 @@ def test_an_unreadable_answer_counts_as_possibly_billed(lab: LiveLab) -> None:
     assert [each.rows for each in counted] == [1]
     answered = len(lab.live.calls) - 1
     assert committed(lab, work) == pytest.approx(answered * ACTUAL + RESERVE)
+
+
+def test_requests_that_may_have_been_billed_count_from_the_first_of_them_on(lab: LiveLab) -> None:
+    lost: list[str] = []
+
+    def meets(request: RequestRow, _call: int) -> None:
+        if len(lost) < 2 and request.custom_id in asked_ids(work[0]):
+            lost.append(lab.clock.now())
+            raise UncertainError("no answer")
+
+    lab.live.in_flight = 1
+    work = priced(lab, 100.0)
+    lab.live.meets = meets
+    lab.complete(work)
+    found = unsure(work[0])
+    assert found is not None
+    assert lost[0] < lost[1]
+    assert (found.rows, found.began) == (2, lost[0])
 
 
 def test_without_a_price_a_possibly_billed_request_is_recorded_without_an_amount(lab: LiveLab) -> None:
