@@ -190,4 +190,10 @@ ARGUED: Final = (
         "return stat.S_IFREG if info.isreg() and not info.issparse() else 1",
         "neither is the number of a file or of a folder, and whatever else it is is refused",
     ),
+    Argued(
+        "reporting/cells.py",
+        "return f\"{'+' if value > 0 else '-'}{text}\" if is_next_to_0 else text",
+        "return f\"{'+' if value >= 0 else '-'}{text}\" if is_next_to_0 else text",
+        "a limit of 0 is not next to 0",
+    ),
 )

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import pytest
 
 from promptrial.costs.amounts import TokenUsage, cost_report
 from promptrial.documents.cost_report import CostReport, Price
@@ -173,6 +174,22 @@ def test_what_a_good_answer_is_heads_its_column_and_stands_below() -> None:
         "The number of good answers is not available: no scorer says whether an answer is correct, and "
         "`costs.criterion` is not set."
     )
+
+
+@pytest.mark.parametrize(
+    ("without_gold", "with_choices", "is_mixed"),
+    [(0, 0, False), (1, 0, True), (0, 103, True), (104, 0, False), (0, 104, False), (104, 1, True)],
+)
+def test_items_are_mixed_where_some_lack_a_gold_answer_or_choices_and_others_have_it(
+    without_gold: int, with_choices: int, *, is_mixed: bool
+) -> None:
+    run = facts().run
+    [first] = run.datasets
+    datasets = (
+        replace(first, without_gold=min(without_gold, 64), with_choices=min(with_choices, 64)),
+        replace(first, without_gold=max(without_gold - 64, 0), with_choices=max(with_choices - 64, 0)),
+    )
+    assert replace(run, datasets=datasets).is_mixed is is_mixed
 
 
 def test_only_a_partly_known_amount_is_a_lower_bound() -> None:
