@@ -196,4 +196,22 @@ ARGUED: Final = (
         "return f\"{'+' if value >= 0 else '-'}{text}\" if is_next_to_0 else text",
         "a limit of 0 is not next to 0",
     ),
+    Argued(
+        "store/unknown_keys.py",
+        "elif isinstance(said, list) and isinstance(known, list):",
+        "elif isinstance(said, list) or isinstance(known, list):",
+        "both are of one file that was read by its types: where one is a list, so is the other",
+    ),
+    Argued(
+        "stats/detectable.py",
+        "if sample.n_clusters < 2 or not sample.binary or density(sample.difference, sample.cluster).dense:",
+        "if sample.n_clusters < 3 or not sample.binary or density(sample.difference, sample.cluster).dense:",
+        "flips of two clusters give 0.5 at least, which no level reaches, whatever else the test asks",
+    ),
+    Argued(
+        "stats/selective.py",
+        "if c < 2:",
+        "if c < 1:",
+        "the influence of one cluster is 0, and neither an unknown standard error nor one of 0 has an interval",
+    ),
 )

@@ -114,6 +114,13 @@ def test_without_discordant_pairs_p_is_1_and_the_odds_ratio_is_not_estimable() -
     assert rows["odds_ratio"].reason == "no discordant pair"
 
 
+@pytest.mark.parametrize(("values", "expected"), [
+    ([0.0, 1.0], math.sqrt(0.5)), ([1.0, 3.0], 2 / math.sqrt(2)), ([1.0], NAN), ([], NAN), ([0.5, 0.5], NAN),
+])  # fmt: skip
+def test_two_differences_that_differ_are_enough_for_d_z(values: list[float], expected: float) -> None:
+    assert effect_size.cohens_dz(np.array(values)) == pytest.approx(expected, nan_ok=True)
+
+
 def test_two_clusters_have_a_standard_error_and_one_has_none() -> None:
     values = np.array([0.0, 1.0])
     assert clustered_se(cluster_totals(values, np.array([0, 1]))) == pytest.approx(values.std(ddof=1) / math.sqrt(2))

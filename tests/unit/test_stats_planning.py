@@ -10,8 +10,8 @@ import pytest
 
 from promptrial.stats.detectable import detectable_difference
 from promptrial.stats.paired import paired_difference
-from promptrial.stats.planning import Design, detectable, least_enough, power_at, questions_needed
-from promptrial.stats.power import mcnemar_power
+from promptrial.stats.planning import Design, _first_guess, detectable, least_enough, power_at, questions_needed
+from promptrial.stats.power import connor_sample_size, mcnemar_power
 from promptrial.stats.risk_difference import score_p_value
 from tests.support.score_tables import sample_of
 
@@ -164,3 +164,12 @@ def test_the_smallest_sufficient_number_is_found_in_few_steps_from_any_guess(gue
 
     assert least_enough(is_enough, guess) == 100
     assert len(asked) <= 40
+
+
+@pytest.mark.parametrize(("delta", "discordance"), [(0.1, 0.3), (0.05, 0.2), (0.2, 0.2)])
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_the_search_for_the_number_of_questions_begins_at_connors_number(
+    delta: float, discordance: float, alpha: float
+) -> None:
+    guess = _first_guess(Design(discordance=discordance, alpha=alpha, power=0.8), delta)
+    assert guess == math.ceil(connor_sample_size(delta, discordance, alpha=alpha, power=0.8))

@@ -13,8 +13,9 @@ import pytest
 from promptrial import registry
 from promptrial.errors import CorruptRecordError, IllegalTransitionError, NewerVersionError
 from promptrial.model import ModelSpec
-from promptrial.store import atomic, records
+from promptrial.store import atomic, breadcrumbs, records
 from promptrial.store.arm_records import ArmRecord
+from promptrial.store.change_records import SpendingCaps
 from promptrial.store.part_records import FileRecord, Intent, PartRecord, PartStatus
 from promptrial.store.records import (
     Checkpoint,
@@ -534,6 +535,31 @@ def test_what_is_not_known_of_answers_is_not_written(tmp_path: Path) -> None:
     [written] = json.loads((tmp_path / "m").read_text())["parts"]["t0_control_p001"]["intents"]
     assert (written["billed"], written["reused"]) == ({"rows": 3}, {"at": "t1", "sources": [taken]})
     assert {*written} & {"asked_at", "refused", "reserved_usd", "began", "in_flight"} == set()
+
+
+@pytest.mark.parametrize(
+    "caps", [{}, {"max_usd": 5.0}, {"month_max_usd": 5.0, "part_usd": 0.5}, {"configured_usd": 0.0}]
+)
+def test_of_caps_that_were_not_given_the_state_says_nothing(tmp_path: Path, caps: dict[str, float]) -> None:
+    state = full_state()
+    state.caps = SpendingCaps(**caps)
+    save(tmp_path / "s", state)
+    assert json.loads((tmp_path / "s").read_text())["caps"] == caps
+    assert load(tmp_path / "s", RunState).caps == state.caps
+
+
+@pytest.mark.parametrize("said", [{}, {"attempt": 3}])
+def test_a_file_of_an_older_tool_that_names_a_job_and_no_attempt_is_of_the_first(
+    tmp_path: Path, said: dict[str, int]
+) -> None:
+    path = tmp_path / "p_job.json"
+    path.write_text(json.dumps({"name": "job-1", **said}))
+    found = breadcrumbs.read(path)
+    assert found is not None
+    assert (found.name, found.attempt, found.request_sha256) == ("job-1", said.get("attempt", 1), None)
+    path.write_text("{")
+    assert breadcrumbs.read(path) is None
+    assert breadcrumbs.read(tmp_path / "q_job.json") is None
 
 
 def test_every_part_status_reads_back(tmp_path: Path) -> None:
