@@ -73,7 +73,7 @@ def test_without_a_price_the_whole_reserve_counts() -> None:
     assert committed_usd(0.5, BilledTokens(rows=4, prompt=1000), None) == Committed(0.0, 0.5)
 
 
-def test_requests_that_are_not_told_apart_may_have_been_the_longest_ones(lab: Lab) -> None:
+def test_unidentified_requests_are_priced_as_the_longest_ones(lab: Lab) -> None:
     work = replace(lab.work(shards=1)[0], reserve_usd=lambda rows, size: 100.0 * rows + size)
     path = work.folder.requests(work.part.name)
     path.write_bytes(b"1\n4444\n333\n")

@@ -680,7 +680,7 @@ def test_rows_that_cannot_be_written_free_their_slot_and_the_other_parts_continu
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_what_comes_back_after_its_part_has_ended_keeps_no_place_and_ends_no_other_part(
+def test_an_answer_that_arrives_after_its_part_has_ended_frees_its_place_and_ends_no_other_part(
     lab: LiveLab, monkeypatch: pytest.MonkeyPatch, *, fails: bool
 ) -> None:
     lab.live.in_flight = 4

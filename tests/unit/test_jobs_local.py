@@ -82,7 +82,7 @@ def test_rows_that_were_sealed_and_not_recorded_are_the_rows_that_they_are(lab: 
     assert statuses([work]) == ["downloaded"]
 
 
-def test_a_damaged_file_of_rows_is_set_aside_and_all_of_them_are_computed_again(lab: Lab) -> None:
+def test_after_a_damaged_row_all_rows_are_computed_again(lab: Lab) -> None:
     adapter = Computes()
     work = computed(lab, adapter)
     lab.submit([work])

@@ -40,9 +40,7 @@ def waits(monkeypatch: pytest.MonkeyPatch, *said: JobStatus) -> list[str | None]
     return noted
 
 
-def test_what_a_person_has_to_do_is_recorded_and_said_once_with_its_steps_until_it_is_done(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_steps_for_a_person_are_recorded_and_printed_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     work = lab.work()[:1]
     lab.submit(work)
     noted = waits(monkeypatch, UPLOAD, UPLOAD, UPLOAD)
@@ -52,7 +50,7 @@ def test_what_a_person_has_to_do_is_recorded_and_said_once_with_its_steps_until_
     assert lab.said.count(f"{work[0].name}: upload the file\n  cp a b\n  # then wait") == 1
 
 
-def test_what_has_to_be_done_next_replaces_what_was_done_and_goes_when_the_job_runs(
+def test_the_next_step_replaces_the_previous_one_and_is_cleared_when_the_job_runs(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]
@@ -63,7 +61,7 @@ def test_what_has_to_be_done_next_replaces_what_was_done_and_goes_when_the_job_r
     assert f"{work[0].name}: press start" in lab.said
 
 
-def test_a_job_that_nobody_should_wait_for_ends_the_work_with_what_has_to_be_done(
+def test_a_job_that_needs_a_person_and_is_not_waited_for_ends_the_work_with_the_step(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     work = lab.work()[:1]

@@ -137,9 +137,7 @@ def test_whole_run_work_touches_every_trial() -> None:
 
 
 @pytest.mark.parametrize(("lacks", "waits"), [("a", True), ("b", False)])
-def test_of_the_trials_selected_the_whole_run_waits_for_those_that_are_not_and_lack_something(
-    lacks: str, waits: bool
-) -> None:
+def test_work_of_the_whole_run_waits_for_unfinished_trials_that_are_not_selected(lacks: str, waits: bool) -> None:
     found = facts({("report", lacks): "gone", ("report", None): "gone"}, ("a", "b"))
     only_b = Selection(ALL.phases, explicit=False, trials=frozenset({"b"}))
     (action,) = [each for each in decide(PHASES, only_b, found) if each.phase == "report"]

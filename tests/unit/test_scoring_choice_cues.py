@@ -27,9 +27,7 @@ CUE = "Final answer:"
         ("x" * 500 + " ", False),
     ],
 )
-def test_a_cue_is_a_title_where_nothing_but_marks_and_an_article_stands_before_it_on_its_line(
-    before: str, *, is_one: bool
-) -> None:
+def test_a_cue_is_a_title_if_only_marks_and_an_article_precede_it_on_its_line(before: str, *, is_one: bool) -> None:
     text = f"{before}{CUE}** B"
     assert is_title(text, len(before)) is is_one
 

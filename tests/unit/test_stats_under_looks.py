@@ -58,7 +58,7 @@ def hypothesis(document: Significance, name: str, temp: float = 0.0) -> Hypothes
     )
 
 
-def test_p_is_the_smallest_of_all_looks_on_the_scale_of_alpha_and_the_interval_that_of_the_last(
+def test_p_is_the_smallest_scaled_p_of_all_looks_and_the_interval_is_that_of_the_last(
     fixed: Significance,
 ) -> None:
     found = under_looks(fixed, looks(seen(-0.2, 0.3, 0.01), seen(-0.1, 0.2, 0.02)))
@@ -82,7 +82,7 @@ def test_p_is_the_smallest_of_all_looks_on_the_scale_of_alpha_and_the_interval_t
     ],
     ids=["takes_back", "at_the_level", "shown_to_the_end", "never_shown", "nothing_in_common"],
 )
-def test_where_the_last_look_takes_back_a_difference_the_interval_is_what_all_looks_have_in_common(
+def test_if_the_last_look_takes_back_a_difference_the_interval_is_the_common_part_of_all_looks(
     fixed: Significance, rows: list[EndpointLookRow], interval: tuple[float, float]
 ) -> None:
     row = endpoint(under_looks(fixed, looks(*rows)))

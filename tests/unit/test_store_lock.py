@@ -480,7 +480,7 @@ def test_a_fifo_in_place_of_a_lock_is_refused_and_not_waited_for(path: Path) -> 
         pass
 
 
-def test_a_folder_in_the_place_of_a_lock_is_refused_and_left_alone(path: Path) -> None:
+def test_a_folder_named_like_the_lock_is_refused_and_not_changed(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(PromptrialError, match="a lock must be a regular file"), RunLock(path, since="", clock=Now()):
         pass

@@ -32,7 +32,7 @@ def test_a_run_that_a_process_works_on_is_waited_for_and_any_other_is_resumed(ru
     assert wait_or_resume(run) == resume
 
 
-def test_a_lock_that_cannot_be_read_holds_nobody_up(run: RunDir) -> None:
+def test_a_lock_that_cannot_be_read_does_not_block_a_resume(run: RunDir) -> None:
     run.lock_path.parent.mkdir(parents=True, exist_ok=True)
     run.lock_path.symlink_to(run.root / "elsewhere")
     assert wait_or_resume(run).startswith("resume the run: ")
