@@ -73,6 +73,7 @@ def test_sentences_say_how_many_answers_were_labelled_by_whom_and_what_is_not_us
         "2 labels of answers without this score are not used.",
     ]
     assert label_lines(report(n_empty=3))[1].startswith("3 answers have no label.")
+    assert label_lines(report(n_unmeasured=1))[1] == "1 label of answers without this score is not used."
 
 
 def test_the_table_of_agreement_has_a_row_for_each_arm_and_a_dash_for_what_is_not_known() -> None:
@@ -139,6 +140,11 @@ def test_effects_are_shown_as_measured_and_as_corrected_with_how_and_why_not() -
             "answer count in the other tables, and are left out here."
         ),
     )
+
+
+def test_one_item_that_is_left_out_is_said_to_be_left_out() -> None:
+    *_, table = label_tables(report(effects=(msgspec.structs.replace(EFFECT, n_left_out=1),)))
+    assert table.notes[-1].endswith("1 item with a missing answer counts in the other tables, and is left out here.")
 
 
 def test_two_people_are_compared_with_the_measure_and_with_each_other() -> None:

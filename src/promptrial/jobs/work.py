@@ -32,6 +32,7 @@ from promptrial.store.rundir import TrialDir
 
 __all__ = ["PartWork"]
 
+_OF_PROMPT = frozenset({"sha256", "asked_with"})
 _WITH_JOB: frozenset[PartStatus] = frozenset({"submitted", "running", "completed", "downloaded"})
 
 
@@ -92,7 +93,8 @@ class PartWork:
     def asked(self) -> Asked:
         """What is asked now, and which engine is asked."""
         sent = self.manifest.prompts.get(self.part.condition, {})
-        prompt = {key: sent[key] for key in ("sha256", "asked_with") if "tokens" in sent and key in sent}
+        is_sent = "tokens" in sent  # else the entry was made for a lost manifest, and says what is wanted now
+        prompt: dict[str, Any] = {key: value for key, value in sent.items() if is_sent and key in _OF_PROMPT}
         return Asked(self.request_sha256, self.engine, prompt)
 
     @property

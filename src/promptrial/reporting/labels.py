@@ -96,7 +96,8 @@ def label_lines(report: LabelReport) -> list[str]:
             "results are biased."
         )
     if report.n_unmeasured:
-        lines.append(f"{counted(report.n_unmeasured, 'label')} of answers without this score are not used.")
+        verb = "is" if report.n_unmeasured == 1 else "are"
+        lines.append(f"{counted(report.n_unmeasured, 'label')} of answers without this score {verb} not used.")
     return lines
 
 
@@ -223,9 +224,12 @@ def _why(row: CorrectedEffect) -> str:
 
 def _left_out(row: CorrectedEffect) -> str:
     left_out = counted(row.n_left_out or 0, "item")
+    count_and_are = (
+        "counts in the other tables, and is" if row.n_left_out == 1 else "count in the other tables, and are"
+    )
     return (
         f"{row.contrast}: both differences are over the items that every arm answered; {left_out} with a missing "
-        "answer count in the other tables, and are left out here."
+        f"answer {count_and_are} left out here."
     )
 
 
