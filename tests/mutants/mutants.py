@@ -4621,24 +4621,10 @@ MUTANTS: Final = (
         _PAID_LIVE,
     ),
     Mutant(
-        "what answers say of themselves is believed of any requests",
-        "phases/recovery.py",
-        "else work.answers_are_to == work.request_sha256):",
-        "else True):",
-        _LOST_RECORDS,
-    ),
-    Mutant(
         "answers of which nothing says what was asked are bought again",
         "phases/buying_again.py",
         "if _is_off_record(part) and part.answers_are_to is None and _has_answers_without_job(part):",
         "if _is_off_record(part) and part.intents:",
-        _PAID_LIVE,
-    ),
-    Mutant(
-        "answers that come back from a folder of others do not say what they are",
-        "jobs/answers.py",
-        "is_here = work.answers_folder.exists() or work.folder_apart(present).exists()",
-        "is_here = work.answers_folder.exists()",
         _PAID_LIVE,
     ),
     Mutant(
